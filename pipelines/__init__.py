@@ -1,0 +1,1 @@
+"""Wiring only: the KFP graph and what submits it."""

@@ -1,0 +1,1 @@
+"""bedside: make a clinical neural network fit the device at the bedside, and prove that it is still safe there."""

@@ -1,0 +1,142 @@
+"""Artifacts: folders with a manifest, written atomically and verified before they are read.
+
+A folder is either absent or complete: a stage fills a temporary sibling, the manifest is written there last, everything
+is flushed, and one rename makes it visible. The digest of an artifact is the digest of its contents alone, so the same
+work done by any launcher on any path has the same digest.
+"""
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+MANIFEST = "manifest.json"
+
+
+class ArtifactError(RuntimeError):
+    """An artifact is missing, incomplete or altered; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """One declared input or output of a stage; `kind` is the name of the KFP artifact class."""
+
+    direction: Literal["in", "out"]
+    kind: Literal["Artifact", "Dataset", "Model"]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A verified folder. `labels` travel from every input to every output (for example `source: simulated`)."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """sha256 over the names and digests of the files."""
+        return content_digest(self.manifest["files"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return dict(self.manifest["labels"])
+
+    def __truediv__(self, name: str) -> Path:
+        if name not in self.manifest["files"]:
+            raise ArtifactError(f"{self.path} holds no {name!r}; it holds: {', '.join(self.manifest['files'])}")
+        return self.path / name
+
+    def json(self, name: str) -> Any:
+        return json.loads((self / name).read_text())
+
+
+Recordings = Annotated[Artifact, Port("in", "Dataset")]
+DatasetIn = Annotated[Artifact, Port("in", "Dataset")]
+ModelIn = Annotated[Artifact, Port("in", "Model")]
+In = Annotated[Artifact, Port("in", "Artifact")]
+DatasetOut = Annotated[Path, Port("out", "Dataset")]
+ModelOut = Annotated[Path, Port("out", "Model")]
+Out = Annotated[Path, Port("out", "Artifact")]
+
+
+def sha256(path: Path) -> str:
+    """Digest of one file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_digest(files: Mapping[str, str]) -> str:
+    """Digest of a set of files from their names and digests."""
+    return hashlib.sha256(json.dumps(dict(sorted(files.items()))).encode()).hexdigest()
+
+
+def open_artifact(path: Path) -> Artifact:
+    """Read the manifest and verify every file against it before anything is used."""
+    manifest_file = path / MANIFEST
+    if not manifest_file.is_file():
+        raise ArtifactError(f"{path}: no complete artifact here (missing {MANIFEST}); run the stage that makes it")
+    try:
+        manifest = json.loads(manifest_file.read_text())
+        files: dict[str, str] = manifest["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{manifest_file}: not a manifest ({error})") from None
+    for name, digest in files.items():
+        if not (path / name).is_file():
+            raise ArtifactError(f"{path / name}: listed in the manifest but missing")
+        if sha256(path / name) != digest:
+            raise ArtifactError(f"{path / name}: altered since it was written (sha256 differs from the manifest)")
+    return Artifact(path, manifest)
+
+
+@contextlib.contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """A temporary sibling of `path` to write into; it disappears if the block fails. `commit` makes it visible."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = path.parent / f".{path.name}.staging"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def commit(staging: Path, path: Path, record: Mapping[str, Any]) -> Artifact:
+    """Write the manifest (with `record` beside the file digests), flush everything, rename the folder into place."""
+    names = sorted(str(f.relative_to(staging)) for f in staging.rglob("*") if f.is_file())
+    manifest = {"schema": 1, **record, "files": {name: sha256(staging / name) for name in names}}
+    write_atomic(staging / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    for name in names:
+        _flush(staging / name)
+    _flush(staging)
+    old = path.parent / f".{path.name}.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        path.rename(old)
+    staging.rename(path)
+    _flush(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+    return Artifact(path, manifest)
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Replace a small text file so that a reader sees the old or the new content, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial.write_text(text)
+    _flush(partial)
+    partial.replace(path)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,135 @@
+"""One declaration per stage: a typed function that runs as a call, as a command line and as a container task.
+
+    @component(image="train")
+    def distill(*, dataset: DatasetIn, teacher: ModelIn, student: ModelOut, params: Distill) -> Metrics: ...
+
+The annotations are the contract: `*In`/`*Out` are artifact ports, a list of an input port takes the flag several times,
+and a `Params` model is read from `params.yaml:dotted.path` or inline JSON.
+"""
+
+import argparse
+import contextlib
+import functools
+import inspect
+import json
+import sys
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bedside import code, tracking
+from bedside.artifacts import Artifact, ArtifactError, Port, commit, open_artifact, staged, write_atomic
+from bedside.errors import RefusedError
+from bedside.params import Params, ParamsError, load
+
+Metrics = dict[str, float]
+
+
+class Component:
+    """A stage: its ports and parameter models, read from the function's signature, and the ways to run it."""
+
+    def __init__(self, function: Callable[..., Metrics], image: str) -> None:
+        functools.update_wrapper(self, function)
+        self.function, self.image, self.name = function, image, function.__name__
+        hints = typing.get_type_hints(function, include_extras=True)
+        self.ports: dict[str, Port] = {}
+        self.many: set[str] = set()
+        self.models: dict[str, type[Params]] = {}
+        for name in inspect.signature(function).parameters:
+            hint = hints[name]
+            if typing.get_origin(hint) is list:
+                self.many.add(name)
+                (hint,) = typing.get_args(hint)
+            if typing.get_origin(hint) is typing.Annotated:
+                self.ports[name] = hint.__metadata__[0]
+            else:
+                self.models[name] = hint
+
+    def argv(self, values: Mapping[str, Any]) -> list[Any]:
+        """The command line for `values` (paths, and parameter references), in declaration order."""
+        flags: list[Any] = []
+        for name in [*self.ports, *self.models, "metrics"]:
+            for value in values[name] if name in self.many else [values[name]] if name in values else []:
+                flags += [flag(name), value]
+        return flags
+
+    def parser(self) -> argparse.ArgumentParser:
+        """The command line's parser; also used by the tests that compare dvc.yaml with the KFP graph."""
+        parser = argparse.ArgumentParser(prog=f"python -m components.{self.name}", description=inspect.getdoc(self))
+        for name, port in self.ports.items():
+            text = f"{port.direction}put {port.kind} folder" + (" (repeatable)" if name in self.many else "")
+            action = "append" if name in self.many else "store"
+            parser.add_argument(flag(name), type=Path, required=True, action=action, help=text)
+        for name, model in self.models.items():
+            fields = ", ".join(
+                f"{k}={v.default!r}" if not v.is_required() else k for k, v in model.model_fields.items()
+            )
+            text = f"file.yaml:dotted.path or inline JSON; fields: {fields}"
+            parser.add_argument(flag(name), required=True, help=text.replace("%", "%%"))
+        parser.add_argument("--metrics", type=Path, help="where to write the stage's metrics as JSON")
+        return parser
+
+    def __call__(self, metrics: Path | None = None, **values: Any) -> Metrics:
+        """Verify the inputs, run the stage into staging folders, then make all outputs visible with their manifests."""
+        inputs = {name: self._open(values[name]) for name, port in self.ports.items() if port.direction == "in"}
+        models = {name: _as_model(model, values[name]) for name, model in self.models.items()}
+        record = self._record(inputs, models)
+        with tracking.run(self.name, record) as run, contextlib.ExitStack() as stack:
+            outs = [name for name, port in self.ports.items() if port.direction == "out"]
+            staging = {name: stack.enter_context(staged(Path(values[name]))) for name in outs}
+            result = self.function(**inputs, **staging, **models)
+            labels = record["labels"] | _own_labels(staging.values())
+            for name in outs:
+                run.artifacts(name, staging[name])
+                artifact = commit(staging[name], Path(values[name]), {**record, "labels": labels, "port": name})
+                run.output(name, artifact)
+            run.metrics(result)
+            if metrics is not None:
+                write_atomic(metrics, json.dumps(result, indent=1, sort_keys=True) + "\n")
+        return result
+
+    def main(self, argv: Sequence[str] | None = None) -> None:
+        """Run from the command line; what the user can mend is one message, without a traceback."""
+        try:
+            self(**vars(self.parser().parse_args(argv)))
+        except (RefusedError, ParamsError, ArtifactError) as error:
+            sys.exit(f"{self.name}: {error}")
+
+    def _open(self, value: Path | list[Path]) -> Artifact | list[Artifact]:
+        return [open_artifact(Path(v)) for v in value] if isinstance(value, list) else open_artifact(Path(value))
+
+    def _record(self, inputs: Mapping[str, Any], models: Mapping[str, Params]) -> dict[str, Any]:
+        """What the outputs follow from: inputs, code and parameters, with the labels of every input."""
+        every = [a for v in inputs.values() for a in (v if isinstance(v, list) else [v])]
+        labels = {key: value for artifact in every for key, value in artifact.labels.items()}
+        digests = {k: [a.digest for a in v] if isinstance(v, list) else v.digest for k, v in inputs.items()}
+        params = {name: model.model_dump(mode="json") for name, model in models.items()}
+        return {
+            "component": self.name,
+            "code": code.digest(self.function.__module__),
+            "inputs": digests,
+            "params": params,
+            "labels": labels,
+        }
+
+
+def component(*, image: str) -> Callable[[Callable[..., Metrics]], Component]:
+    """Declare a stage that runs in the container image `docker/<image>.Dockerfile`."""
+    return lambda function: Component(function, image)
+
+
+def flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _as_model(model: type[Params], value: Params | str | Mapping[str, Any]) -> Params:
+    if isinstance(value, Params):
+        return value
+    return load(model, value if isinstance(value, str) else json.dumps(value))
+
+
+def _own_labels(folders: Iterable[Path]) -> dict[str, str]:
+    """Labels that this stage adds: an output may hold a `labels.json`; they travel to everything made from it."""
+    files = [folder / "labels.json" for folder in folders]
+    return {key: value for file in files if file.is_file() for key, value in json.loads(file.read_text()).items()}

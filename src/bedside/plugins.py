@@ -1,0 +1,58 @@
+"""Strategies chosen by `kind:` in params.yaml and validated straight from it.
+
+A family is a package: `base.py` holds the abstract strategy, every other module of the package registers the strategies
+it defines. Adding one is adding one file.
+"""
+
+import importlib
+import pkgutil
+from typing import Annotated, Any, ClassVar, Self
+
+import pydantic
+
+from bedside.params import Params
+
+
+class Plugin(Params):
+    """Base of every family of strategies: fields are the parameters, one method is the behaviour."""
+
+    kind: str
+    known: ClassVar[dict[str, type["Plugin"]]]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if Plugin in cls.__bases__:
+            cls.known = {}
+        elif isinstance(kind := cls.model_fields["kind"].default, str):
+            cls.known[kind] = cls
+
+    @classmethod
+    def build(cls, raw: object) -> Self:
+        """Turn `{"kind": ..., **parameters}` into the strategy of that kind."""
+        if isinstance(raw, cls):
+            return raw
+        if not isinstance(raw, dict):
+            raise ValueError(f"a {cls.__name__} is a mapping with a `kind`, not {raw!r}")
+        family = cls.family()
+        kind = raw.get("kind")
+        if kind not in family:
+            raise ValueError(f"unknown {cls.__name__} kind {kind!r}; known: {', '.join(sorted(family))}")
+        strategy: Self = family[kind].model_validate(raw)
+        return strategy
+
+    @classmethod
+    def family(cls) -> dict[str, type[Self]]:
+        """All strategies of this family, after importing every module of its package."""
+        package = importlib.import_module(cls.__module__.rpartition(".")[0])
+        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            importlib.import_module(module.name)
+        return cls.known  # type: ignore[return-value]  # the registry of a family holds only its own members
+
+
+class Choice:
+    """`Choice[Family]`: a field that takes any member of the family by its `kind`."""
+
+    def __class_getitem__(cls, family: type[Plugin]) -> Any:
+        any_member = pydantic.SerializeAsAny()  # type: ignore[type-arg,var-annotated]  # the family is given beside it
+        return Annotated[family, pydantic.BeforeValidator(family.build), any_member]
