@@ -1,0 +1,69 @@
+"""CNN-LSTM: convolutions read the beat's shape, an LSTM reads it in time, and the rhythm joins before the head."""
+
+from typing import Literal
+
+import pydantic
+import torch
+from torch import Tensor, nn
+
+from bedside.models.base import Architecture
+from bedside.params import Params
+
+
+class ConvBlock(Params):
+    """One Conv1d + BatchNorm + ReLU with `channels` outputs."""
+
+    channels: int = pydantic.Field(gt=0)
+    kernel: int = pydantic.Field(gt=0)
+    stride: int = pydantic.Field(default=1, gt=0)
+
+
+class CnnLstm(Architecture):
+    """The baseline of the articles; every width is free, so that a pruned network is described by the same words."""
+
+    kind: Literal["cnn_lstm"] = "cnn_lstm"
+    convolutions: tuple[ConvBlock, ...]
+    lstm: tuple[int, ...] = pydantic.Field(min_length=1, description="units of each LSTM layer")
+    head: int = pydantic.Field(gt=0)
+    signal_channels: int = 2
+    rhythm_features: int = 7
+    classes: int = 4
+    dropout: float = pydantic.Field(default=0.2, ge=0, lt=1)
+
+    def network(self) -> "CnnLstmNetwork":
+        return CnnLstmNetwork(self)
+
+
+class CnnLstmNetwork(nn.Module):
+    """The module; sub-modules are named by what they do, so that scores and surgery can address them."""
+
+    def __init__(self, shape: CnnLstm) -> None:
+        super().__init__()
+        widths = [shape.signal_channels, *(block.channels for block in shape.convolutions)]
+        self.convolutions = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv1d(inputs, block.channels, block.kernel, block.stride, block.kernel // 2, bias=False),
+                nn.BatchNorm1d(block.channels),
+                nn.ReLU(),
+            )
+            for inputs, block in zip(widths[:-1], shape.convolutions, strict=True)
+        )
+        units = [widths[-1], *shape.lstm]
+        self.lstm = nn.ModuleList(nn.LSTM(i, o, batch_first=True) for i, o in zip(units[:-1], units[1:], strict=True))
+        self.dropout = nn.Dropout(shape.dropout)
+        self.hidden = nn.Linear(units[-1] + shape.rhythm_features, shape.head)
+        self.output = nn.Linear(shape.head, shape.classes)
+
+    def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
+        """(batch, channel, time), (batch, feature) -> logits (batch, class); their argmax is the decision."""
+        return self.output(self.dropout(self.features(signal, rhythm)))
+
+    def features(self, signal: Tensor, rhythm: Tensor) -> Tensor:
+        """The head's activations (batch, head), which feature distillation compares."""
+        for block in self.convolutions:
+            signal = block(signal)
+        sequence = signal.transpose(1, 2)
+        for layer in self.lstm:
+            sequence, (last, _) = layer(sequence)
+        joined = torch.cat([self.dropout(last[0]), rhythm], dim=1)
+        return torch.relu(self.hidden(joined))
