@@ -1,0 +1,1 @@
+"""Where recordings come from (`Source` strategies) and how windows are stored (`windows`)."""
