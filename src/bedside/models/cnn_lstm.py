@@ -1,5 +1,6 @@
 """CNN-LSTM: convolutions read the beat's shape, an LSTM reads it in time, and the rhythm joins before the head."""
 
+import itertools
 from typing import Literal
 
 import pydantic
@@ -34,6 +35,18 @@ class CnnLstm(Architecture):
         return CnnLstmNetwork(self)
 
 
+class ConvBnRelu(nn.Module):
+    """Convolution with "same" padding, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, block: ConvBlock) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(inputs, block.channels, block.kernel, block.stride, block.kernel // 2, bias=False)
+        self.norm = nn.BatchNorm1d(block.channels)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        return torch.relu(self.norm(self.conv(signal)))
+
+
 class CnnLstmNetwork(nn.Module):
     """The module; sub-modules are named by what they do, so that scores and surgery can address them."""
 
@@ -41,22 +54,18 @@ class CnnLstmNetwork(nn.Module):
         super().__init__()
         widths = [shape.signal_channels, *(block.channels for block in shape.convolutions)]
         self.convolutions = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv1d(inputs, block.channels, block.kernel, block.stride, block.kernel // 2, bias=False),
-                nn.BatchNorm1d(block.channels),
-                nn.ReLU(),
-            )
-            for inputs, block in zip(widths[:-1], shape.convolutions, strict=True)
+            ConvBnRelu(inputs, block) for inputs, block in zip(widths[:-1], shape.convolutions, strict=True)
         )
         units = [widths[-1], *shape.lstm]
-        self.lstm = nn.ModuleList(nn.LSTM(i, o, batch_first=True) for i, o in zip(units[:-1], units[1:], strict=True))
+        self.lstm = nn.ModuleList(nn.LSTM(i, o, batch_first=True) for i, o in itertools.pairwise(units))
         self.dropout = nn.Dropout(shape.dropout)
         self.hidden = nn.Linear(units[-1] + shape.rhythm_features, shape.head)
         self.output = nn.Linear(shape.head, shape.classes)
 
     def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
         """(batch, channel, time), (batch, feature) -> logits (batch, class); their argmax is the decision."""
-        return self.output(self.dropout(self.features(signal, rhythm)))
+        logits: Tensor = self.output(self.dropout(self.features(signal, rhythm)))
+        return logits
 
     def features(self, signal: Tensor, rhythm: Tensor) -> Tensor:
         """The head's activations (batch, head), which feature distillation compares."""

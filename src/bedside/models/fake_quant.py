@@ -1,0 +1,117 @@
+"""Layers that compute in float what an int8 kernel will compute, so that training can adapt to it.
+
+Activations: unsigned 8 bit, one range per tensor, learned as a moving average. Weights: signed 8 bit, symmetric, one
+scale per output channel. `eval()` turns ranges into plain numbers, which is what the ONNX exporter needs to write
+QuantizeLinear/DequantizeLinear; `train()` makes them follow the data again.
+"""
+
+from typing import Self, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+LEVELS = 255
+WEIGHT_MAX = 127
+
+
+class ActivationQuantizer(nn.Module):
+    """Rounds a tensor to 256 levels between the learned `low` and `high`; zero is always a level."""
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, momentum: float = 0.05) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer("low", torch.tensor(0.0))
+        self.register_buffer("high", torch.tensor(0.0))
+        self.scale, self.zero_point = 1.0, 0
+
+    def train(self, mode: bool = True) -> Self:
+        self._fix()
+        return super().train(mode)
+
+    def _fix(self) -> None:
+        low, high = min(float(self.low), 0.0), max(float(self.high), 0.0)
+        self.scale = max((high - low) / LEVELS, 1e-8)
+        self.zero_point = round(min(max(-low / self.scale, 0.0), float(LEVELS)))
+
+    @torch.no_grad()
+    def _observe(self, values: Tensor) -> None:
+        weight = self.momentum if float(self.high) > float(self.low) else 1.0
+        self.low.lerp_(values.min(), weight)
+        self.high.lerp_(values.max(), weight)
+        self._fix()
+
+    def forward(self, values: Tensor) -> Tensor:
+        if self.training:
+            self._observe(values)
+        return torch.fake_quantize_per_tensor_affine(values, self.scale, self.zero_point, 0, LEVELS)
+
+
+def weight_scales(weight: Tensor) -> Tensor:
+    """Symmetric scale of each output channel: absmax / 127."""
+    return (weight.detach().flatten(1).abs().amax(1) / WEIGHT_MAX).clamp_min(1e-8)
+
+
+def quantize_weight(weight: Tensor, scales: Tensor) -> Tensor:
+    """Round each output channel of `weight` to its int8 grid; gradients pass straight through."""
+    zeros = torch.zeros(len(scales), dtype=torch.int32)
+    return torch.fake_quantize_per_channel_affine(weight, scales, zeros, 0, -128, WEIGHT_MAX)
+
+
+class WeightGrid(nn.Module):
+    """Mixin: rounds `self.weight`; in evaluation with the scales fixed as plain tensors, as the exporter needs them."""
+
+    weight: Tensor
+    scales: Tensor
+
+    def train(self, mode: bool = True) -> Self:
+        self.register_buffer("scales", weight_scales(self.weight), persistent=False)
+        return super().train(mode)
+
+    def rounded(self) -> Tensor:
+        return quantize_weight(self.weight, weight_scales(self.weight) if self.training else self.scales)
+
+
+class QuantizedConv1d(WeightGrid, nn.Conv1d):
+    """Conv1d whose weights lie on the int8 grid."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self._conv_forward(values, self.rounded(), self.bias)
+
+
+class QuantizedLinear(WeightGrid, nn.Linear):
+    """Linear layer whose weights lie on the int8 grid."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return functional.linear(values, self.rounded(), self.bias)
+
+
+class QuantizedLSTM(nn.LSTM):
+    """One LSTM layer whose weights lie on the int8 grid; its activations are quantized by the runtime, per call.
+
+    Training rounds the weights on the fly. `settle` writes them onto the grid for good, after which the plain float
+    LSTM computes the same, and a runtime's dynamic quantization of it changes no weight.
+    """
+
+    def forward(self, values: Tensor, hx: None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:  # type: ignore[override]
+        if not self.training:
+            return super().forward(values, hx)
+        state = values.new_zeros(1, values.shape[0], self.hidden_size)
+        weights = [quantize_weight(weight, weight_scales(weight)) for weight in self.weights()]
+        flat = [*weights, self.bias_ih_l0, self.bias_hh_l0]
+        lstm = torch._VF.lstm  # type: ignore[attr-defined]  # nn.LSTM's own kernel: the one door for rounded weights
+        sequence, hidden, cell = lstm(values, (state, state), flat, True, 1, 0.0, True, False, True)
+        return sequence, (hidden, cell)
+
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """Input and recurrent weights, each (4 * units, inputs)."""
+        return cast(Tensor, self.weight_ih_l0), cast(Tensor, self.weight_hh_l0)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Put the weights on their grid; doing it twice changes nothing."""
+        for weight in self.weights():
+            weight.copy_(quantize_weight(weight, weight_scales(weight)))

@@ -1,0 +1,76 @@
+"""The CNN-LSTM as int8 kernels will compute it: batch norms folded, activations and weights on 8-bit grids."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from bedside.models.base import Architecture
+from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork
+from bedside.models.fake_quant import ActivationQuantizer, QuantizedConv1d, QuantizedLinear, QuantizedLSTM
+
+
+class QuantizedCnnLstm(Architecture):
+    """A CNN-LSTM whose weights and ranges are ready for a QDQ graph."""
+
+    kind: Literal["quantized_cnn_lstm"] = "quantized_cnn_lstm"
+    float_shape: CnnLstm
+
+    def network(self) -> "QuantizedCnnLstmNetwork":
+        return QuantizedCnnLstmNetwork(self.float_shape)
+
+
+class QuantizedCnnLstmNetwork(nn.Module):
+    """Same function as `CnnLstmNetwork`, through 8-bit grids; the LSTM's activations stay float until the runtime."""
+
+    def __init__(self, shape: CnnLstm) -> None:
+        super().__init__()
+        source = CnnLstmNetwork(shape)
+        self.convolutions = nn.ModuleList(quantized_convolution(block.conv) for block in source.convolutions)
+        self.lstm = nn.ModuleList(QuantizedLSTM(m.input_size, m.hidden_size, batch_first=True) for m in source.lstm)
+        self.hidden = QuantizedLinear(source.hidden.in_features, source.hidden.out_features)
+        self.output = QuantizedLinear(source.output.in_features, source.output.out_features)
+        self.grid_signal = ActivationQuantizer()
+        self.grid_convolutions = nn.ModuleList(ActivationQuantizer() for _ in source.convolutions)
+        self.grid_joined = ActivationQuantizer()
+        self.grid_hidden = ActivationQuantizer()
+
+    def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
+        """(batch, channel, time), (batch, feature) -> logits (batch, class)."""
+        logits: Tensor = self.output(self.features(signal, rhythm))
+        return logits
+
+    def features(self, signal: Tensor, rhythm: Tensor) -> Tensor:
+        """The head's activations (batch, head)."""
+        signal = self.grid_signal(signal)
+        for convolution, grid in zip(self.convolutions, self.grid_convolutions, strict=True):
+            signal = grid(torch.relu(convolution(signal)))
+        sequence = signal.transpose(1, 2)
+        for layer in self.lstm:
+            sequence, (last, _) = layer(sequence)
+        joined = self.grid_joined(torch.cat([last[0], rhythm], dim=1))
+        features: Tensor = self.grid_hidden(torch.relu(self.hidden(joined)))
+        return features
+
+    def settle(self) -> None:
+        """Put the LSTM weights on their grid, so that the plain LSTM computes what was trained."""
+        for layer in self.lstm:
+            layer.settle()
+
+
+def quantized_convolution(like: nn.Conv1d) -> QuantizedConv1d:
+    """A quantized convolution of the same shape, with the bias that the folded batch norm needs."""
+    (kernel,), (stride,), padding = like.kernel_size, like.stride, like.padding[0]
+    return QuantizedConv1d(like.in_channels, like.out_channels, kernel, stride, int(padding))
+
+
+def quantized(network: CnnLstmNetwork, shape: CnnLstm) -> QuantizedCnnLstmNetwork:
+    """Fold every batch norm into its convolution and copy all weights into the quantized network."""
+    result = QuantizedCnnLstmNetwork(shape)
+    source = network.eval()
+    for target, block in zip(result.convolutions, source.convolutions, strict=True):
+        target.load_state_dict(fuse_conv_bn_eval(block.conv, block.norm).state_dict())
+    for name in ("lstm", "hidden", "output"):
+        getattr(result, name).load_state_dict(getattr(source, name).state_dict())
+    return result
