@@ -1,0 +1,103 @@
+"""What a graph answered on every test window, checked before anything is counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bedside.errors import RefusedError
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+UNSCORED = -1  # the label of Q beats: shown in the beat table, never scored
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Logits `(beats, class)`, labels (index into classes, -1 for Q), record, patient and R peak of every test window.
+
+    The decision is the largest logit: the operating point is inside the graph. Wrong shapes, unknown labels and logits
+    that are not numbers raise RefusedError, because an argmax over NaN still names a class.
+    """
+
+    logits: Floats
+    label: Ints
+    record: Ints
+    patient: Ints
+    sample: Ints
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        beats = len(self.label)
+        if self.logits.shape != (beats, len(self.classes)):
+            raise RefusedError(
+                f"logits have shape {self.logits.shape} but there are {beats} labels and {len(self.classes)} classes; "
+                "evaluate the graph on every window of the test split"
+            )
+        for name in ("record", "patient", "sample"):
+            if getattr(self, name).shape != (beats,):
+                raise RefusedError(f"{name} has shape {getattr(self, name).shape}, not ({beats},): prepare again")
+        unknown = sorted(set(np.unique(self.label).tolist()) - {UNSCORED, *range(len(self.classes))})
+        if unknown:
+            raise RefusedError(
+                f"unknown labels {unknown}; known: {UNSCORED} (Q) and 0 to {len(self.classes) - 1} "
+                f"({', '.join(self.classes)}); prepare the test split again"
+            )
+        silent = int((~np.isfinite(self.logits)).any(axis=1).sum())
+        if silent:
+            raise RefusedError(
+                f"{silent} of {beats} windows have a logit that is not a finite number: the graph does not answer "
+                "there; check its parity report and export it again"
+            )
+
+    @cached_property
+    def called(self) -> Ints:
+        """The class each beat is called, `(beats,)`."""
+        return self.logits.argmax(axis=1).astype(np.int64)
+
+    @cached_property
+    def scored(self) -> Flags:
+        """Which beats count: all but Q."""
+        return self.label != UNSCORED
+
+    @cached_property
+    def right(self) -> Flags:
+        """Which beats are called as the reference says; Q beats never are."""
+        return self.called == self.label
+
+    def same_windows(self, other: "Predictions") -> bool:
+        """Whether both answered the very same test windows in the same order."""
+        return self.classes == other.classes and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("label", "record", "patient", "sample")
+        )
+
+
+def predictions(
+    logits: Any, label: Any, record: Any, patient: Any, sample: Any, classes: Sequence[str]
+) -> Predictions:
+    """Predictions from any arrays; integers are checked to be integers."""
+    named = {"label": label, "record": record, "patient": patient, "sample": sample}
+    for name, values in named.items():
+        if np.asarray(values).dtype.kind not in "iu":
+            raise RefusedError(f"{name} holds {np.asarray(values).dtype} values, not integers: prepare again")
+    integers = {name: np.asarray(values, dtype=np.int64) for name, values in named.items()}
+    return Predictions(np.asarray(logits, dtype=np.float64), **integers, classes=tuple(classes))
+
+
+def read(path: Path, classes: Sequence[str]) -> Predictions:
+    """Predictions from a `predictions.safetensors`."""
+    from safetensors.numpy import load_file
+
+    arrays = load_file(path)
+    names = ("logits", "label", "record", "patient", "sample")
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise RefusedError(f"{path}: no {', '.join(missing)} in it; evaluate the deployment again")
+    return predictions(*(arrays[name] for name in names), classes=classes)
