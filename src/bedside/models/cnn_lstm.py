@@ -1,7 +1,7 @@
 """CNN-LSTM: convolutions read the beat's shape, an LSTM reads it in time, and the rhythm joins before the head."""
 
 import itertools
-from typing import Literal
+from typing import Literal, cast
 
 import pydantic
 import torch
@@ -62,6 +62,16 @@ class CnnLstmNetwork(nn.Module):
         self.hidden = nn.Linear(units[-1] + shape.rhythm_features, shape.head)
         self.output = nn.Linear(shape.head, shape.classes)
 
+    @property
+    def blocks(self) -> list[ConvBnRelu]:
+        """The convolution blocks, first to last."""
+        return cast(list[ConvBnRelu], list(self.convolutions))
+
+    @property
+    def layers(self) -> list[nn.LSTM]:
+        """The LSTM layers, first to last."""
+        return cast(list[nn.LSTM], list(self.lstm))
+
     def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
         """(batch, channel, time), (batch, feature) -> logits (batch, class); their argmax is the decision."""
         logits: Tensor = self.output(self.dropout(self.features(signal, rhythm)))
@@ -69,10 +79,10 @@ class CnnLstmNetwork(nn.Module):
 
     def features(self, signal: Tensor, rhythm: Tensor) -> Tensor:
         """The head's activations (batch, head), which feature distillation compares."""
-        for block in self.convolutions:
+        for block in self.blocks:
             signal = block(signal)
         sequence = signal.transpose(1, 2)
-        for layer in self.lstm:
+        for layer in self.layers:
             sequence, (last, _) = layer(sequence)
         joined = torch.cat([self.dropout(last[0]), rhythm], dim=1)
         return torch.relu(self.hidden(joined))

@@ -72,6 +72,7 @@ class WeightGrid(nn.Module):
         return super().train(mode)
 
     def rounded(self) -> Tensor:
+        """The weight on its int8 grid."""
         return quantize_weight(self.weight, weight_scales(self.weight) if self.training else self.scales)
 
 
@@ -79,7 +80,8 @@ class QuantizedConv1d(WeightGrid, nn.Conv1d):
     """Conv1d whose weights lie on the int8 grid."""
 
     def forward(self, values: Tensor) -> Tensor:
-        return self._conv_forward(values, self.rounded(), self.bias)
+        result: Tensor = self._conv_forward(values, self.rounded(), self.bias)
+        return result
 
 
 class QuantizedLinear(WeightGrid, nn.Linear):
@@ -101,14 +103,18 @@ class QuantizedLSTM(nn.LSTM):
             return super().forward(values, hx)
         state = values.new_zeros(1, values.shape[0], self.hidden_size)
         weights = [quantize_weight(weight, weight_scales(weight)) for weight in self.weights()]
-        flat = [*weights, self.bias_ih_l0, self.bias_hh_l0]
-        lstm = torch._VF.lstm  # type: ignore[attr-defined]  # nn.LSTM's own kernel: the one door for rounded weights
+        flat = [*weights, *self.biases()]
+        lstm = torch._VF.lstm  # nn.LSTM's own kernel: the one door for rounded weights
         sequence, hidden, cell = lstm(values, (state, state), flat, True, 1, 0.0, True, False, True)
         return sequence, (hidden, cell)
 
     def weights(self) -> tuple[Tensor, Tensor]:
         """Input and recurrent weights, each (4 * units, inputs)."""
         return cast(Tensor, self.weight_ih_l0), cast(Tensor, self.weight_hh_l0)
+
+    def biases(self) -> tuple[Tensor, Tensor]:
+        """Input and recurrent biases, each (4 * units)."""
+        return cast(Tensor, self.bias_ih_l0), cast(Tensor, self.bias_hh_l0)
 
     @torch.no_grad()
     def settle(self) -> None:

@@ -1,6 +1,6 @@
 """The CNN-LSTM as int8 kernels will compute it: batch norms folded, activations and weights on 8-bit grids."""
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +27,8 @@ class QuantizedCnnLstmNetwork(nn.Module):
     def __init__(self, shape: CnnLstm) -> None:
         super().__init__()
         source = CnnLstmNetwork(shape)
-        self.convolutions = nn.ModuleList(quantized_convolution(block.conv) for block in source.convolutions)
-        self.lstm = nn.ModuleList(QuantizedLSTM(m.input_size, m.hidden_size, batch_first=True) for m in source.lstm)
+        self.convolutions = nn.ModuleList(quantized_convolution(block.conv) for block in source.blocks)
+        self.lstm = nn.ModuleList(QuantizedLSTM(m.input_size, m.hidden_size, batch_first=True) for m in source.layers)
         self.hidden = QuantizedLinear(source.hidden.in_features, source.hidden.out_features)
         self.output = QuantizedLinear(source.output.in_features, source.output.out_features)
         self.grid_signal = ActivationQuantizer()
@@ -47,15 +47,20 @@ class QuantizedCnnLstmNetwork(nn.Module):
         for convolution, grid in zip(self.convolutions, self.grid_convolutions, strict=True):
             signal = grid(torch.relu(convolution(signal)))
         sequence = signal.transpose(1, 2)
-        for layer in self.lstm:
+        for layer in self.layers:
             sequence, (last, _) = layer(sequence)
         joined = self.grid_joined(torch.cat([last[0], rhythm], dim=1))
         features: Tensor = self.grid_hidden(torch.relu(self.hidden(joined)))
         return features
 
+    @property
+    def layers(self) -> list[QuantizedLSTM]:
+        """The LSTM layers, first to last."""
+        return cast(list[QuantizedLSTM], list(self.lstm))
+
     def settle(self) -> None:
         """Put the LSTM weights on their grid, so that the plain LSTM computes what was trained."""
-        for layer in self.lstm:
+        for layer in self.layers:
             layer.settle()
 
 
@@ -69,7 +74,7 @@ def quantized(network: CnnLstmNetwork, shape: CnnLstm) -> QuantizedCnnLstmNetwor
     """Fold every batch norm into its convolution and copy all weights into the quantized network."""
     result = QuantizedCnnLstmNetwork(shape)
     source = network.eval()
-    for target, block in zip(result.convolutions, source.convolutions, strict=True):
+    for target, block in zip(result.convolutions, source.blocks, strict=True):
         target.load_state_dict(fuse_conv_bn_eval(block.conv, block.norm).state_dict())
     for name in ("lstm", "hidden", "output"):
         getattr(result, name).load_state_dict(getattr(source, name).state_dict())

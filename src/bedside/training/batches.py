@@ -1,0 +1,83 @@
+"""Class-balanced sampling and label-preserving augmentation, reproducible from (seed, epoch) alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pydantic
+import torch
+from torch import Tensor
+
+from bedside.datasets.windows import Windows
+from bedside.params import Params
+
+
+class Augmentation(Params):
+    """How much a training window may differ from the recorded one: gain, noise, detection jitter, rhythm."""
+
+    gain: float = pydantic.Field(default=0.15, ge=0, description="standard deviation of a log gain, whole window")
+    noise: float = pydantic.Field(default=0.03, ge=0, description="largest standard deviation of added white noise")
+    shift: int = pydantic.Field(default=3, ge=0, description="largest shift in samples, as a QRS detector's jitter")
+    rhythm: float = pydantic.Field(default=0.03, ge=0, description="standard deviation added to rhythm features")
+
+
+class Sampling(Params):
+    """An epoch: how many windows are drawn, and how far towards equal classes."""
+
+    windows: int = pydantic.Field(default=16000, gt=0)
+    batch: int = pydantic.Field(default=128, gt=0)
+    balance: float = pydantic.Field(default=0.5, ge=0, le=1, description="0: as recorded, 1: classes equally often")
+    augmentation: Augmentation = Augmentation()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of one step: signal (batch, channel, time), rhythm (batch, feature), label (batch,), index (batch,)."""
+
+    signal: Tensor
+    rhythm: Tensor
+    label: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """A split as tensors."""
+
+    signal: Tensor
+    rhythm: Tensor
+    label: Tensor
+    patient: Tensor
+
+    @classmethod
+    def of(cls, windows: Windows) -> "Tensors":
+        return cls(*(torch.from_numpy(getattr(windows, name)) for name in ("signal", "rhythm", "label", "patient")))
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def class_weights(label: Tensor, classes: int, balance: float) -> Tensor:
+    """How often a window of each class is drawn, relative to chance; absent classes get 0."""
+    counts = torch.bincount(label, minlength=classes).double()
+    return torch.where(counts > 0, (counts.sum() / counts.clamp_min(1)) ** balance, 0.0)
+
+
+def epoch_batches(data: Tensors, classes: int, sampling: Sampling, seed: int, epoch: int) -> Iterator[Batch]:
+    """The batches of one epoch; a resumed run draws exactly the batches that the killed one would have drawn."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    weights = class_weights(data.label, classes, sampling.balance)[data.label]
+    drawn = torch.multinomial(weights, sampling.windows, replacement=True, generator=generator)
+    for index in drawn.split(sampling.batch):
+        signal, rhythm = augment(data.signal[index], data.rhythm[index], sampling.augmentation, generator)
+        yield Batch(signal, rhythm, data.label[index], index)
+
+
+def augment(signal: Tensor, rhythm: Tensor, how: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Vary gain, noise, detection instant and rhythm; shapes stay (batch, channel, time) and (batch, feature)."""
+    one_each = (len(signal), 1, 1)
+    signal = signal * torch.exp(how.gain * torch.randn(one_each, generator=generator))
+    level = how.noise * torch.rand(one_each, generator=generator)
+    signal = signal + level * torch.randn(signal.shape, generator=generator)
+    shift = int(torch.randint(-how.shift, how.shift + 1, (1,), generator=generator))
+    rhythm = rhythm + how.rhythm * torch.randn(rhythm.shape, generator=generator)
+    return torch.roll(signal, shift, dims=2), rhythm
