@@ -82,10 +82,14 @@ def open_artifact(path: Path) -> Artifact:
     if not manifest_file.is_file():
         raise ArtifactError(f"{path}: no complete artifact here (missing {MANIFEST}); run the stage that makes it")
     try:
-        manifest = json.loads(manifest_file.read_text())
+        text = manifest_file.read_text()
+        manifest = json.loads(text)
         files: dict[str, str] = manifest["files"]
+        seal = manifest.pop("seal")
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{manifest_file}: not a manifest ({error})") from None
+    if text != _sealed(manifest):
+        raise ArtifactError(f"{manifest_file}: altered since it was written (its seal {str(seal)[:12]} does not fit)")
     for name, digest in files.items():
         if not (path / name).is_file():
             raise ArtifactError(f"{path / name}: listed in the manifest but missing")
@@ -111,10 +115,9 @@ def commit(staging: Path, path: Path, record: Mapping[str, Any]) -> Artifact:
     """Write the manifest (with `record` beside the file digests), flush everything, rename the folder into place."""
     names = sorted(str(f.relative_to(staging)) for f in staging.rglob("*") if f.is_file())
     manifest = {"schema": 1, **record, "files": {name: sha256(staging / name) for name in names}}
-    write_atomic(staging / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    for name in names:
-        _flush(staging / name)
-    _flush(staging)
+    write_atomic(staging / MANIFEST, _sealed(manifest))
+    for entry in [*staging.rglob("*"), staging]:
+        _flush(entry)
     old = path.parent / f".{path.name}.old"
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
@@ -123,6 +126,12 @@ def commit(staging: Path, path: Path, record: Mapping[str, Any]) -> Artifact:
     _flush(path.parent)
     shutil.rmtree(old, ignore_errors=True)
     return Artifact(path, manifest)
+
+
+def _sealed(manifest: Mapping[str, Any]) -> str:
+    """The manifest's text, with a digest over all the rest: labels and lineage cannot change unnoticed either."""
+    seal = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**manifest, "seal": seal}, indent=1, sort_keys=True) + "\n"
 
 
 def write_atomic(path: Path, text: str) -> None:

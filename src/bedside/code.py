@@ -39,14 +39,18 @@ def sources(unit: Path) -> list[Path]:
 def digest(module: str) -> str:
     """sha256 over the sources of every unit of `module`; independent of where they are installed."""
     total = hashlib.sha256()
-    for unit in sorted(units(module), key=lambda u: u.name):
-        for file in sources(unit):
-            total.update(f"{unit.name}/{file.name}\0".encode() + file.read_bytes())
+    for name, file in sorted((_place(unit, file), file) for unit in units(module) for file in sources(unit)):
+        total.update(f"{name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
 
 
+def _place(unit: Path, file: Path) -> str:
+    """Name of a source file from its package on, whatever folder that is installed in."""
+    return file.relative_to(unit.parent.parent).as_posix()
+
+
 def _unit(name: str) -> Path:
-    spec = importlib.util.find_spec(name)
+    spec = importlib.util.find_spec(name)  # of `__main__` too, when it was started as `python -m`
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"no module named {name!r}", name=name)
     file = Path(spec.origin)

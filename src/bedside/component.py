@@ -3,15 +3,18 @@
     @component(image="train")
     def distill(*, dataset: DatasetIn, teacher: ModelIn, student: ModelOut, params: Distill) -> Metrics: ...
 
-The annotations are the contract: `*In`/`*Out` are artifact ports, a list of an input port takes the flag several times,
-and a `Params` model is read from `params.yaml:dotted.path` or inline JSON.
+The annotations are the contract: `*In`/`*Out` are artifact ports, a list of an input port takes the flag several times
+or one folder per entry of a list in the parameters (`artifacts/evidence/{params.yaml:evaluated.variants}`), and a
+`Params` model is read from `params.yaml:dotted.path` or inline JSON.
 """
 
 import argparse
 import contextlib
 import functools
 import inspect
+import itertools
 import json
+import re
 import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +24,7 @@ from typing import Any
 from bedside import code, tracking
 from bedside.artifacts import Artifact, ArtifactError, Port, commit, open_artifact, staged, write_atomic
 from bedside.errors import RefusedError
-from bedside.params import Params, ParamsError, load
+from bedside.params import Params, ParamsError, load, lookup
 
 Metrics = dict[str, float]
 
@@ -59,8 +62,8 @@ class Component:
         parser = argparse.ArgumentParser(prog=f"python -m components.{self.name}", description=inspect.getdoc(self))
         for name, port in self.ports.items():
             text = f"{port.direction}put {port.kind} folder" + (" (repeatable)" if name in self.many else "")
-            action = "append" if name in self.many else "store"
-            parser.add_argument(flag(name), type=Path, required=True, action=action, help=text)
+            kind: Any = {"type": folders, "action": "extend"} if name in self.many else {"type": Path}
+            parser.add_argument(flag(name), required=True, help=text, **kind)
         for name, model in self.models.items():
             fields = ", ".join(
                 f"{k}={v.default!r}" if not v.is_required() else k for k, v in model.model_fields.items()
@@ -68,6 +71,9 @@ class Component:
             text = f"file.yaml:dotted.path or inline JSON; fields: {fields}"
             parser.add_argument(flag(name), required=True, help=text.replace("%", "%%"))
         parser.add_argument("--metrics", type=Path, help="where to write the stage's metrics as JSON")
+        parser.add_argument(
+            "--code", help="run only if this is the digest of the stage's sources (for launchers elsewhere)"
+        )
         return parser
 
     def __call__(self, metrics: Path | None = None, **values: Any) -> Metrics:
@@ -79,7 +85,7 @@ class Component:
             outs = [name for name, port in self.ports.items() if port.direction == "out"]
             staging = {name: stack.enter_context(staged(Path(values[name]))) for name in outs}
             result = self.function(**inputs, **staging, **models)
-            labels = record["labels"] | _own_labels(staging.values())
+            labels = _merged([record["labels"], _own_labels(staging.values())])
             for name in outs:
                 run.artifacts(name, staging[name])
                 artifact = commit(staging[name], Path(values[name]), {**record, "labels": labels, "port": name})
@@ -91,10 +97,24 @@ class Component:
 
     def main(self, argv: Sequence[str] | None = None) -> None:
         """Run from the command line; what the user can mend is one message, without a traceback."""
+        values = vars(self.parser().parse_args(argv))
         try:
-            self(**vars(self.parser().parse_args(argv)))
+            self._expect(values.pop("code"))
+            self(**values)
         except (RefusedError, ParamsError, ArtifactError) as error:
             sys.exit(f"{self.name}: {error}")
+
+    @property
+    def code(self) -> str:
+        """Digest of every source file that this stage computes with."""
+        return code.digest(self.function.__module__)
+
+    def _expect(self, digest: str | None) -> None:
+        if digest is not None and digest != self.code:
+            raise RefusedError(
+                f"these sources are not the ones the pipeline was compiled from (code {self.code[:12]}, wanted "
+                f"{digest[:12]}); build the image and compile the pipeline from the same commit"
+            )
 
     def _open(self, value: Path | list[Path]) -> Artifact | list[Artifact]:
         return [open_artifact(Path(v)) for v in value] if isinstance(value, list) else open_artifact(Path(value))
@@ -102,12 +122,12 @@ class Component:
     def _record(self, inputs: Mapping[str, Any], models: Mapping[str, Params]) -> dict[str, Any]:
         """What the outputs follow from: inputs, code and parameters, with the labels of every input."""
         every = [a for v in inputs.values() for a in (v if isinstance(v, list) else [v])]
-        labels = {key: value for artifact in every for key, value in artifact.labels.items()}
+        labels = _merged([artifact.labels for artifact in every])
         digests = {k: [a.digest for a in v] if isinstance(v, list) else v.digest for k, v in inputs.items()}
         params = {name: model.model_dump(mode="json") for name, model in models.items()}
         return {
             "component": self.name,
-            "code": code.digest(self.function.__module__),
+            "code": self.code,
             "inputs": digests,
             "params": params,
             "labels": labels,
@@ -121,6 +141,37 @@ def component(*, image: str) -> Callable[[Callable[..., Metrics]], Component]:
 
 def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def folders(pattern: str) -> list[Path]:
+    """A path, or one per combination of the lists it names in braces: `evidence/{params.yaml:evaluated.variants}`."""
+    parts = re.split(r"\{([^{}]+)\}", pattern)
+    try:
+        choices = [[part] if i % 2 == 0 else _names(part) for i, part in enumerate(parts)]
+    except ParamsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None  # argparse shows the text of no other exception
+    return [Path("".join(combination)) for combination in itertools.product(*choices)]
+
+
+def _names(reference: str) -> list[str]:
+    file, _, dotted = reference.partition(":")
+    names = lookup(Path(file), dotted)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not names:
+        raise ParamsError(f"{reference}: a list of names is needed here, not {names!r}")
+    return names
+
+
+def _merged(all_labels: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Labels of everything that meets in a stage; simulated and real, say, must not meet unnoticed."""
+    merged: dict[str, str] = {}
+    for labels in all_labels:
+        for key, value in labels.items():
+            if merged.setdefault(key, value) != value:
+                raise RefusedError(
+                    f"inputs with different labels meet here: {key} is {merged[key]!r} and {value!r}; "
+                    "make all inputs from the same source"
+                )
+    return merged
 
 
 def _as_model(model: type[Params], value: Params | str | Mapping[str, Any]) -> Params:
