@@ -1,0 +1,154 @@
+"""Compress a clinical network and judge every variant on every target: the Kubeflow wiring.
+
+python -m pipelines.compress --out build/compress.yaml [--params params.yaml] [--image train=registry/train@sha256:...]
+
+The graph is unrolled from the lineage tree in params.yaml; `dvc.yaml` is the same graph on a laptop.
+"""
+
+import argparse
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kfp import dsl
+from kfp.dsl.base_component import BaseComponent
+from kfp.dsl.pipeline_task import PipelineTask
+
+from bedside import kubeflow
+from bedside.component import Component
+from bedside.lineage import ROOT, Lineage
+
+# Measurements and judgements are never taken from a cache.
+NEVER_CACHED = {"evaluate", "gate", "promote"}
+
+
+def build(params: Mapping[str, Any], images: Mapping[str, str] | None = None) -> BaseComponent:
+    """The pipeline for these parameters; `source` stays a run-time parameter, so a schedule can name other data."""
+
+    def add(name: str, shown: str, **values: Any) -> PipelineTask:
+        declared = stage(name)
+        image = (images or {}).get(declared.image, default_image(declared.image))
+        return kubeflow.add(declared, shown, image=image, cached=name not in NEVER_CACHED, **values)
+
+    @dsl.pipeline(  # type: ignore[untyped-decorator]  # kfp ships no types
+        name="bedside-compress", description="Raw recordings in, gated and signed edge models out."
+    )
+    def compress(source: dict = params["source"]) -> None:  # type: ignore[type-arg]  # kfp reads the annotation
+        recordings = add("ingest", "ingest", source=source).outputs["recordings"]
+        approved = add("validate", "validate_recordings", data=recordings, params=params["validate"]["recordings"])
+        prepared = add(
+            "prepare", "prepare", recordings=recordings, approval=approved.outputs["report"], task=params["task"]
+        ).outputs
+        dataset = prepared["dataset"]
+        approval = add("validate", "validate_windows", data=dataset, params=params["validate"]["windows"])
+        models = _models(add, dataset, approval.outputs["report"], params)
+
+        variants, targets = params["evaluated"]["variants"], params["evaluated"]["targets"]
+        graphs = {
+            v: add("export", f"export@{v}", dataset=dataset, model=models[v], params=params["export"]).outputs["graph"]
+            for v in variants
+        }
+        evidence, verdicts, decisions = [], [], []
+        for target in targets:
+            here = _judge(add, target, graphs, prepared["test"], params)
+            evidence += here["evidence"]
+            verdicts += here["verdicts"]
+            decided = add("promote", f"promote@{target}", **here, params=params["promote"])
+            decisions.append(decided.outputs["decision"])
+        add("report", "report", evidence=evidence, verdicts=verdicts, decisions=decisions, params=params["report"])
+
+    return compress
+
+
+def _models(add: Any, dataset: Any, approval: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Every model of the lineage tree, parents first."""
+    teach = add("train_teacher", "train_teacher", dataset=dataset, approval=approval, params=params["train_teacher"])
+    models = {ROOT: teach.outputs["teacher"]}
+    lineage = Lineage(variants=params["variants"])
+    for name in lineage.order():
+        variant = lineage.variants[name]
+        made = add(
+            variant.technique,
+            f"variant@{name}",
+            dataset=dataset,
+            teacher=models[ROOT],
+            parent=models[variant.parent],
+            params=variant.params,
+        )
+        models[name] = made.outputs["student"]
+    return models
+
+
+def _judge(
+    add: Any, target: str, graphs: Mapping[str, Any], test: Any, params: Mapping[str, Any]
+) -> dict[str, list[Any]]:
+    """Optimize, measure and judge every graph on one target; lists in the order of `graphs`."""
+    settings, budget = params["targets"][target], params["budgets"][target]
+    optimized = {
+        v: add("optimize", f"optimize@{target}-{v}", graph=graph, target=settings).outputs["optimized"]
+        for v, graph in graphs.items()
+    }
+    evidence = {
+        v: add(
+            "evaluate",
+            f"evaluate@{target}-{v}",
+            test=test,
+            graph=graph,
+            reference=optimized[ROOT],
+            deployment={"variant": v, "target": target},
+            target=settings,
+            params=params["evaluate"],
+        ).outputs["evidence"]
+        for v, graph in optimized.items()
+    }
+    verdicts = {
+        v: add(
+            "gate",
+            f"gate@{target}-{v}",
+            evidence=found,
+            reference=evidence[ROOT],
+            gates=params["gates"],
+            budget=budget,
+        ).outputs["verdict"]
+        for v, found in evidence.items()
+    }
+    return {
+        "graphs": list(optimized.values()),
+        "evidence": list(evidence.values()),
+        "verdicts": list(verdicts.values()),
+    }
+
+
+def stage(name: str) -> Component:
+    """The component of that name; its module bears the same name."""
+    found: Component = getattr(importlib.import_module(f"components.{name}"), name)
+    return found
+
+
+def default_image(kind: str) -> str:
+    """The image of a kind of stage, unless named on the command line: from the environment, or the local build."""
+    return os.environ.get(f"BEDSIDE_{kind.upper()}_IMAGE", f"bedside-{kind}:dev")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.compress", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/compress.yaml"))
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="KIND=IMAGE",
+        help="image of a kind of stage, best by digest; else BEDSIDE_<KIND>_IMAGE, else the local build",
+    )
+    given = parser.parse_args()
+    images = dict(pair.split("=", 1) for pair in given.image)
+    kubeflow.compile_to(given.out, build(yaml.safe_load(given.params.read_text()), images))
+    print(f"compiled to {given.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Kubeflow container components, derived from the declarations that make the command line; kfp lives only here.
+
+A KFP component has one named input per artifact, so a list port is unrolled: `evidence_0`, `evidence_1`, ...
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kfp import compiler, dsl
+from kfp.dsl.base_component import BaseComponent
+from kfp.dsl.pipeline_task import PipelineTask
+
+from bedside.component import Component
+
+
+def container_component(stage: Component, *, image: str, sizes: Mapping[str, int] | None = None) -> BaseComponent:
+    """The KFP component of `stage`; `sizes` gives the length of each list port.
+
+    Beside its ports and parameter models it takes `code`, the digest of the stage's sources: KFP's cache compares
+    images by name alone and would not notice changed code, and the stage refuses to start on other sources.
+    """
+    sizes = sizes or {}
+    ports = {name: port for declared, port in stage.ports.items() for name in unrolled(declared, sizes)}
+    types: dict[str, Any] = {
+        name: (dsl.Input if port.direction == "in" else dsl.Output)[getattr(dsl, port.kind)]
+        for name, port in ports.items()
+    }
+    types |= dict.fromkeys(stage.models, dict) | {"code": str, "metrics": dsl.OutputPath(dict)}
+
+    def spec(*placeholders: Any) -> dsl.ContainerSpec:
+        given = dict(zip(types, placeholders, strict=True))
+        values = {name: value.path if name in ports else value for name, value in given.items()}
+        values |= {port: [values[name] for name in unrolled(port, sizes)] for port in stage.many}
+        command = ["python", "-m", f"components.{stage.name}"]
+        return dsl.ContainerSpec(image=image, command=command, args=[*stage.argv(values), "--code", values["code"]])
+
+    position = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, position, annotation=kind) for name, kind in types.items()]
+    spec.__name__, spec.__doc__, spec.__annotations__ = stage.name, stage.__doc__, types
+    spec.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what kfp reads
+    return dsl.container_component(spec)
+
+
+def unrolled(port: str, sizes: Mapping[str, int]) -> list[str]:
+    """The KFP input names of a port."""
+    return [f"{port}_{i}" for i in range(sizes[port])] if port in sizes else [port]
+
+
+def add(stage: Component, shown: str, *, image: str, cached: bool = True, **values: Any) -> PipelineTask:
+    """Add a task, `shown` in the UI, to the pipeline being defined; `values`: artifacts, lists of them, parameters."""
+    sizes = {port: len(values[port]) for port in stage.many}
+    make = container_component(stage, image=image, sizes=sizes)
+    task = make(**dict(_flat(values, sizes)), code=stage.code)
+    task.set_display_name(shown)
+    task.set_caching_options(cached)
+    return task
+
+
+def _flat(values: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        yield from zip(unrolled(name, sizes), value, strict=True) if name in sizes else [(name, value)]
+
+
+def compile_to(file: Path, pipeline: BaseComponent) -> None:
+    """Write the IR YAML that a Kubeflow Pipelines server runs."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    compiler.Compiler().compile(pipeline, str(file))
