@@ -59,17 +59,18 @@ class Predictions:
     @cached_property
     def called(self) -> Ints:
         """The class each beat is called, `(beats,)`."""
-        return self.logits.argmax(axis=1).astype(np.int64)
+        called: Ints = self.logits.argmax(axis=1).astype(np.int64)
+        return called
 
     @cached_property
     def scored(self) -> Flags:
         """Which beats count: all but Q."""
-        return self.label != UNSCORED
+        return np.asarray(self.label != UNSCORED)
 
     @cached_property
     def right(self) -> Flags:
         """Which beats are called as the reference says; Q beats never are."""
-        return self.called == self.label
+        return np.asarray(self.called == self.label)
 
     def same_windows(self, other: "Predictions") -> bool:
         """Whether both answered the very same test windows in the same order."""
@@ -80,7 +81,7 @@ class Predictions:
 
 
 def predictions(
-    logits: Any, label: Any, record: Any, patient: Any, sample: Any, classes: Sequence[str]
+    *, logits: Any, label: Any, record: Any, patient: Any, sample: Any, classes: Sequence[str]
 ) -> Predictions:
     """Predictions from any arrays; integers are checked to be integers."""
     named = {"label": label, "record": record, "patient": patient, "sample": sample}
@@ -100,4 +101,4 @@ def read(path: Path, classes: Sequence[str]) -> Predictions:
     missing = [name for name in names if name not in arrays]
     if missing:
         raise RefusedError(f"{path}: no {', '.join(missing)} in it; evaluate the deployment again")
-    return predictions(*(arrays[name] for name in names), classes=classes)
+    return predictions(**{name: arrays[name] for name in names}, classes=classes)
