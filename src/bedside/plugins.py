@@ -6,9 +6,10 @@ it defines. Adding one is adding one file.
 
 import importlib
 import pkgutil
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import pydantic
+from pydantic_core import CoreSchema, core_schema
 
 from bedside.params import Params
 
@@ -50,9 +51,15 @@ class Plugin(Params):
         return cls.known  # type: ignore[return-value]  # the registry of a family holds only its own members
 
 
-class Choice:
-    """`Choice[Family]`: a field that takes any member of the family by its `kind`."""
+class _ByKind:
+    """Tells pydantic to build a field through its family, and to write it with the fields of the member it is."""
 
-    def __class_getitem__(cls, family: type[Plugin]) -> Any:
-        any_member = pydantic.SerializeAsAny()  # type: ignore[type-arg,var-annotated]  # the family is given beside it
-        return Annotated[family, pydantic.BeforeValidator(family.build), any_member]
+    def __get_pydantic_core_schema__(self, source: type[Plugin], handler: pydantic.GetCoreSchemaHandler) -> CoreSchema:
+        whole = core_schema.plain_serializer_function_ser_schema(lambda member: member.model_dump(mode="json"))
+        return core_schema.no_info_plain_validator_function(source.build, serialization=whole)
+
+
+Family = TypeVar("Family")
+
+# `Choice[Family]`: a field that takes any member of the family by its `kind`.
+Choice = Annotated[Family, _ByKind()]

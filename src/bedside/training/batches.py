@@ -67,7 +67,7 @@ def epoch_batches(data: Tensors, classes: int, sampling: Sampling, seed: int, ep
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     weights = class_weights(data.label, classes, sampling.balance)[data.label]
     drawn = torch.multinomial(weights, sampling.windows, replacement=True, generator=generator)
-    for index in drawn.split(sampling.batch):
+    for index in torch.split(drawn, sampling.batch):
         signal, rhythm = augment(data.signal[index], data.rhythm[index], sampling.augmentation, generator)
         yield Batch(signal, rhythm, data.label[index], index)
 

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 State = dict[str, Any]
 
 
-def write(file: Path, network: nn.Module, best: dict[str, Tensor], optimizer: torch.optim.Optimizer, state: State) -> None:
+def write(
+    file: Path, network: nn.Module, best: dict[str, Tensor], optimizer: torch.optim.Optimizer, state: State
+) -> None:
     """Write everything that the next epoch depends on; `state` is JSON (epoch, history)."""
     tensors = {f"network/{k}": v for k, v in network.state_dict().items()}
     tensors |= {f"best/{k}": v for k, v in best.items()}

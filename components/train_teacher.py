@@ -1,0 +1,46 @@
+"""Train the teacher: the articles' CNN-LSTM, large enough that nobody doubts it, on training patients only."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bedside.artifacts import DatasetIn, In, ModelOut
+from bedside.component import Metrics, component
+from bedside.models import Architecture, save
+from bedside.params import Params
+from bedside.plugins import Choice
+from bedside.training.batches import Batch
+from bedside.training.loop import Training, fit, prepare_torch
+from bedside.training.stages import Validation, open_splits, parameters, settle_operating_point, validation_metrics
+
+
+class TrainTeacher(Params):
+    """The network, how it is trained, and what validation patients decide."""
+
+    architecture: Choice[Architecture]
+    training: Training = Training()
+    validation: Validation = Validation()
+    label_smoothing: float = 0.0
+
+
+@component(image="train")
+def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params: TrainTeacher) -> Metrics:
+    """Train on training patients; validation patients choose the epoch and the operating point."""
+    approval.json("approval.json")  # windows that nobody approved are never trained on
+    prepare_torch(params.training)
+    splits = open_splits(dataset, params.validation)
+    network = params.architecture.network()
+
+    def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
+        logits = model(batch.signal, batch.rhythm)
+        return functional.cross_entropy(logits, batch.label, label_smoothing=params.label_smoothing)
+
+    fit(network, splits.train, len(splits.classes), params.training, cross_entropy, splits.score)
+    settle_operating_point(network, splits)
+    save(network, params.architecture, teacher)
+    return {"model/parameters": float(parameters(network)), **validation_metrics(network, splits)}
+
+
+if __name__ == "__main__":
+    torch.set_num_interop_threads(1)
+    train_teacher.main()

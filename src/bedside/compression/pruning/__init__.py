@@ -1,0 +1,1 @@
+"""Structured pruning: score, schedule and surgery, kept apart."""

@@ -1,0 +1,145 @@
+"""The one training loop: resumable at every epoch, the best epoch chosen on validation patients."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from bedside import scratch, tracking
+from bedside.params import Params
+from bedside.training import checkpoint
+from bedside.training.batches import Batch, Sampling, Tensors, epoch_batches
+
+Loss = Callable[[nn.Module, Batch], Tensor]
+Score = Callable[[nn.Module], dict[str, float]]
+
+
+class Training(Params):
+    """Length and step size of a training; `threads` is fixed because it is part of what makes weights reproducible."""
+
+    epochs: int = pydantic.Field(default=10, ge=0)
+    learning_rate: float = pydantic.Field(default=2e-3, gt=0)
+    weight_decay: float = pydantic.Field(default=1e-4, ge=0)
+    warmup: float = pydantic.Field(default=0.1, ge=0, le=1, description="share of the steps with a rising rate")
+    clip: float = pydantic.Field(default=1.0, gt=0, description="largest gradient norm")
+    seed: int = 0
+    threads: int = pydantic.Field(default=2, gt=0)
+    sampling: Sampling = Sampling()
+
+
+@dataclass
+class _Progress:
+    """What a restarted training continues from."""
+
+    epoch: int = 0
+    best_score: float = -math.inf
+    best: dict[str, Tensor] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def prepare_torch(training: Training) -> None:
+    """Make the run reproducible: seed, thread count, deterministic kernels."""
+    torch.manual_seed(training.seed)
+    torch.set_num_threads(training.threads)
+    torch.use_deterministic_algorithms(True)
+
+
+def fit(  # noqa: PLR0917  (one straight list of what a training needs)
+    network: nn.Module, data: Tensors, classes: int, training: Training, loss: Loss, score: Score, name: str = "fit"
+) -> list[dict[str, float]]:
+    """Train in place, end with the weights of the epoch whose `score()["score"]` was best; return the history.
+
+    The score is taken before the first epoch too, so a fine-tuning that only harms returns what it was given.
+    """
+    optimizer = torch.optim.AdamW(network.parameters(), training.learning_rate, weight_decay=training.weight_decay)
+    progress = _resume(network, optimizer, name)
+    if not progress.history:
+        _judge(network, score, progress)
+    epochs = tqdm(range(progress.epoch, training.epochs), initial=progress.epoch, total=training.epochs, unit="epoch")
+    for epoch in epochs:
+        started = time.monotonic()
+        mean_loss = _run_epoch(network, optimizer, data, classes, training, loss, epoch)
+        progress.epoch = epoch + 1
+        entry = _judge(network, score, progress)
+        epochs.set_postfix(loss=f"{mean_loss:.3f}", score=f"{entry['score']:.3f}")
+        tracking.log({"train/loss": mean_loss, "train/seconds": time.monotonic() - started}, step=epoch)
+        _keep(network, optimizer, progress, name)
+    network.load_state_dict(progress.best)
+    network.eval()
+    return progress.history
+
+
+def _run_epoch(  # noqa: PLR0917
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    data: Tensors,
+    classes: int,
+    training: Training,
+    loss: Loss,
+    epoch: int,
+) -> float:
+    torch.manual_seed(training.seed * 1_000_003 + epoch)  # dropout too must repeat after a restart
+    network.train()
+    steps = math.ceil(training.sampling.windows / training.sampling.batch)
+    total = 0.0
+    batches = epoch_batches(data, classes, training.sampling, training.seed, epoch)
+    for step, batch in enumerate(
+        tqdm(batches, total=steps, leave=False, disable=None, unit="batch", desc=f"epoch {epoch + 1}")
+    ):
+        for group in optimizer.param_groups:
+            group["lr"] = training.learning_rate * rate(
+                (epoch * steps + step) / (training.epochs * steps), training.warmup
+            )
+        value = loss(network, batch)
+        optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
+        nn.utils.clip_grad_norm_(network.parameters(), training.clip)
+        optimizer.step()
+        total += value.item()
+    return total / steps
+
+
+def rate(done: float, warmup: float) -> float:
+    """Relative learning rate after a share `done` of all steps: linear rise, then a cosine to zero."""
+    if done < warmup:
+        return max(done / warmup, 0.01)
+    return 0.5 * (1 + math.cos(math.pi * (done - warmup) / max(1 - warmup, 1e-9)))
+
+
+def _judge(network: nn.Module, score: Score, progress: _Progress) -> dict[str, float]:
+    network.eval()
+    with torch.inference_mode():
+        entry = score(network)
+    progress.history.append(entry)
+    tracking.log({f"validation/{name}": value for name, value in entry.items()}, step=progress.epoch)
+    if entry["score"] > progress.best_score:
+        progress.best_score = entry["score"]
+        progress.best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    return entry
+
+
+def _checkpoint(name: str) -> Path | None:
+    folder = scratch.folder()
+    return folder / f"{name}.safetensors" if folder else None
+
+
+def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, name: str) -> _Progress:
+    file = _checkpoint(name)
+    if file is None or not file.is_file():
+        return _Progress()
+    best, state = checkpoint.read(file, network, optimizer)
+    return _Progress(best=best, **state)
+
+
+def _keep(network: nn.Module, optimizer: torch.optim.Optimizer, progress: _Progress, name: str) -> None:
+    file = _checkpoint(name)
+    if file is not None:
+        state: dict[str, Any] = {k: getattr(progress, k) for k in ("epoch", "best_score", "history")}
+        checkpoint.write(file, network, progress.best, optimizer, state)
