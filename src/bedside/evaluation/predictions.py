@@ -79,26 +79,26 @@ class Predictions:
             for name in ("label", "record", "patient", "sample")
         )
 
+    @classmethod
+    def of(
+        cls, *, logits: Any, label: Any, record: Any, patient: Any, sample: Any, classes: Sequence[str]
+    ) -> "Predictions":
+        """Predictions from any arrays; what must be integers is checked to be."""
+        named = {"label": label, "record": record, "patient": patient, "sample": sample}
+        for name, values in named.items():
+            if np.asarray(values).dtype.kind not in "iu":
+                raise RefusedError(f"{name} holds {np.asarray(values).dtype} values, not integers: prepare again")
+        integers = {name: np.asarray(values, dtype=np.int64) for name, values in named.items()}
+        return cls(np.asarray(logits, dtype=np.float64), **integers, classes=tuple(classes))
 
-def predictions(
-    *, logits: Any, label: Any, record: Any, patient: Any, sample: Any, classes: Sequence[str]
-) -> Predictions:
-    """Predictions from any arrays; integers are checked to be integers."""
-    named = {"label": label, "record": record, "patient": patient, "sample": sample}
-    for name, values in named.items():
-        if np.asarray(values).dtype.kind not in "iu":
-            raise RefusedError(f"{name} holds {np.asarray(values).dtype} values, not integers: prepare again")
-    integers = {name: np.asarray(values, dtype=np.int64) for name, values in named.items()}
-    return Predictions(np.asarray(logits, dtype=np.float64), **integers, classes=tuple(classes))
+    @classmethod
+    def read(cls, path: Path, classes: Sequence[str]) -> "Predictions":
+        """Predictions from a `predictions.safetensors`."""
+        from safetensors.numpy import load_file
 
-
-def read(path: Path, classes: Sequence[str]) -> Predictions:
-    """Predictions from a `predictions.safetensors`."""
-    from safetensors.numpy import load_file
-
-    arrays = load_file(path)
-    names = ("logits", "label", "record", "patient", "sample")
-    missing = [name for name in names if name not in arrays]
-    if missing:
-        raise RefusedError(f"{path}: no {', '.join(missing)} in it; evaluate the deployment again")
-    return predictions(**{name: arrays[name] for name in names}, classes=classes)
+        arrays = load_file(path)
+        names = ("logits", "label", "record", "patient", "sample")
+        missing = [name for name in names if name not in arrays]
+        if missing:
+            raise RefusedError(f"{path}: no {', '.join(missing)} in it; evaluate the deployment again")
+        return cls.of(**{name: arrays[name] for name in names}, classes=classes)

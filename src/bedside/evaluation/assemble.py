@@ -10,7 +10,7 @@ from bedside.evaluation import counts, intervals
 from bedside.evaluation.calibration import calibration
 from bedside.evaluation.flips import flips
 from bedside.evaluation.inferiority import LEAST_BEATS
-from bedside.evaluation.predictions import Floats, Ints, Predictions, predictions
+from bedside.evaluation.predictions import Floats, Ints, Predictions
 
 CONFIDENCE = 0.95
 # F is left out of the macro-F1: nearly all its beats stem from one patient, so that its F1 is a coin toss.
@@ -42,8 +42,8 @@ def evidence(  # noqa: PLR0917  # the arrays of a prediction file, in its order
     a record lasts from its first to its last beat. What does not exist is None. RefusedError on unfit arrays.
     """
     windows = {"label": label, "record": record, "patient": patient, "sample": sample, "classes": classes}
-    candidate = predictions(logits=logits, **windows)
-    reference = predictions(logits=reference_logits, **windows)
+    candidate = Predictions.of(logits=logits, **windows)
+    reference = Predictions.of(logits=reference_logits, **windows)
     _check_names(candidate, records, patients)
     table = counts.tables(candidate, candidate.patient, len(patients))
     before = counts.tables(reference, reference.patient, len(patients))

@@ -1,0 +1,62 @@
+"""G1 to G4: may the figures be believed, and are they good enough by themselves."""
+
+from typing import Any
+
+from bedside.gates.case import Case
+from bedside.gates.result import FAIL, INSUFFICIENT, PASS, Finding, Findings, at_least, figure, known
+
+SHARED = ("shared_patients", "shared_records", "shared_windows")
+BOUNDS = {"patients": "intervals", "effective": "cautious"}
+
+
+def split_integrity(case: Case) -> Findings:
+    """G1: no patient, record or window is in two splits."""
+    shared = {name: known(case.evidence, f"split.{name}") for name in SHARED}
+    text = ", ".join(f"{count:g} {name.replace('_', ' ')}" for name, count in shared.items())
+    status = PASS if all(count <= case.gates.G1.shared for count in shared.values()) else FAIL
+    return Findings([Finding(status, f"{text} between the splits")], dict(shared), case.gates.G1.model_dump())
+
+
+def enough_evidence(case: Case) -> Findings:
+    """G2: enough patients and beats of a class to claim anything about it."""
+    limits, findings, values = case.gates.G2, [], {}
+    for name in case.gates.classes:
+        patients, events = (known(case.evidence, f"gross.{name}.{what}") for what in ("patients", "events"))
+        enough = patients >= limits.patients and events >= limits.events
+        text = f"{events:g} {name} beats of {patients:g} patients (at least {limits.events} of {limits.patients})"
+        findings.append(Finding(PASS if enough else INSUFFICIENT, text, name))
+        share = figure(case.evidence, f"gross.{name}.largest_patient.share")
+        values[name] = {"patients": patients, "events": events, "largest_patient_share": share}
+    return Findings(findings, values, limits.model_dump())
+
+
+def sensitivity_floor(case: Case) -> Findings:
+    """G3: gross sensitivity and its lower bound per claimed class, and N beats that stay N.
+
+    N specificity is the share of N beats called N: how rarely a normal beat raises an alarm of any kind.
+    """
+    limits = case.gates.G3
+    normal = known(case.evidence, "gross.N.sensitivity")
+    findings = [at_least(normal, limits.normal_specificity, "N specificity")]
+    values: dict[str, Any] = {"N": {"specificity": normal}}
+    for name in case.gates.classes:
+        gross = figure(case.evidence, f"gross.{name}.sensitivity")
+        lower = figure(case.evidence, f"gross.{name}.{BOUNDS[limits.interval]}.sensitivity.low")
+        findings.append(at_least(gross, limits.floors[name].gross, f"{name} sensitivity", name))
+        findings.append(at_least(lower, limits.floors[name].lower, f"its lower bound over {name} patients", name))
+        values[name] = {"gross": gross, "lower": lower}
+    return Findings(findings, values, limits.model_dump())
+
+
+def predictivity_floor(case: Case) -> Findings:
+    """G4: gross positive predictivity per claimed class; false calls per hour stand beside it."""
+    limits, findings, values = case.gates.G4, [], {}
+    for name in case.gates.classes:
+        gross = figure(case.evidence, f"gross.{name}.predictivity")
+        findings.append(at_least(gross, limits.floors[name], f"{name} +P", name))
+        rates = {kind: figure(case.evidence, f"false_calls.{name}.{kind}") for kind in ("median", "max")}
+        if all(rate is not None for rate in rates.values()):
+            text = f"false {name} calls per hour: median {rates['median']:.3g}, worst patient {rates['max']:.3g}"
+            findings.append(Finding(PASS, text, name))
+        values[name] = {"gross": gross, "false_calls_per_hour": rates}
+    return Findings(findings, values, limits.model_dump())

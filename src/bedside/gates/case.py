@@ -1,0 +1,122 @@
+"""What is judged: the evidence of one deployment beside the teacher's on the same target and the same windows."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bedside.artifacts import Artifact
+from bedside.errors import RefusedError
+from bedside.evaluation import counts, intervals
+from bedside.evaluation.predictions import Floats, Ints, Predictions
+from bedside.gates.limits import Budget, Gates
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Case:
+    """Evidence, predictions and limits; RefusedError unless both sides answered the same windows on the same target."""
+
+    evidence: Mapping[str, Any]
+    candidate: Predictions
+    reference: Predictions
+    gates: Gates
+    budget: Budget
+    is_reference: bool = False
+
+    def __post_init__(self) -> None:
+        classes = self.candidate.classes
+        for name in [*self.gates.classes, *self.gates.G5.macro_f1_classes, "N"]:
+            if name not in classes:
+                raise RefusedError(
+                    f"the gates name class {name!r}, the evidence knows {', '.join(classes)}; mend `gates`"
+                )
+        check_same_windows(self.candidate, self.reference)
+        self._check_figures()
+
+    @cached_property
+    def tables(self) -> tuple[Ints, Ints]:
+        """Beat tables per patient `(patient, class + 1, class)` of the candidate and of the reference."""
+        return tables(self.candidate), tables(self.reference)
+
+    def _check_figures(self) -> None:
+        """The figures in `evidence.json` must follow from the predictions beside it."""
+        pooled, classes = self.tables[0].sum(0), self.candidate.classes
+        for name in classes:
+            for metric in (counts.sensitivity, counts.predictivity):
+                told = self.evidence.get("gross", {}).get(name, {}).get(metric.__name__)
+                found = float(counts.ratio(*metric(pooled, classes, name)))
+                if isinstance(told, float) and np.isfinite(told) and not abs(told - found) <= TOLERANCE:
+                    raise RefusedError(
+                        f"gross.{name}.{metric.__name__} is {told} in the evidence but {found} by its own predictions; "
+                        "evaluate the deployment again"
+                    )
+
+
+def open_case(evidence: Artifact, reference: Artifact, gates: Gates, budget: Budget) -> Case:
+    """The case of two evidence artifacts; RefusedError when they are of different targets, classes or windows."""
+    judged, baseline = evidence.json("evidence.json"), reference.json("evidence.json")
+    here, there = deployment(judged, evidence), deployment(baseline, reference)
+    if here["target"] != there["target"]:
+        raise RefusedError(
+            f"the evidence is of target {here['target']!r}, the reference of {there['target']!r}; "
+            "give the teacher's evidence on the same target"
+        )
+    return Case(
+        judged,
+        Predictions.read(evidence / "predictions.safetensors", _classes(judged, evidence)),
+        Predictions.read(reference / "predictions.safetensors", _classes(baseline, reference)),
+        gates,
+        budget,
+        is_reference=here["variant"] == there["variant"],
+    )
+
+
+def deployment(evidence: Mapping[str, Any], artifact: Artifact) -> dict[str, str]:
+    """The variant and target that evidence is about."""
+    found = evidence.get("deployment")
+    if not isinstance(found, Mapping) or not {"variant", "target"} <= set(found):
+        raise RefusedError(f"{artifact.path}: the evidence names no deployment; evaluate again")
+    return dict(found)
+
+
+def _classes(evidence: Mapping[str, Any], artifact: Artifact) -> list[str]:
+    if not isinstance(evidence.get("classes"), list):
+        raise RefusedError(f"{artifact.path}: the evidence names no classes; evaluate again")
+    return list(evidence["classes"])
+
+
+def check_same_windows(candidate: Predictions, baseline: Predictions) -> None:
+    """RefusedError unless both answered the same windows: a paired comparison needs nothing less."""
+    if candidate.classes != baseline.classes:
+        raise RefusedError(
+            f"classes differ: {', '.join(candidate.classes)} against {', '.join(baseline.classes)}; evaluate both again"
+        )
+    if not candidate.same_windows(baseline):
+        raise RefusedError(
+            f"not the same test windows: {len(candidate.label)} against {len(baseline.label)}, digests "
+            f"{windows_digest(candidate)[:12]} and {windows_digest(baseline)[:12]}; evaluate both on one test artifact"
+        )
+
+
+def windows_digest(of: Predictions) -> str:
+    """sha256 over label, record, patient and sample of every window: which test was answered."""
+    digest = hashlib.sha256()
+    for values in (of.label, of.record, of.patient, of.sample):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
+
+
+def tables(of: Predictions) -> Ints:
+    """Beat tables per patient that has beats, `(patient, class + 1, class)`."""
+    present, index = np.unique(of.patient, return_inverse=True)
+    return counts.tables(of, index.astype(np.int64), len(present))
+
+
+def weights(of: Predictions, replicates: int, seed: int) -> Floats:
+    """Patient resamples for `of`, `(replicate, patient)`."""
+    return intervals.resamples(len(np.unique(of.patient)), replicates, seed)

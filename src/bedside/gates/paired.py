@@ -1,0 +1,121 @@
+"""G5, G7 and G8: beat by beat against a baseline, from the predictions themselves."""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from bedside.evaluation import counts
+from bedside.evaluation.flips import harmful
+from bedside.evaluation.inferiority import METRICS, Difference, difference
+from bedside.evaluation.predictions import Predictions
+from bedside.gates.case import Case, check_same_windows, tables, weights
+from bedside.gates.limits import NonInferiority
+from bedside.gates.result import FAIL, INSUFFICIENT, PASS, Finding, Findings, GateResult, at_least, at_most
+
+ITSELF = Finding(PASS, "this is the reference itself, so nothing can differ from it")
+SHORT = {"sensitivity": "sensitivity", "predictivity": "+P"}
+
+
+def not_inferior(case: Case) -> Findings:
+    """G5: sensitivity and +P not worse than the teacher's by more than delta, and macro-F1 kept."""
+    found = compare(case.candidate, case.reference, case.gates.G5, list(case.gates.classes))
+    return _noting_itself(case, found)
+
+
+def compare(
+    candidate: Predictions, baseline: Predictions, limits: NonInferiority, classes: Collection[str]
+) -> Findings:
+    """Findings of candidate against baseline for `classes` and for macro-F1; both answered the same windows."""
+    now, before = tables(candidate), tables(baseline)
+    drawn = weights(candidate, limits.replicates, limits.seed)
+    findings, values = [], {}
+    for name in classes:
+        for metric in METRICS:
+            apart = difference(
+                now,
+                before,
+                candidate.classes,
+                name,
+                metric=metric,
+                weights=drawn,
+                confidence=(limits.gross_confidence, limits.average_confidence),
+            )
+            findings.append(_inferiority(apart, limits.delta[name], f"{name} {SHORT[metric]}", name))
+            values[f"{name}.{metric}"] = vars(apart)
+    over = limits.macro_f1_classes
+    scores = [counts.macro_f1(table.sum(0), candidate.classes, over) for table in (now, before)]
+    quotient = scores[0] / scores[1] if scores[1] > 0 else float("nan")
+    findings.append(at_least(quotient, limits.macro_f1_ratio, f"macro-F1 over {', '.join(over)}, as a ratio,"))
+    values["macro_f1"] = {"candidate": scores[0], "baseline": scores[1], "ratio": quotient}
+    return Findings(findings, values, limits.model_dump())
+
+
+def non_inferior(
+    candidate: Predictions, baseline: Predictions, limits: NonInferiority, classes: Collection[str]
+) -> GateResult:
+    """Whether `candidate` may replace `baseline` (the present champion) for every one of `classes`, by the rule of G5.
+
+    Give the classes that the baseline claims: a claim that the candidate gave up is then seen. RefusedError unless both
+    answered the same windows.
+    """
+    check_same_windows(candidate, baseline)
+    found = compare(candidate, baseline, limits, classes)
+    status = PASS if all(finding.status == PASS for finding in found.findings) else FAIL
+    reason = "; ".join(finding.text for finding in found.findings)
+    return GateResult("G5", "not inferior to the champion", status, reason, found.values, found.limits)
+
+
+def few_harmful_flips(case: Case) -> Findings:
+    """G7: few beats turn from right to wrong: of a claimed class, of all, and of any one patient."""
+    limits, bad, scored = case.gates.G7, harmful(case.candidate, case.reference), case.candidate.scored
+    findings: list[Finding] = []
+    values: dict[str, Any] = {}
+    for name in case.gates.classes:
+        where = case.candidate.label == case.candidate.classes.index(name)
+        values[name] = _share(bad, where)
+        findings.append(at_most(values[name], limits.classes[name], f"harmful flips of {name} beats", name))
+    values["all"] = _share(bad, scored)
+    findings.append(at_most(values["all"], limits.all, "harmful flips of all beats"))
+    patients = np.unique(case.candidate.patient[scored])
+    shares = [_share(bad, scored & (case.candidate.patient == patient)) for patient in patients]
+    values["worst_patient"] = max(shares, default=float("nan"))
+    findings.append(at_most(values["worst_patient"], limits.patient, "harmful flips in the worst patient"))
+    return _noting_itself(case, Findings(findings, values, limits.model_dump()))
+
+
+def worst_patient(case: Case) -> Findings:
+    """G8: no patient with enough beats of the class loses more of its sensitivity than allowed."""
+    limits = case.gates.G8
+    (now, before), classes = case.tables, case.candidate.classes
+    findings: list[Finding] = []
+    values: dict[str, Any] = {}
+    for name, allowed in limits.fall.items():
+        hits, events = counts.sensitivity(now, classes, name)
+        reference_hits, _ = counts.sensitivity(before, classes, name)
+        enough = events >= limits.events
+        falls = counts.ratio(reference_hits - hits, events)[enough]
+        values[name] = {"patients": int(enough.sum()), "largest_fall": float(falls.max()) if len(falls) else None}
+        if not enough.any():
+            text = f"no patient has {limits.events} {name} beats, so the worst one cannot be assessed"
+            findings.append(Finding(INSUFFICIENT, text, name))
+            continue
+        what = f"largest fall of {name} sensitivity in the {enough.sum()} patients with {limits.events} beats or more"
+        findings.append(at_most(values[name]["largest_fall"], allowed, what, name))
+    return _noting_itself(case, Findings(findings, values, limits.model_dump()))
+
+
+def _inferiority(apart: Difference, delta: float, what: str, about: str) -> Finding:
+    text = (
+        f"{what} differs by {apart.gross:+.4f} gross (lower bound {apart.gross_lower:+.4f}) and "
+        f"{apart.average:+.4f} on average (lower bound {apart.average_lower:+.4f}), limit {-delta:+g}"
+    )
+    return Finding(PASS if apart.above(delta) else FAIL, text, about)
+
+
+def _share(flags: Any, where: Any) -> float:
+    return float(flags[where].mean()) if where.any() else float("nan")
+
+
+def _noting_itself(case: Case, found: Findings) -> Findings:
+    return Findings([ITSELF, *found.findings], found.values, found.limits) if case.is_reference else found

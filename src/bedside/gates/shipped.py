@@ -1,0 +1,71 @@
+"""G14 and G15: is the graph that was measured the trained network, and does it fit its target."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bedside.gates.case import Case
+from bedside.gates.result import (
+    FAIL,
+    PASS,
+    Finding,
+    Findings,
+    GateResult,
+    MissingFigureError,
+    Status,
+    at_most,
+    known,
+)
+
+FIGURES = {"size_bytes": "size_bytes", "p99_ms": "latency.p99_ms", "peak_rss_mb": "memory.peak_rss_mb"}
+WORDS = {"size_bytes": "bytes", "p99_ms": "ms p99 latency", "peak_rss_mb": "MB peak memory"}
+
+
+def parity(case: Case, settled: Mapping[str, GateResult]) -> Findings:
+    """G14: an fp32 graph answers as the trained network; an int8 graph is held to G5 and G7 on this very target."""
+    kind = case.evidence.get("parity", {}).get("kind")
+    names = ("max_abs_difference", "label_changes", "windows")
+    values: dict[str, Any] = {name: known(case.evidence, f"parity.{name}") for name in names} | {"kind": kind}
+    limits = case.gates.G14.model_dump()
+    if values["windows"] < 1:
+        return Findings([Finding(FAIL, "parity was compared on no window")], values, limits)
+    if kind == "fp32":
+        apart = at_most(values["max_abs_difference"], limits["max_logit_difference"], "largest logit difference")
+        changes = at_most(values["label_changes"], limits["label_changes"], "changed answers")
+        return Findings([apart, changes], values, limits)
+    if kind == "int8":
+        return Findings([_integer_parity(values, settled)], values, {"G5": "PASS", "G7": "PASS"})
+    raise MissingFigureError(f"parity.kind is {kind!r}; known: fp32, int8")
+
+
+def _integer_parity(values: Mapping[str, Any], settled: Mapping[str, GateResult]) -> Finding:
+    statuses = {name: settled[name].status for name in ("G5", "G7")}
+    failing = [status for status in statuses.values() if status != PASS]
+    status: Status = PASS if not failing else FAIL if FAIL in failing else failing[0]
+    text = (
+        "int8, so its parity is G5 and G7 on this very target: "
+        + " and ".join(f"{name} {found}" for name, found in statuses.items())
+        + f" (logits differ by up to {values['max_abs_difference']:.4g}, {values['label_changes']:g} of "
+        f"{values['windows']:g} answers change against the trained network)"
+    )
+    return Finding(status, text)
+
+
+def within_budget(case: Case) -> Findings:
+    """G15: size, p99 latency and peak memory keep to the target's budget; only measured figures count."""
+    allowed, findings, values = case.budget.model_dump(), [], {}
+    for name, path in FIGURES.items():
+        value = values[name] = known(case.evidence, path)
+        source = provenance(case.evidence, path)
+        text = f"{value:.6g} {WORDS[name]} (limit {allowed[name]:g})"
+        if source != case.gates.G15.provenance:
+            findings.append(Finding(FAIL, f"{text} is {source}, not {case.gates.G15.provenance}"))
+        else:
+            findings.append(Finding(PASS if value <= allowed[name] else FAIL, text))
+    return Findings(findings, values, allowed)
+
+
+def provenance(evidence: Mapping[str, Any], path: str) -> str:
+    """Where the figure at `path` comes from: measured, emulated, estimated or not available."""
+    labels = evidence.get("provenance")
+    label = labels.get(path) if isinstance(labels, Mapping) else None
+    return label if isinstance(label, str) else "of unknown provenance"

@@ -1,0 +1,132 @@
+"""From findings to a verdict in words: PASS, FAIL or INSUFFICIENT EVIDENCE."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bedside.evaluation.assemble import plain
+from bedside.gates import alone, paired, shipped
+from bedside.gates.case import Case, windows_digest
+from bedside.gates.result import (
+    FAIL,
+    INSUFFICIENT,
+    NOT_CLAIMED,
+    PASS,
+    Finding,
+    Findings,
+    GateResult,
+    MissingFigureError,
+    Status,
+)
+
+TITLES = {
+    "G1": "split integrity",
+    "G2": "enough evidence to claim a class",
+    "G3": "sensitivity floor",
+    "G4": "positive predictivity floor",
+    "G5": "not inferior to the teacher",
+    "G7": "harmful flips against the teacher",
+    "G8": "worst patient",
+    "G14": "parity with the trained network",
+    "G15": "budget of the target",
+}
+GATES: dict[str, Callable[[Case], Findings]] = {
+    "G1": alone.split_integrity,
+    "G2": alone.enough_evidence,
+    "G3": alone.sensitivity_floor,
+    "G4": alone.predictivity_floor,
+    "G5": paired.not_inferior,
+    "G7": paired.few_harmful_flips,
+    "G8": paired.worst_patient,
+    "G15": shipped.within_budget,
+}
+
+
+def judge(case: Case) -> dict[str, Any]:
+    """The verdict on one deployment, ready for `verdict.json`: claims per class, every gate with its reason."""
+    found = {name: _ask(ask, case) for name, ask in GATES.items()}
+    claims = {name: claim(name, found, required=c.required) for name, c in case.gates.classes.items()}
+    settled = {name: settle(name, findings, claims) for name, findings in found.items()}
+    settled["G14"] = settle("G14", _ask(lambda c: shipped.parity(c, settled), case), claims)
+    verdict, reason = conclude(settled, claims)
+    return dict(
+        plain(
+            {
+                "deployment": case.evidence.get("deployment"),
+                "graph_sha256": case.evidence.get("graph_sha256"),
+                "verdict": verdict,
+                "reason": reason,
+                "claims": claims,
+                "gates": [settled[name].as_json() for name in TITLES],
+                "gates_digest": case.gates.digest,
+                "windows_digest": windows_digest(case.candidate),
+            }
+        )
+    )
+
+
+def claim(name: str, found: Mapping[str, Findings], *, required: bool) -> dict[str, Any]:
+    """Whether class `name` stays in the intended use, and why.
+
+    A class needs enough evidence and every one of its own findings. A required class that lacks one fails; another one
+    leaves the intended use, so that a worse model never passes where a better one failed.
+    """
+    about = [(gate, f) for gate, findings in found.items() for f in findings.findings if f.about == name]
+    thin = [f.text for _, f in about if f.status == INSUFFICIENT]
+    failing = [f"{gate}: {f.text}" for gate, f in about if f.status == FAIL]
+    status: Status
+    if thin or not about:
+        status, reason = INSUFFICIENT, f"too little evidence: {'; '.join(thin) or 'no finding'}"
+    elif failing:
+        status, reason = (FAIL if required else NOT_CLAIMED), "; ".join(failing)
+    else:
+        status, reason = PASS, "every gate about it holds"
+    if status != PASS:
+        reason = f"no {name} claim: {reason}"
+    return {"status": status, "reason": reason, "required": required}
+
+
+def settle(gate: str, found: Findings, claims: Mapping[str, Mapping[str, Any]]) -> GateResult:
+    """The status of a gate: all-beat findings always count, findings about a class as far as it is claimed."""
+    statuses: list[Status] = []
+    words: list[str] = []
+    for finding in found.findings:
+        status, note = _counted(finding, claims)
+        statuses.append(status)
+        words.append(finding.text + note)
+    order: list[Status] = [FAIL, INSUFFICIENT, PASS, NOT_CLAIMED]
+    status = next((s for s in order if s in statuses), FAIL)
+    return GateResult(gate, TITLES[gate], status, "; ".join(words) or "no finding", found.values, found.limits)
+
+
+def _counted(finding: Finding, claims: Mapping[str, Mapping[str, Any]]) -> tuple[Status, str]:
+    if finding.about is None:
+        return finding.status, "" if finding.status == PASS else f": {finding.status}"
+    own = claims[finding.about]
+    if own["status"] == PASS:
+        return finding.status, ""
+    if own["required"]:
+        status: Status = INSUFFICIENT if own["status"] == INSUFFICIENT else finding.status
+        return status, "" if finding.status == PASS else f": {finding.status}"
+    return NOT_CLAIMED, f" (no {finding.about} claim)"
+
+
+def conclude(settled: Mapping[str, GateResult], claims: Mapping[str, Mapping[str, Any]]) -> tuple[Status, str]:
+    """The verdict and its sentence: a failing gate fails, then missing evidence for a required class counts."""
+    failed = [name for name in TITLES if settled[name].status == FAIL]
+    thin = [name for name, own in claims.items() if own["required"] and own["status"] == INSUFFICIENT]
+    lost = [name for name, own in claims.items() if not own["required"] and own["status"] != PASS]
+    held = [name for name, own in claims.items() if own["status"] == PASS]
+    rest = f"; no {', '.join(lost)} claim" if lost else ""
+    if failed:
+        reasons = "; ".join(f"{name} ({TITLES[name]}): {settled[name].reason}" for name in failed)
+        return FAIL, f"{len(failed)} of {len(TITLES)} gates fail: {reasons}{rest}"
+    if thin:
+        return INSUFFICIENT, f"too few patients or events to claim {', '.join(thin)}{rest}"
+    return PASS, f"all gates hold; intended use: {', '.join(held)} beats{rest}"
+
+
+def _ask(gate: Callable[[Case], Findings], case: Case) -> Findings:
+    try:
+        return gate(case)
+    except MissingFigureError as error:
+        return Findings([Finding(FAIL, f"{error}; a missing figure never passes")])
