@@ -10,6 +10,16 @@ from bedside.artifacts import commit, staged
 MakeArtifact = Callable[..., Path]
 
 
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Journals, checkpoints, keys and the tracking store of one test; nothing is replayed unless it does so itself."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("BEDSIDE_HOME", str(home))
+    monkeypatch.setenv("BEDSIDE_FLUSH", "off")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
+    return home
+
+
 @pytest.fixture
 def make_artifact(tmp_path: Path) -> MakeArtifact:
     """`make_artifact("dataset", {"dataset.json": "{}"}, source="simulated")`: a complete folder, with labels."""

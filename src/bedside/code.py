@@ -11,7 +11,9 @@ import importlib.util
 from pathlib import Path
 
 # They carry a stage (launch, record, report progress) and cannot change what it computes.
-CARRIERS = frozenset({"bedside", "bedside.component", "bedside.tracking", "bedside.code", "bedside.progress"})
+CARRIERS = frozenset(
+    {"bedside", "bedside.component", "bedside.tracking", "bedside.code", "bedside.progress", "bedside.scratch"}
+)
 
 
 def units(module: str) -> frozenset[Path]:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bedside import code, tracking
+from bedside import code, scratch, tracking
 from bedside.artifacts import Artifact, ArtifactError, Port, commit, open_artifact, staged, write_atomic
 from bedside.errors import RefusedError
 from bedside.params import Params, ParamsError, load, lookup
@@ -81,7 +81,7 @@ class Component:
         inputs = {name: self._open(values[name]) for name, port in self.ports.items() if port.direction == "in"}
         models = {name: _as_model(model, values[name]) for name, model in self.models.items()}
         record = self._record(inputs, models)
-        with tracking.run(self.name, record) as run, contextlib.ExitStack() as stack:
+        with scratch.opened(record), tracking.run(self.name, record) as run, contextlib.ExitStack() as stack:
             outs = [name for name, port in self.ports.items() if port.direction == "out"]
             staging = {name: stack.enter_context(staged(Path(values[name]))) for name in outs}
             result = self.function(**inputs, **staging, **models)

@@ -26,7 +26,10 @@ class ParamsError(ValueError):
 def load(model: type[P], reference: str) -> P:
     """Read `model` from `params.yaml:tasks.ecg` or from inline JSON such as `{"epochs": 3}`."""
     if reference.lstrip().startswith("{"):
-        return validate(model, json.loads(reference), where="inline")
+        try:
+            return validate(model, json.loads(reference), where="inline")
+        except json.JSONDecodeError as error:
+            raise ParamsError(f"inline: not JSON ({error}): {reference[:80]}") from None
     file, _, dotted = reference.partition(":")
     return validate(model, lookup(Path(file), dotted), where=reference)
 
@@ -35,7 +38,10 @@ def lookup(file: Path, dotted: str) -> Any:
     """The value at `dotted` in a YAML file; the error lists the keys that exist at the level where it failed."""
     if not file.is_file():
         raise ParamsError(f"{file}: no such parameter file")
-    value = yaml.safe_load(file.read_text())
+    try:
+        value = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{file}: not YAML ({error})") from None
     walked = str(file)
     for key in filter(None, dotted.split(".")):
         if not isinstance(value, dict) or key not in value:

@@ -1,0 +1,112 @@
+"""A workspace: a copy of this project with other parameters, where a pipeline runs without touching the real run.
+
+python -m pipelines.workspace build/demo --profile profiles/simulated.yaml [--run]
+
+Only what changed is copied, so that a second run is as incremental as `dvc repro` in the project itself.
+"""
+
+import argparse
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = (".dvcignore", "components", "dvc.yaml", "pipelines", "src")
+DVC_CONFIG = "[core]\n    analytics = false\n    no_scm = true\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.workspace", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--profile", type=Path, help="parameters that replace those of params.yaml")
+    parser.add_argument("--run", action="store_true", help="run the pipeline there and print the verdicts")
+    given = parser.parse_args()
+    lay_out(given.folder, given.profile)
+    if given.run:
+        sys.exit(run(given.folder))
+
+
+def lay_out(folder: Path, profile: Path | None = None) -> None:
+    """Make or refresh the workspace: the pipeline's sources, its own DVC project, the merged parameters."""
+    wanted = _sources()
+    for name in wanted:
+        _copy(ROOT / name, folder / name)
+    for stale in _python_files(folder) - wanted:
+        (folder / stale).unlink()
+    overlay = yaml.safe_load(profile.read_text()) if profile else {}
+    params = merged(yaml.safe_load((ROOT / "params.yaml").read_text()), overlay or {})
+    _write(folder / "params.yaml", yaml.safe_dump(params, sort_keys=False))
+    _write(folder / ".dvc/config", DVC_CONFIG)
+
+
+def run(folder: Path) -> int:
+    """`dvc repro` and the verdict table, with all run state inside the workspace; returns the exit status."""
+    environment = environment_of(folder)
+    status = subprocess.run(["dvc", "repro"], cwd=folder, env=environment, check=False).returncode
+    if status == 0:
+        status = subprocess.run(["bedside", "verdicts"], cwd=folder, env=environment, check=False).returncode
+    return status
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """This environment's python and tools, the workspace's own sources, journals and MLflow store."""
+    here = folder.resolve()
+    return os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": f"{here / 'src'}{os.pathsep}{here}",
+        "BEDSIDE_HOME": str(here / ".bedside"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{here / 'mlflow.db'}",
+        "GX_ANALYTICS_ENABLED": "false",
+    }
+
+
+def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the overlay's values: mappings merge key by key, one of another `kind` replaces the old one."""
+    result = dict(base)
+    for key, value in overlay.items():
+        old = result.get(key)
+        same_kind = (
+            isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind")
+        )
+        result[key] = merged(old, value) if same_kind and isinstance(old, dict) else value
+    return result
+
+
+def _sources() -> set[str]:
+    """The files of this project that a pipeline runs on, as git sees them: tracked, or new and not ignored."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "--", *COPIED],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+
+
+def _python_files(folder: Path) -> set[str]:
+    found = [path for top in COPIED if (folder / top).is_dir() for path in (folder / top).rglob("*.py")]
+    return {str(path.relative_to(folder)) for path in found}
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def _write(target: Path, text: str) -> None:
+    if not target.is_file() or target.read_text() != text:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Test support: a family of strategies, and launchers without a cluster."""
