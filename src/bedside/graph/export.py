@@ -1,0 +1,81 @@
+"""torch module -> one-file ONNX graph with a free batch size, simplified for small recurrent networks."""
+
+import functools
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import cast
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from bedside.graph.canonical import canonical_bytes
+from bedside.graph.folding import fold_constants
+from bedside.graph.quantized import store_integer_biases
+from bedside.graph.rewrites import tidy_recurrence
+
+OPSET = 18
+INPUTS, OUTPUTS = ["signal", "rhythm"], ["logits"]
+MAX_BATCH = 2**16
+
+
+def export(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> bytes:
+    """The ONNX file of `network(signal (batch, *signal), rhythm (batch, *rhythm)) -> logits (batch, class)`.
+
+    Fake-quantized layers become QuantizeLinear/DequantizeLinear around integer weights. Same weights, same bytes.
+    """
+    model = _trace(network.eval(), signal, rhythm)
+    fold_constants(model)
+    tidy_recurrence(model)
+    store_integer_biases(model)
+    fold_constants(model)
+    return canonical_bytes(model)
+
+
+def _trace(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> onnx.ModelProto:
+    _let_fake_quantization_be_traced()
+    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
+    example = (torch.zeros(2, *signal), torch.zeros(2, *rhythm))  # two: a batch of one would be taken for a constant
+    with warnings.catch_warnings(), torch.no_grad(), _quiet("torch.onnx", "onnxscript"):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            example,
+            dynamo=True,
+            opset_version=OPSET,
+            external_data=False,
+            input_names=INPUTS,
+            output_names=OUTPUTS,
+            dynamic_shapes=({0: batch}, {0: batch}),
+            verbose=False,
+        )
+    assert program is not None  # it is None only without dynamo
+    return cast(onnx.ModelProto, program.model_proto)
+
+
+@functools.cache
+def _let_fake_quantization_be_traced() -> None:
+    """torch 2.13 has no shape rule for the kernels behind fake quantization, without which it cannot trace them."""
+
+    def like(values: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+        return torch.empty_like(values), torch.empty_like(values, dtype=torch.bool)
+
+    for kind in ("tensor", "channel"):
+        torch.library.register_fake(f"aten::fake_quantize_per_{kind}_affine_cachemask", like)
+
+
+class _quiet:  # noqa: N801  # reads as a word of the `with` line
+    """Silence loggers that report every step of an export at warning level."""
+
+    def __init__(self, *names: str) -> None:
+        self.loggers = [logging.getLogger(name) for name in names]
+
+    def __enter__(self) -> None:
+        self.levels = [logger.level for logger in self.loggers]
+        for logger in self.loggers:
+            logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        for logger, level in zip(self.loggers, self.levels, strict=True):
+            logger.setLevel(level)
