@@ -1,0 +1,34 @@
+"""prepare: accepted recordings -> windows in patient-disjoint splits, with the proof."""
+
+from tqdm import tqdm
+
+from bedside.approval import accepted
+from bedside.artifacts import DatasetIn, DatasetOut, In
+from bedside.component import Metrics, component
+from bedside.tasks.assemble import assign, people_of, proof, write_dataset
+from bedside.tasks.base import Task
+
+
+@component(image="data")
+def prepare(*, recordings: DatasetIn, approval: In, dataset: DatasetOut, test: DatasetOut, task: Task) -> Metrics:
+    """Cut, normalize, label and split; refuse when a patient, a recording or a window is in two splits."""
+    people = people_of(recordings, accepted(approval, recordings))
+    assignment = assign(task, people)
+    used = sorted(record for records in assignment.splits.values() for record in records)
+    done = {r: task.windows(recordings.path / "records", r) for r in tqdm(used, desc="windows", unit="record")}
+    about = {
+        **task.description(),
+        "proof": {**proof(recordings, people, assignment.splits, done), "left_out": assignment.left_out},
+    }
+    learned = {name: records for name, records in assignment.splits.items() if name != "test"}
+    windows = write_dataset(dataset, learned, people, done, about)
+    windows |= write_dataset(test, {"test": assignment.splits["test"]}, people, done, about)
+    return {
+        f"{split}/{name}": float((part.label == label).sum())
+        for split, part in windows.items()
+        for label, name in enumerate(about["classes"])
+    }
+
+
+if __name__ == "__main__":
+    prepare.main()

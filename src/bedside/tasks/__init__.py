@@ -1,0 +1,1 @@
+"""Clinical tasks: how recordings become windows, labels and patient-disjoint splits."""

@@ -1,0 +1,89 @@
+"""From windows per recording to the two datasets: what trains, and what tests."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bedside.artifacts import Artifact, sha256
+from bedside.datasets.windows import Windows, concatenate, write_windows
+from bedside.errors import RefusedError
+from bedside.tasks.base import RecordWindows, Task
+from bedside.tasks.proof import Fingerprint, prove
+from bedside.tasks.splits.base import NAMES, Assignment
+
+People = Mapping[str, Mapping[str, Any]]
+
+
+def people_of(recordings: Artifact, records: Sequence[str]) -> People:
+    """`{record: row of records.json}` of the accepted records."""
+    return {row["record"]: row for row in recordings.json("records.json") if row["record"] in set(records)}
+
+
+def assign(task: Task, people: People) -> Assignment:
+    """Give each record to a split; refuse a split that stays empty."""
+    assignment = task.split.assign({record: row["patient"] for record, row in people.items()})
+    if empty := [name for name in NAMES if not assignment.splits[name]]:
+        raise RefusedError(f"no record is left for {', '.join(empty)}; change task.split or mend the recordings")
+    return assignment
+
+
+def proof(
+    recordings: Artifact, people: People, splits: Mapping[str, list[str]], done: Mapping[str, RecordWindows]
+) -> dict[str, Any]:
+    """The proof that the splits are disjoint in patients, recordings and raw windows, or the refusal."""
+    return prove(
+        {
+            name: Fingerprint(
+                patients=frozenset(people[record]["patient"] for record in records),
+                records=frozenset(sha256(recordings / f"records/{record}.dat") for record in records),
+                windows=frozenset().union(*(done[record].digests for record in records)),
+            )
+            for name, records in splits.items()
+        }
+    )
+
+
+def write_dataset(
+    folder: Path,
+    splits: Mapping[str, list[str]],
+    people: People,
+    done: Mapping[str, RecordWindows],
+    about: Mapping[str, Any],
+) -> dict[str, Windows]:
+    """Write `<split>.safetensors` for each of `splits` and the `dataset.json` that explains them; return them."""
+    records = sorted(record for names in splits.values() for record in names)
+    patients = sorted({people[record]["patient"] for record in records})
+    windows = {}
+    for split, names in splits.items():
+        parts = [_indexed(done[r], records.index(r), patients.index(people[r]["patient"])) for r in names]
+        every = concatenate(parts)
+        windows[split] = every if split == "test" else every[every.label >= 0]
+        write_windows(folder / f"{split}.safetensors", windows[split])
+    classes = about["classes"]
+    description = {
+        **about,
+        "inputs": {key: list(getattr(every, key).shape[1:]) for key in ("signal", "rhythm")},
+        "records": records,
+        "patients": patients,
+        "subgroups": {people[r]["patient"]: {k: people[r][k] for k in ("sex", "age_band")} for r in records},
+        "splits": {split: _count(windows[split], names, people, classes) for split, names in splits.items()},
+    }
+    (folder / "dataset.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
+    return windows
+
+
+def _indexed(done: RecordWindows, record: int, patient: int) -> Windows:
+    rows = len(done.label)
+    return Windows(done.signal, done.rhythm, done.label, np.full(rows, record), np.full(rows, patient), done.sample)
+
+
+def _count(windows: Windows, records: list[str], people: People, classes: Sequence[str]) -> dict[str, Any]:
+    counts = {name: int((windows.label == label).sum()) for label, name in enumerate(classes)}
+    return {
+        "records": records,
+        "patients": sorted({people[record]["patient"] for record in records}),
+        "counts": counts | {"unscored": int((windows.label < 0).sum())},
+    }

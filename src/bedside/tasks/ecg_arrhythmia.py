@@ -1,0 +1,75 @@
+"""Heart beats of one ECG lead into the AAMI classes N, S, V and F (ANSI/AAMI EC57)."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pydantic
+from numpy.typing import NDArray
+
+from bedside.datasets.recording import Annotations, millivolts, read_annotations, read_header, read_signal
+from bedside.errors import RefusedError
+from bedside.plugins import Choice
+from bedside.signals.beats import beside_template, cut, normalize
+from bedside.signals.filters import downsample, highpass
+from bedside.signals.rhythm import FEATURES, rhythm
+from bedside.tasks.aami import BEATS, CLASSES, NOT_BEATS
+from bedside.tasks.base import RecordWindows, Task
+from bedside.tasks.proof import window_digests
+from bedside.tasks.splits.base import Split
+from bedside.tasks.splits.de_chazal import DeChazal
+
+
+class EcgArrhythmia(Task):
+    """Windows from `window_before_s` before to `window_after_s` after each annotated R peak of `lead`, at `rate` Hz.
+
+    Channel 0 is the beat on the scale of the last `template_beats` beats, channel 1 the typical beat among them. A
+    decision waits for the next beat, whose interval is a rhythm feature, and for the window's end, whichever is later.
+    """
+
+    kind: Literal["ecg-arrhythmia"] = "ecg-arrhythmia"
+    lead: str = "MLII"
+    rate: float = pydantic.Field(default=120.0, gt=0)
+    window_before_s: float = pydantic.Field(default=0.45, gt=0)
+    window_after_s: float = pydantic.Field(default=0.55, gt=0)
+    template_beats: int = pydantic.Field(default=48, ge=1)
+    split: Choice[Split] = DeChazal()
+
+    def windows(self, folder: Path, record: str) -> RecordWindows:
+        """Every beat of one recording, in time order, with what a device could know when it decides."""
+        header = read_header(folder / f"{record}.hea")
+        lead = header.index(self.lead)
+        adc = read_signal(folder, header)[:, lead]
+        peaks, label = _labelled_beats(record, read_annotations(folder / f"{record}.atr"))
+        signal = downsample(highpass(millivolts(adc, header.leads[lead]), header.rate), header.rate, self.rate)
+        if not np.isfinite(signal).all():
+            raise RefusedError(f"{record}: {self.lead} has missing samples; validate must quarantine it before prepare")
+        at = np.round(peaks * (self.rate / header.rate)).astype(np.int64)
+        beats = cut(signal, at, round(self.window_before_s * self.rate), round(self.window_after_s * self.rate))
+        half_second = round(header.rate / 2)
+        return RecordWindows(
+            signal=beside_template(normalize(beats, self.template_beats), self.template_beats),
+            rhythm=rhythm(peaks / header.rate, self.template_beats),
+            label=label,
+            sample=peaks,
+            digests=window_digests(adc, peaks, half_second, half_second),
+        )
+
+    def description(self) -> dict[str, Any]:
+        return {
+            "classes": list(CLASSES),
+            "rhythm_features": list(FEATURES),
+            "sampling_rate": self.rate,
+            "decision_delay": "until the next beat, and at least until the window's end",
+        }
+
+
+def _labelled_beats(record: str, annotations: Annotations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Peaks and labels (beat,); a symbol that is neither a known beat nor a known mark is refused, never called N."""
+    symbols = annotations.symbol.tolist()
+    if unknown := sorted(set(symbols) - BEATS.keys() - NOT_BEATS):
+        raise RefusedError(f"{record}: unknown annotation symbol {', '.join(unknown)}; validate must quarantine it")
+    beat = np.array([symbol in BEATS for symbol in symbols], dtype=bool)
+    if beat.sum() < 2:
+        raise RefusedError(f"{record}: {beat.sum()} annotated beats are too few; validate must quarantine it")
+    return annotations.sample[beat], np.array([BEATS[s] for s in symbols if s in BEATS], dtype=np.int64)

@@ -1,0 +1,1 @@
+"""How patients are divided into train, validation, calibration and test."""

@@ -1,0 +1,29 @@
+"""Split by shares of the patients, drawn once from a seed."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Literal
+
+from bedside.tasks.splits.base import Assignment, Split
+
+
+class ByShare(Split):
+    """Shares of the patients for test, validation and calibration; the rest trains, and a person is never divided."""
+
+    kind: Literal["by-share"] = "by-share"
+    test: float = 0.4
+    validation: float = 0.17
+    calibration: float = 0.08
+    seed: int = 0
+
+    def assign(self, patients: Mapping[str, str]) -> Assignment:
+        people = sorted(set(patients.values()), key=lambda p: hashlib.sha256(f"{self.seed}/{p}".encode()).hexdigest())
+        ends = [round(len(people) * s) for s in (self.test, self.test + self.validation)]
+        ends.append(round(len(people) * (self.test + self.validation + self.calibration)))
+        groups = {
+            "test": people[: ends[0]],
+            "validation": people[ends[0] : ends[1]],
+            "calibration": people[ends[1] : ends[2]],
+            "train": people[ends[2] :],
+        }
+        return Assignment({name: sorted(r for r in patients if patients[r] in group) for name, group in groups.items()})

@@ -1,0 +1,48 @@
+"""The inter-patient split of de Chazal et al. 2004 (doi:10.1109/TBME.2004.827359), with its one flaw mended."""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+import pydantic
+
+from bedside.tasks.splits.base import Assignment, Split
+
+_FIRST = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122, 124, 201, 203, 205, 207, 208, 209, 215, 220, 223, 230)
+_SECOND = (100, 103, 105, 111, 113, 117, 121, 123, 200, 202, 210, 212, 213, 214, 219, 221, 222, 228, 231, 232, 233, 234)
+DS1, DS2 = tuple(map(str, _FIRST)), tuple(map(str, _SECOND))
+PACED = ("102", "104", "107", "217")
+
+
+class DeChazal(Split):
+    """DS2 tests, DS1 trains; `validation` and `calibration` patients come out of DS1.
+
+    Records 201 (DS1) and 202 (DS2) are one man, so `dropped` leaves 201 out everywhere, and the proof says so.
+    """
+
+    kind: Literal["de-chazal"] = "de-chazal"
+    validation: tuple[str, ...] = ("114", "119", "203", "220", "223")
+    calibration: tuple[str, ...] = ("118", "205")
+    dropped: dict[str, str] = pydantic.Field(default={"201": "the same person as 202, which is in the test set"})
+
+    @pydantic.model_validator(mode="after")
+    def _held_out_of_ds1(self) -> Self:
+        if others := sorted({*self.validation, *self.calibration} - set(DS1)):
+            raise ValueError(f"validation and calibration come out of DS1 ({' '.join(DS1)}), but {others} do not")
+        return self
+
+    def assign(self, patients: Mapping[str, str]) -> Assignment:
+        left_out = dict.fromkeys(PACED, "paced (excluded by AAMI EC57)") | self.dropped
+        left_out |= dict.fromkeys(patients.keys() - {*DS1, *DS2, *left_out}, "in neither DS1 nor DS2")
+        chosen = {
+            "train": [r for r in DS1 if r not in self.validation + self.calibration],
+            "validation": self.validation,
+            "calibration": self.calibration,
+            "test": DS2,
+        }
+        return Assignment(
+            {
+                name: sorted(r for r in records if r in patients and r not in left_out)
+                for name, records in chosen.items()
+            },
+            {record: why for record, why in sorted(left_out.items()) if record in patients},
+        )
