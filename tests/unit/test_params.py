@@ -86,7 +86,7 @@ def test_a_wrong_path_names_the_keys_at_the_level_where_it_failed(tmp_path: Path
 
 def test_what_is_not_json_or_yaml_is_refused_as_such(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text("a: [1, 2\nb: 3")
-    with pytest.raises(ParamsError, match=r"p.yaml: not YAML .*line 2"):
+    with pytest.raises(ParamsError, match=r"(?s)p.yaml: not YAML .*line 2"):
         load(Training, f"{tmp_path}/p.yaml:a")
     with pytest.raises(ParamsError, match="inline: not JSON"):
         load(Training, '{"epochs": 3')
