@@ -12,11 +12,12 @@ from bedside.params import Params
 
 
 class Augmentation(Params):
-    """How much a training window may differ from the recorded one: gain, noise, detection jitter, rhythm."""
+    """How much a training window may differ from the recorded one: gain, noise, detection jitter, polarity, rhythm."""
 
     gain: float = pydantic.Field(default=0.15, ge=0, description="standard deviation of a log gain, whole window")
     noise: float = pydantic.Field(default=0.03, ge=0, description="largest standard deviation of added white noise")
     shift: int = pydantic.Field(default=3, ge=0, description="largest shift in samples, as a QRS detector's jitter")
+    flip: float = pydantic.Field(default=0.5, ge=0, le=1, description="share of windows with reversed polarity")
     rhythm: float = pydantic.Field(default=0.03, ge=0, description="standard deviation added to rhythm features")
 
 
@@ -73,9 +74,10 @@ def epoch_batches(data: Tensors, classes: int, sampling: Sampling, seed: int, ep
 
 
 def augment(signal: Tensor, rhythm: Tensor, how: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Vary gain, noise, detection instant and rhythm; shapes stay (batch, channel, time) and (batch, feature)."""
+    """Vary gain, polarity, noise, detection instant, rhythm; shapes stay (batch, channel, time), (batch, feature)."""
     one_each = (len(signal), 1, 1)
     signal = signal * torch.exp(how.gain * torch.randn(one_each, generator=generator))
+    signal = torch.where(torch.rand(one_each, generator=generator) < how.flip, -signal, signal)
     level = how.noise * torch.rand(one_each, generator=generator)
     signal = signal + level * torch.randn(signal.shape, generator=generator)
     shift = int(torch.randint(-how.shift, how.shift + 1, (1,), generator=generator))

@@ -119,7 +119,7 @@ def _judge(network: nn.Module, score: Score, progress: _Progress) -> dict[str, f
         entry = score(network)
     progress.history.append(entry)
     tracking.log({f"validation/{name}": value for name, value in entry.items()}, step=progress.epoch)
-    if entry["score"] > progress.best_score:
+    if entry["score"] >= progress.best_score:  # of equal epochs the later one: a ranking is perfect before its margins
         progress.best_score = entry["score"]
         progress.best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     return entry

@@ -1,0 +1,137 @@
+"""Pruning removes exactly the units it names, and asks every class before it does."""
+
+import pytest
+import torch
+
+from bedside.compression.gain import require_fewer_parameters
+from bedside.compression.pruning.base import Importance
+from bedside.compression.pruning.magnitude import Magnitude
+from bedside.compression.pruning.schedule import Schedule, most_important
+from bedside.compression.pruning.surgery import GATES, groups, shrink
+from bedside.compression.pruning.taylor import Taylor, evenly
+from bedside.errors import RefusedError
+from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
+from bedside.training.batches import Tensors
+
+SHAPE = CnnLstm(
+    convolutions=(ConvBlock(channels=6, kernel=5, stride=2), ConvBlock(channels=8, kernel=3, stride=2)),
+    lstm=(6, 5),
+    head=7,
+)
+KEEP = {
+    "convolutions.0": torch.tensor([0, 2, 3, 5]),
+    "convolutions.1": torch.tensor([1, 4, 6]),
+    "lstm.0": torch.tensor([0, 1, 5]),
+    "lstm.1": torch.tensor([2, 4]),
+    "hidden": torch.tensor([0, 3, 6]),
+}
+
+
+def network(seed: int = 0) -> CnnLstmNetwork:
+    torch.manual_seed(seed)
+    return SHAPE.network().eval()
+
+
+def data(windows: int = 40) -> Tensors:
+    generator = torch.Generator().manual_seed(2)
+    label = torch.tensor([0] * (windows - 4) + [1, 2, 3, 3])
+    signal, rhythm = torch.randn(windows, 2, 60, generator=generator), torch.randn(windows, 7, generator=generator)
+    return Tensors(signal, rhythm, label, torch.zeros(windows, dtype=torch.int64))
+
+
+@torch.no_grad()
+def silence(net: CnnLstmNetwork) -> None:
+    """Make every unit that KEEP does not name answer zero, so that removing it may change nothing."""
+    for number, block in enumerate(net.blocks):
+        gone = missing(KEEP[f"convolutions.{number}"], block.conv.out_channels)
+        block.norm.weight[gone] = 0
+        block.norm.bias[gone] = 0
+    for number, layer in enumerate(net.layers):
+        gone = missing(KEEP[f"lstm.{number}"], layer.hidden_size)
+        rows = torch.cat([gone + gate * layer.hidden_size for gate in range(GATES)])
+        for parameter in layer.parameters():
+            parameter[rows] = 0  # gates half open, cell input tanh(0) = 0: the cell stays 0
+    gone = missing(KEEP["hidden"], net.hidden.out_features)
+    net.hidden.weight[gone] = 0
+    net.hidden.bias[gone] = 0
+
+
+def missing(kept: torch.Tensor, units: int) -> torch.Tensor:
+    return torch.tensor([u for u in range(units) if u not in kept.tolist()])
+
+
+def test_removing_units_that_answer_zero_changes_no_logit() -> None:
+    whole = network()
+    silence(whole)
+    smaller, shape = shrink(whole, SHAPE, KEEP)
+    signal, rhythm = data().signal, data().rhythm
+    assert torch.allclose(smaller(signal, rhythm), whole(signal, rhythm), atol=1e-6)
+    assert shape.lstm == (3, 2)
+    assert [block.channels for block in shape.convolutions] == [4, 3]
+    assert shape.head == 3
+
+
+def test_the_new_shape_describes_the_new_network() -> None:
+    smaller, shape = shrink(network(), SHAPE, KEEP)
+    shape.network().load_state_dict(smaller.state_dict())
+
+
+@pytest.mark.parametrize("importance", [Taylor(windows=8), Taylor(windows=8, balanced=False), Magnitude()])
+def test_a_unit_that_answers_zero_is_the_least_important_of_its_group(importance: Importance) -> None:
+    whole = network()
+    silence(whole)
+    with torch.no_grad():
+        for number, block in enumerate(whole.blocks):
+            block.conv.weight[missing(KEEP[f"convolutions.{number}"], block.conv.out_channels)] = 0
+    scores = importance.scores(whole, data(), 4)
+    for name, kept in KEEP.items():
+        if not name.startswith("lstm") or isinstance(importance, Magnitude):
+            assert torch.equal(most_important(scores, {name: len(kept)} | rest(name))[name], kept), name
+
+
+def rest(name: str) -> dict[str, int]:
+    return {other: 1 for other in KEEP if other != name}
+
+
+def test_class_balanced_taylor_hears_a_class_that_pooling_drowns() -> None:
+    """A hidden neuron that only the rarest class uses outranks one that normal beats use a little."""
+    whole = network()
+    rare = 1
+    with torch.no_grad():
+        whole.hidden.weight.zero_()
+        whole.hidden.bias.fill_(1.0)
+        whole.output.weight.zero_()
+        whole.output.weight[0, 0] = 1.5  # neuron 0 speaks for N
+        whole.output.weight[rare, 1] = 1.0  # neuron 1 speaks for S
+    windows = data(200)
+    balanced = Taylor(windows=200).scores(whole, windows, 4)["hidden"]
+    pooled = Taylor(windows=200, balanced=False).scores(whole, windows, 4)["hidden"]
+    assert balanced[1] / balanced[0] > 1.5 * pooled[1] / pooled[0]
+
+
+def test_samples_are_spread_over_the_whole_split() -> None:
+    assert evenly(torch.arange(100), 5).tolist() == [0, 24, 49, 74, 99]
+
+
+def test_the_schedule_removes_most_at_first_and_ends_at_its_ratio() -> None:
+    schedule = Schedule(ratio=0.5, steps=3, multiple=1)
+    removed = [schedule.removed(step) for step in (1, 2, 3)]
+    assert removed[-1] == 0.5
+    assert removed[0] > removed[1] - removed[0] > removed[2] - removed[1] > 0
+
+
+def test_kept_units_come_in_the_multiples_that_kernels_like() -> None:
+    assert Schedule(ratio=0.3, steps=1, multiple=16).kept(1, original=128, now=128) == 96
+    assert Schedule(ratio=0.9, steps=1, multiple=16).kept(1, original=32, now=32) == 16
+
+
+def test_every_parameter_but_the_last_layer_belongs_to_a_unit() -> None:
+    net = network()
+    grouped = {id(p) for group in groups(net).values() for p in group.parameters}
+    left = {name for name, p in net.named_parameters() if id(p) not in grouped}
+    assert left == {"output.weight", "output.bias"}
+
+
+def test_a_pruning_that_removes_nothing_is_refused() -> None:
+    with pytest.raises(RefusedError, match=r"removed 0\.0%"):
+        require_fewer_parameters("prune", network(), network(), 0.05)

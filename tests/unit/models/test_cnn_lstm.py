@@ -1,0 +1,94 @@
+"""A network is rebuilt from its words and its weights, and its quantized twin stays close to it."""
+
+from pathlib import Path
+
+import torch
+
+from bedside.artifacts import commit, open_artifact, staged
+from bedside.models import Architecture, load, save
+from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
+from bedside.models.fake_quant import ActivationQuantizer, quantize_weight, weight_scales
+from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, quantized
+
+SHAPE = CnnLstm(
+    convolutions=(ConvBlock(channels=8, kernel=7, stride=2), ConvBlock(channels=8, kernel=3)), lstm=(8, 8), head=8
+)
+
+
+def inputs(windows: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(windows, 2, 120, generator=generator), torch.randn(windows, 7, generator=generator)
+
+
+def fresh(seed: int = 0) -> CnnLstmNetwork:
+    torch.manual_seed(seed)
+    return SHAPE.network().eval()
+
+
+def stored(network: torch.nn.Module, shape: Architecture, path: Path) -> torch.nn.Module:
+    with staged(path) as folder:
+        save(network, shape, folder)
+        commit(folder, path, {"labels": {}})
+    return load(open_artifact(path))
+
+
+def test_logits_have_one_row_per_window_and_one_column_per_class() -> None:
+    assert fresh()(*inputs(5)).shape == (5, 4)
+
+
+def test_a_saved_network_answers_as_before(tmp_path: Path) -> None:
+    network = fresh()
+    assert torch.equal(stored(network, SHAPE, tmp_path / "m")(*inputs()), network(*inputs()))
+
+
+def test_a_saved_quantized_network_answers_as_before(tmp_path: Path) -> None:
+    network = quantized(fresh(), SHAPE)
+    network.train()
+    network(*inputs())
+    network.settle()
+    network.eval()
+    again = stored(network, QuantizedCnnLstm(float_shape=SHAPE), tmp_path / "m")
+    assert torch.equal(again(*inputs()), network(*inputs()))
+
+
+def test_the_quantized_network_is_close_to_the_float_one_and_not_equal() -> None:
+    network = quantized(fresh(), SHAPE)
+    network.train()
+    network(*inputs(64))
+    network.eval()
+    difference = (network(*inputs()) - fresh()(*inputs())).abs().max()
+    assert 0 < difference < 0.05
+
+
+def test_settled_lstm_weights_lie_on_their_grid() -> None:
+    network = quantized(fresh(), SHAPE)
+    network.settle()
+    for layer in network.layers:
+        for weight in layer.weights():
+            steps = weight / weight_scales(weight)[:, None]
+            assert torch.allclose(steps, steps.round(), atol=1e-3)
+            assert steps.abs().max() <= 127.001
+
+
+def test_settling_twice_changes_nothing() -> None:
+    network = quantized(fresh(), SHAPE)
+    network.settle()
+    once = [weight.clone() for layer in network.layers for weight in layer.weights()]
+    network.settle()
+    twice = [weight for layer in network.layers for weight in layer.weights()]
+    assert all(torch.allclose(a, b, atol=1e-7) for a, b in zip(once, twice, strict=True))
+
+
+def test_rounding_lets_gradients_through() -> None:
+    weight = torch.randn(4, 3, requires_grad=True)
+    quantize_weight(weight, weight_scales(weight)).sum().backward()  # type: ignore[no-untyped-call]
+    assert weight.grad is not None
+    assert torch.equal(weight.grad, torch.ones(4, 3))
+
+
+def test_an_activation_range_always_holds_zero() -> None:
+    grid = ActivationQuantizer().train()
+    grid(torch.tensor([2.0, 4.0]))
+    grid.eval()
+    assert grid(torch.tensor([0.0])).item() == 0.0
+    assert abs(grid(torch.tensor([3.0])).item() - 3.0) < 4 / 255

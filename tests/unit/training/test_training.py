@@ -1,0 +1,149 @@
+"""Training repeats itself after a kill, and validation patients decide what they should."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bedside import scratch
+from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
+from bedside.training.batches import Augmentation, Batch, Sampling, Tensors, class_weights, epoch_batches
+from bedside.training.loop import Training, fit, prepare_torch, rate
+from bedside.training.validation import average_precision, logits_of, operating_point, watch
+
+SHAPE = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=5, stride=4),), lstm=(8,), head=8, classes=3, dropout=0.0)
+TRAINING = Training(epochs=4, threads=1, sampling=Sampling(windows=64, batch=32))
+STILL = Augmentation(gain=0, noise=0, shift=0, rhythm=0, flip=0)
+RECORD = {"component": "train", "params": {}}
+
+
+def beats(windows: int = 96) -> Tensors:
+    """Three classes that differ in where their bump sits."""
+    generator = torch.Generator().manual_seed(1)
+    label = torch.arange(windows) % 3
+    time = torch.arange(40.0)
+    bump = torch.exp(-((time - 10 * (label[:, None] + 1)) ** 2) / 8)
+    signal = torch.stack([bump, bump], dim=1) + 0.1 * torch.randn(windows, 2, 40, generator=generator)
+    return Tensors(signal, torch.zeros(windows, 7), label, torch.zeros(windows, dtype=torch.int64))
+
+
+def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
+    return functional.cross_entropy(model(batch.signal, batch.rhythm), batch.label)
+
+
+def score(network: nn.Module) -> dict[str, float]:
+    return watch(network, beats(), {"S": 1, "V": 2})
+
+
+def trained(how: Callable[[nn.Module], dict[str, float]] = score, training: Training = TRAINING) -> CnnLstmNetwork:
+    prepare_torch(training)
+    network = SHAPE.network()
+    fit(network, beats(), 3, training, cross_entropy, how)
+    return network
+
+
+def weights(network: nn.Module) -> list[bytes]:
+    return [tensor.numpy().tobytes() for tensor in network.state_dict().values()]
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    assert weights(trained()) == weights(trained())
+
+
+def test_another_seed_gives_other_weights() -> None:
+    assert weights(trained()) != weights(trained(training=TRAINING.model_copy(update={"seed": 1})))
+
+
+@pytest.mark.parametrize("killed_at", [1, 2, 3])
+def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
+    killed_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path))
+    calls = 0
+
+    def interrupted(network: nn.Module) -> dict[str, float]:
+        nonlocal calls
+        calls += 1
+        if calls == killed_at + 1:
+            raise KeyboardInterrupt
+        return score(network)
+
+    with pytest.raises(KeyboardInterrupt), scratch.opened(RECORD):
+        trained(interrupted)
+    with scratch.opened(RECORD):
+        resumed = trained()
+    assert weights(resumed) == weights(trained())
+
+
+def test_scratch_disappears_when_the_work_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path))
+    with scratch.opened(RECORD) as folder:
+        trained()
+        assert (folder / "fit.safetensors").is_file()
+    assert not folder.exists()
+
+
+def test_training_learns_what_is_there_to_learn() -> None:
+    long = TRAINING.model_copy(
+        update={"epochs": 20, "learning_rate": 2e-2, "sampling": Sampling(windows=256, batch=32, augmentation=STILL)}
+    )
+    network = trained(training=long)
+    assert (logits_of(network, beats()).argmax(1) == beats().label).float().mean() > 0.95
+
+
+def test_a_fine_tuning_that_only_harms_returns_what_it_was_given() -> None:
+    scores = iter([0.9, 0.5, 0.4, 0.3, 0.2])
+    prepare_torch(TRAINING)
+    network = SHAPE.network()
+    before = weights(network)
+    fit(network, beats(), 3, TRAINING, cross_entropy, lambda _: {"score": next(scores)})
+    assert weights(network) == before
+
+
+def test_an_epoch_can_be_drawn_again() -> None:
+    sampling = Sampling(windows=50, batch=20)
+    first = [b.signal for b in epoch_batches(beats(), 3, sampling, seed=3, epoch=5)]
+    again = [b.signal for b in epoch_batches(beats(), 3, sampling, seed=3, epoch=5)]
+    other = [b.signal for b in epoch_batches(beats(), 3, sampling, seed=3, epoch=6)]
+    assert [len(b) for b in first] == [20, 20, 10]
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], other[0])
+
+
+def test_full_balance_draws_every_class_equally_often_and_an_absent_one_never() -> None:
+    label = torch.tensor([0] * 90 + [1] * 10)
+    drawn = class_weights(label, 3, balance=1.0)
+    assert drawn[0] * 90 == pytest.approx(float(drawn[1] * 10))
+    assert drawn[2] == 0
+
+
+def test_no_augmentation_leaves_windows_as_recorded() -> None:
+    data = beats()
+    (batch,) = epoch_batches(data, 3, Sampling(windows=10, batch=10, augmentation=STILL), seed=0, epoch=0)
+    assert torch.equal(batch.signal, data.signal[batch.index])
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
+    assert rate(0.05, 0.1) == pytest.approx(0.5)
+    assert rate(0.1, 0.1) == pytest.approx(1.0)
+    assert rate(1.0, 0.1) == pytest.approx(0.0)
+
+
+def test_average_precision_of_a_perfect_ranking_is_one_and_of_no_positives_unknown() -> None:
+    assert average_precision(np.array([0.9, 0.2]), np.array([True, False])) == 1.0
+    assert np.isnan(average_precision(np.array([0.9]), np.array([False])))
+
+
+def test_the_operating_point_moves_a_class_that_is_called_too_rarely() -> None:
+    logits = torch.tensor([[1.0, 0.0], [0.4, 0.0], [0.3, 0.0]])
+    biases = operating_point(logits, torch.tensor([0, 1, 1]), {"V": 1}, span=1.0, step=0.25)
+    assert biases.tolist() == [0.0, 0.5]
+
+
+def test_an_operating_point_without_span_changes_nothing() -> None:
+    biases = operating_point(torch.zeros(2, 2), torch.tensor([0, 1]), {"V": 1}, span=0.0, step=0.25)
+    assert biases.tolist() == [0.0, 0.0]
