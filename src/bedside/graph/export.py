@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bedside.graph.canonical import canonical_bytes
 from bedside.graph.folding import fold_constants
-from bedside.graph.quantized import store_integer_biases
+from bedside.graph.quantized import separate_zero_points, store_integer_biases
 from bedside.graph.rewrites import tidy_recurrence
 
 OPSET = 18
@@ -29,6 +29,7 @@ def export(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> 
     fold_constants(model)
     tidy_recurrence(model)
     store_integer_biases(model)
+    separate_zero_points(model)
     fold_constants(model)
     return canonical_bytes(model)
 

@@ -34,3 +34,15 @@ def store_integer_biases(model: onnx.ModelProto) -> None:
         added.append(helper.make_node("DequantizeLinear", inputs, [f"{name}.value"], axis=0))
         node.input[2] = f"{name}.value"
     set_nodes(graph, [*added, *graph.node])
+
+
+def separate_zero_points(model: onnx.ModelProto) -> None:
+    """Each weight gets a zero point of its own: OpenVINO keeps layers in float when several share one.
+
+    Leaving symmetric ones out would be shorter, but then ONNX Runtime keeps its linear layers in float.
+    """
+    graph, view = model.graph, View(model.graph)
+    for node in of_type(graph, "DequantizeLinear"):
+        zero = view.constant(node.input[2]) if len(node.input) > 2 else None
+        if zero is not None and node.input[0] in view.constants:
+            node.input[2] = constant(graph, f"{node.input[0]}.zero", zero)

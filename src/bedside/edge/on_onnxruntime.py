@@ -1,0 +1,60 @@
+"""ONNX Runtime on the CPU, set up for one small model and short answers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from bedside.edge.runner import Floats, Runner
+
+ERROR = 3
+
+
+def options(threads: int) -> ort.SessionOptions:
+    """Operators one after the other, in `threads` threads; no output but errors."""
+    result = ort.SessionOptions()
+    result.intra_op_num_threads, result.inter_op_num_threads = threads, 1
+    result.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    result.log_severity_level = ERROR
+    return result
+
+
+def session(model: bytes, settings: ort.SessionOptions) -> ort.InferenceSession:
+    """Load verified bytes; never a path, so that what runs is what was verified."""
+    return ort.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+
+
+def rewritten(model: bytes, level: ort.GraphOptimizationLevel, target: Path) -> bytes:
+    """The graph after ONNX Runtime's own optimizations up to `level`; `target` is a file that may be written."""
+    settings = options(1)
+    settings.graph_optimization_level, settings.optimized_model_filepath = level, str(target)
+    session(model, settings)
+    return target.read_bytes()
+
+
+class OnnxRuntimeRunner(Runner):
+    """A session and its ways to be called."""
+
+    def __init__(self, model: bytes, threads: int = 1) -> None:
+        self.session = session(model, options(threads))
+
+    def __call__(self, signal: Floats, rhythm: Floats) -> Floats:
+        (logits,) = self.session.run(["logits"], {"signal": signal, "rhythm": rhythm})
+        result: Floats = logits
+        return result
+
+    def bound(self, signal: Floats, rhythm: Floats) -> Callable[[], Any]:
+        logits = self(signal, rhythm)
+        binding = self.session.io_binding()
+        binding.bind_cpu_input("signal", signal)
+        binding.bind_cpu_input("rhythm", rhythm)
+        binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
+        run = self.session.run_with_iobinding
+
+        def call() -> Floats:
+            run(binding)
+            return logits
+
+        return call

@@ -1,0 +1,63 @@
+"""Load one model in a fresh process, answer once, and say what it took. Imports numpy and the runtime only.
+
+    python -m bedside.edge.run_once model.onnx --runtime onnxruntime --threads 1
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bedside.edge.runner import load
+
+STATUS = Path("/proc/self/status")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print one JSON object: milliseconds of each phase, memory in bytes, and the modules that were loaded."""
+    parser = argparse.ArgumentParser(prog="python -m bedside.edge.run_once", description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--runtime", required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--signal", type=int, nargs="+", default=[2, 120])
+    parser.add_argument("--rhythm", type=int, nargs="+", default=[7])
+    arguments = parser.parse_args(argv)
+    print(json.dumps(run_once(**vars(arguments)), sort_keys=True))
+
+
+def run_once(model: Path, runtime: str, threads: int, signal: list[int], rhythm: list[int]) -> dict[str, Any]:
+    """Phases in the order a device goes through them: import the runtime, load the model, first answer."""
+    inputs = np.zeros((1, *signal), np.float32), np.zeros((1, *rhythm), np.float32)
+    started = time.perf_counter()
+    __import__(runtime)
+    imported, memory = time.perf_counter(), peak_memory()
+    runner = load(runtime, model.read_bytes(), threads)
+    logits = runner(*inputs)
+    answered = time.perf_counter()
+    return {
+        "import_ms": (imported - started) * 1e3,
+        "load_and_answer_ms": (answered - imported) * 1e3,
+        "runtime_bytes": memory,
+        "peak_bytes": peak_memory(),
+        "logits": logits[0].tolist(),
+        "modules": sorted({name.partition(".")[0] for name in sys.modules}),
+    }
+
+
+def peak_memory() -> int | None:
+    """Peak resident bytes of this process; None where the kernel does not tell.
+
+    Not getrusage: its figure survives exec, so it would be that of the process which started this one.
+    """
+    if not STATUS.is_file():
+        return None
+    lines = STATUS.read_text().splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
+
+
+if __name__ == "__main__":
+    main()
