@@ -1,0 +1,147 @@
+"""dvc.yaml and pipelines/compress.py are written by hand; here they are held against the components and each other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bedside import code
+from bedside.lineage import ROOT as TEACHER
+from bedside.lineage import Lineage
+from bedside.params import Params, load
+from tests.graphs.wiring import ROOT, Stage, dvc_edges, dvc_stages, kfp_edges, kfp_spec, params
+
+
+@pytest.fixture(autouse=True)
+def in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def covered(path: str, by: frozenset[str]) -> bool:
+    return any(Path(path) == Path(one) or Path(one) in Path(path).parents for one in by)
+
+
+def stages() -> Iterator[Stage]:
+    yield from dvc_stages().values()
+
+
+def test_every_command_line_is_one_that_its_component_takes() -> None:
+    assert {stage.component.name for stage in stages()} == {
+        path.stem for path in (ROOT / "components").glob("*.py") if path.stem != "__init__"
+    }
+
+
+def test_every_artifact_on_a_command_line_is_declared_and_nothing_else_is() -> None:
+    for stage in stages():
+        inputs = {path for paths in stage.paths("in").values() for path in paths}
+        assert all(covered(path, stage.deps) for path in inputs), stage.name
+        folders = {dep for dep in stage.deps if dep.startswith("artifacts/")}
+        assert all(any(covered(path, frozenset({folder})) for path in inputs) for folder in folders), stage.name
+        assert {path for paths in stage.paths("out").values() for path in paths} == stage.outs, stage.name
+        assert {str(stage.values["metrics"])} == stage.metrics, stage.name
+
+
+def test_every_parameter_reference_is_declared_and_valid() -> None:
+    for stage in stages():
+        references = {name: stage.values[name] for name in stage.component.models}
+        files = {name: value for name, value in references.items() if not value.startswith("{")}
+        dotted = {value.removeprefix("params.yaml:") for value in files.values()}
+        lists = {name for name in stage.params if name.split(".")[0] == "evaluated"}
+        assert dotted == stage.params - lists, stage.name
+        for name, value in references.items():
+            assert isinstance(load(stage.component.models[name], value), Params)
+
+
+def test_the_code_of_a_stage_is_what_it_depends_on() -> None:
+    techniques = {variant["technique"] for variant in params()["variants"].values()}
+    shared = {unit for name in techniques for unit in code.units(f"components.{name}")}
+    for stage in stages():
+        own = code.units(f"components.{stage.component.name}")
+        if stage.name.startswith("variant@"):  # one foreach for every technique: it depends on what any of them uses
+            own |= {unit for unit in shared if unit.parent.name != "components"}
+        listed = {dep for dep in stage.deps if not dep.startswith("artifacts/")}
+        assert listed == {str(unit.relative_to(ROOT)) for unit in own}, stage.name
+
+
+def test_both_launchers_have_the_same_stages() -> None:
+    shown = {task["taskInfo"]["name"] for task in kfp_spec()["root"]["dag"]["tasks"].values()}
+    assert shown == set(dvc_stages())
+
+
+def test_both_launchers_have_the_same_edges() -> None:
+    assert dvc_edges() == kfp_edges(kfp_spec())
+
+
+def test_lists_of_artifacts_are_in_the_same_order_under_both_launchers() -> None:
+    tasks = {task["taskInfo"]["name"]: task for task in kfp_spec()["root"]["dag"]["tasks"].values()}
+    shown = {key: task["taskInfo"]["name"] for key, task in kfp_spec()["root"]["dag"]["tasks"].items()}
+    writers = {path: stage.name for stage in stages() for paths in stage.paths("out").values() for path in paths}
+    for stage in (stage for stage in stages() if stage.component.many):
+        for port in stage.component.many:
+            unrolled = [tasks[stage.name]["inputs"]["artifacts"][f"{port}_{i}"] for i in range(len(stage.values[port]))]
+            order = [shown[one["taskOutputArtifact"]["producerTask"]] for one in unrolled]
+            assert order == [writers[path] for path in stage.paths("in")[port]]
+
+
+def test_both_launchers_give_the_same_parameters() -> None:
+    for task in kfp_spec()["root"]["dag"]["tasks"].values():
+        stage = dvc_stages()[task["taskInfo"]["name"]]
+        for name, model in stage.component.models.items():
+            given: Any = task["inputs"]["parameters"][name]
+            if given.get("componentInputParameter") == "source":
+                raw = kfp_spec()["root"]["inputDefinitions"]["parameters"]["source"]["defaultValue"]
+            else:
+                raw = given["runtimeValue"]["constant"]
+            assert stage.component.models[name] is model
+            assert load_inline(model, raw) == load(model, stage.values[name]), (stage.name, name)
+
+
+def load_inline(model: type[Params], raw: Any) -> Params:
+    import json
+
+    return load(model, json.dumps(raw))
+
+
+def test_only_evaluate_opens_the_test_set() -> None:
+    readers = {consumer for _, output, consumer, _ in dvc_edges() if output == "test"}
+    assert {name.partition("@")[0] for name in readers} == {"evaluate"}
+
+
+def test_measurements_and_judgements_are_never_cached() -> None:
+    for task in kfp_spec()["root"]["dag"]["tasks"].values():
+        stage = task["taskInfo"]["name"].partition("@")[0]
+        assert bool(task["cachingOptions"]) is (stage not in {"evaluate", "gate", "promote"}), stage
+
+
+def test_metrics_stay_in_git_so_that_they_can_be_compared() -> None:
+    from dvc.repo import Repo
+
+    with Repo(str(ROOT)) as repo:
+        outputs = [out for stage in repo.index.stages for out in stage.outs]
+    assert all(out.use_cache is not bool(out.metric) for out in outputs)
+
+
+def test_what_is_evaluated_exists_and_the_teacher_is_always_there_to_compare_with() -> None:
+    found = params()
+    lineage = Lineage(variants=found["variants"])
+    assert found["evaluated"]["variants"][0] == TEACHER
+    assert set(found["evaluated"]["variants"]) <= {TEACHER, *lineage.variants}
+    assert set(found["evaluated"]["targets"]) == set(found["targets"]) == set(found["budgets"])
+
+
+def test_a_chain_shrinks_first_and_quantizes_last() -> None:
+    """A fake-quantized network cannot be cut, and what was cut would be lost to a student made afterwards."""
+    place = {"distill": 0, "quantize": 2}  # every other technique in between
+    lineage = Lineage(variants=params()["variants"])
+    for name in lineage.variants:
+        chain = [place.get(lineage.variants[one].technique, 1) for one in lineage.path(name)[1:]]
+        assert chain == sorted(chain), name
+        assert chain.count(2) <= 1, name
+
+
+def test_every_code_digest_in_the_compiled_pipeline_is_that_of_the_stage() -> None:
+    for task in kfp_spec()["root"]["dag"]["tasks"].values():
+        given = task["inputs"]["parameters"]["code"]["runtimeValue"]["constant"]
+        component = dvc_stages()[task["taskInfo"]["name"]].component
+        assert given == code.digest(f"components.{component.name}")
