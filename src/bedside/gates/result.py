@@ -50,7 +50,7 @@ class MissingFigureError(LookupError):
 
 
 def figure(evidence: Mapping[str, Any], path: str) -> float | None:
-    """The number at a dotted path, or None where it is undefined; MissingFigureError where it is absent or no number."""
+    """The number at a dotted path, None where it is undefined; MissingFigureError where it is absent or no number."""
     value: Any = evidence
     for key in path.split("."):
         if not isinstance(value, Mapping) or key not in value:
