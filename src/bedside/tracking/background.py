@@ -1,0 +1,88 @@
+"""Replaying while or after a stage works, in a process of its own: it can neither slow, block nor kill the work.
+
+A stage that lives longer than `BEDSIDE_FLUSH_AFTER` seconds (20) gets a follower, so its curves can be watched. It goes
+on until the stage has ended and leaves the rest to the next flush if the store is away. `BEDSIDE_FLUSH` chooses:
+`background` (default), `end` (for containers: one bounded flush when the stage ends), `off`.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from bedside.tracking import journal
+from bedside.tracking.errors import TrackingError
+
+PAUSE = 15.0  # seconds between two looks at the journals
+END_TIMEOUT = 60.0
+
+
+class Follower:
+    """Starts the follower once the run is old enough; a short run never pays for importing MLflow."""
+
+    def __init__(self, key: str) -> None:
+        self._timer = threading.Timer(float(os.environ.get("BEDSIDE_FLUSH_AFTER", "20")), self._start, [key])
+        self._timer.daemon = True
+        if os.environ.get("BEDSIDE_FLUSH", "background") == "background":
+            self._timer.start()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _start(self, key: str) -> None:
+        # Its own session: Ctrl-C ends the stage, and the follower then records how it ended.
+        subprocess.Popen(
+            [sys.executable, "-m", "bedside.tracking.background", key],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+def at_end() -> None:
+    """Flush in a process that is ended when its time is over, whatever the store does."""
+    limit = float(os.environ.get("BEDSIDE_FLUSH_TIMEOUT", END_TIMEOUT))
+    command = [sys.executable, "-m", "bedside.cli", "flush", "--timeout", str(limit)]
+    try:
+        done = subprocess.run(command, timeout=limit + 15, capture_output=True, text=True, check=False)
+        message = "" if done.returncode == 0 else done.stderr.strip()
+    except (OSError, subprocess.SubprocessError) as error:
+        message = str(error)
+    if message:
+        print(f"tracking: {message}", file=sys.stderr)
+
+
+def follow(key: str) -> None:
+    """Replay again and again until the run of this journal is recorded to its end, or has ended with the store away."""
+    os.nice(10)
+    path = journal.folder() / f"{key}.jsonl"
+    while path.exists():
+        events = journal.read(path)
+        ended = bool(events) and events[-1]["event"] == "end"
+        if not _try() and ended:
+            return
+        if not ended:
+            _wait(path)
+
+
+def _wait(path: os.PathLike[str]) -> None:
+    """Sleep, but not past the end of the run."""
+    deadline = time.monotonic() + PAUSE
+    while time.monotonic() < deadline and journal.is_alive(path):
+        time.sleep(0.5)
+
+
+def _try() -> bool:
+    from bedside.tracking.replay import flush
+
+    try:
+        flush(timeout=20)
+    except TrackingError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    follow(sys.argv[1])

@@ -1,0 +1,159 @@
+"""The one place that talks to MLflow about runs. Every call here may be repeated without changing what is stored."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bedside.tracking.errors import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+DEFAULT = "sqlite:///mlflow.db"
+KEY, PIPELINE = "bedside.key", "bedside.pipeline"
+
+# Without these a dead server costs minutes per call, and MLflow reports its use to its makers.
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+R = TypeVar("R")
+
+
+def uri() -> str:
+    """The tracking store: MLFLOW_TRACKING_URI, else a database file in the working folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT
+
+
+def client() -> "MlflowClient":
+    """A client of the store with short patience (importing it takes seconds; only flush, promote and report do)."""
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # a new database would tell the story of its tables
+    from mlflow import MlflowClient
+
+    return asked(lambda: MlflowClient(tracking_uri=uri(), registry_uri=uri()))
+
+
+def asked(call: Callable[[], R]) -> R:
+    """The answer of a call to the store; anything in the way becomes a TrackingError that names the store."""
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return call()
+    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise TrackingError(f"the tracking store {uri()} did not take it: {reason}") from error
+
+
+def was_refused_for_good(error: TrackingError) -> bool:
+    """Whether asking again is useless: the store answered that this very content is not valid."""
+    return getattr(error.__cause__, "error_code", None) in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+
+
+class Store:
+    """Runs of one experiment, found by the key that their journal gave them."""
+
+    def __init__(self) -> None:
+        self.client = client()
+        self.experiment = asked(self._experiment)
+        self._pipelines: dict[str, str] = {}
+
+    def _experiment(self) -> str:
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "bedside")
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            return self.client.create_experiment(name, artifact_location=_artifacts_beside_database())
+        if found.lifecycle_stage != "active":
+            self.client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def exists(self, run_id: str | None) -> bool:
+        """Whether this run is in the store (a database may have been removed since)."""
+        if run_id is None:
+            return False
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return bool(self.client.get_run(run_id).info.lifecycle_stage == "active")
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise TrackingError(f"the tracking store {uri()} did not answer: {str(error)[:300]}") from error
+
+    def find(self, tag: str, value: str) -> list["Run"]:
+        """Runs with this tag, the earliest first."""
+        runs = asked(lambda: self.client.search_runs([self.experiment], f"tags.`{tag}` = '{value}'"))
+        return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
+
+    def run_of(self, start: Mapping[str, Any]) -> str:
+        """The run of a journal, created if no earlier replay created it."""
+        tags = {**start["tags"], KEY: start["key"], "mlflow.runName": start["name"]}
+        tags["mlflow.parentRunId"] = self.pipeline(start["pipeline"], start["time"])
+        tags |= {"mlflow.source.name": start["tags"]["command"], "mlflow.source.type": "LOCAL"}
+        return self._only(KEY, start["key"], start["time"], tags)
+
+    def pipeline(self, name: str, time: int) -> str:
+        """The parent of all runs of one pipeline run."""
+        if name not in self._pipelines:
+            tags = {PIPELINE: name, "mlflow.runName": f"pipeline {name}"}
+            self._pipelines[name] = self._only(PIPELINE, name, time, tags)
+        return self._pipelines[name]
+
+    def _only(self, tag: str, value: str, time: int, tags: dict[str, str]) -> str:
+        """The one run with this tag. Of two that raced to create it, the earlier stays."""
+        if not self.find(tag, value):
+            asked(lambda: self.client.create_run(self.experiment, start_time=time, tags=tags))
+        return self.without_doubles(tag, value)
+
+    def without_doubles(self, tag: str, value: str) -> str:
+        """Delete all but the earliest run with this tag (a slow server may create one after its caller gave up)."""
+        first, *doubles = (run.info.run_id for run in self.find(tag, value))
+        for run_id in doubles:
+            asked(lambda run_id=run_id: self.client.delete_run(run_id))  # type: ignore[misc]
+        return str(first)
+
+    def parameters(self, run_id: str, params: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
+        for part in _parts([Param(name, value) for name, value in params.items()], 100):
+            asked(lambda part=part: self.client.log_batch(run_id, params=part))  # type: ignore[misc]
+
+    def metrics(self, run_id: str, events: Iterable[Mapping[str, Any]]) -> None:
+        """The same point (name, step, time, value) is stored once however often it is sent."""
+        from mlflow.entities import Metric
+
+        every = [Metric(n, v, e["time"], e["step"]) for e in events for n, v in e["values"].items()]
+        for part in _parts(every, 1000):
+            asked(lambda part=part: self.client.log_batch(run_id, metrics=part))  # type: ignore[misc]
+
+    def tags(self, run_id: str, values: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        asked(lambda: self.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in values.items()]))
+
+    def artifact(self, run_id: str, file: Path, name: str) -> None:
+        folder = str(Path(name).parent)
+        asked(lambda: self.client.log_artifact(run_id, str(file), None if folder == "." else folder))
+
+    def finish(self, run_id: str, status: str, time: int) -> None:
+        asked(lambda: self.client.set_terminated(run_id, status, time))
+
+
+def _artifacts_beside_database() -> str | None:
+    """A database file keeps its artifacts in the folder beside it; a server chooses for itself."""
+    scheme, _, path = uri().partition(":///")
+    return (Path(path).resolve().parent / "mlartifacts").as_uri() if scheme == "sqlite" else None
+
+
+def _parts(items: list[R], size: int) -> Iterator[list[R]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
