@@ -14,8 +14,9 @@ def prepare(*, recordings: DatasetIn, approval: In, dataset: DatasetOut, test: D
     """Cut, normalize, label and split; refuse when a patient, a recording or a window is in two splits."""
     people = people_of(recordings, accepted(approval, recordings))
     assignment = assign(task, people)
-    used = sorted(record for records in assignment.splits.values() for record in records)
-    done = {r: task.windows(recordings.path / "records", r) for r in tqdm(used, desc="windows", unit="record")}
+    used = sorted((record, split == "train") for split, records in assignment.splits.items() for record in records)
+    bar = tqdm(used, desc="windows", unit="record")
+    done = {record: task.windows(recordings.path / "records", record, training) for record, training in bar}
     about = {
         **task.description(),
         "proof": {**proof(recordings, people, assignment.splits, done), "left_out": assignment.left_out},

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bedside.approval import accepted
 from bedside.artifacts import DatasetIn, In, ModelOut
 from bedside.component import Metrics, component
 from bedside.models import Architecture, save
@@ -26,7 +27,7 @@ class TrainTeacher(Params):
 @component(image="train")
 def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params: TrainTeacher) -> Metrics:
     """Train on training patients; validation patients choose the epoch and the operating point."""
-    approval.json("approval.json")  # windows that nobody approved are never trained on
+    accepted(approval, dataset)  # windows that nobody approved are never trained on
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
     network = params.architecture.network()

@@ -1,4 +1,4 @@
-"""Windows around R peaks, on the scale of the person's own past beats, beside the person's own typical beat."""
+"""Windows around R peaks, on the scale of the person's own past beats, and against the person's own typical beat."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ def normalize(windows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     return np.asarray(windows / np.maximum(scale, SMALLEST_MV)[:, None], dtype=np.float32)
 
 
-def beside_template(windows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """(beat, 2, time): each window beside the pointwise median of the `count` windows before it, the first itself."""
-    return np.stack([windows, past_median(windows, count)], axis=1)
+def against_template(windows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """(beat, 2, time): each window, and its difference from the pointwise median of the `count` windows before it.
+
+    The difference is what makes one patient's bundle-branch beat look as normal as another's narrow one.
+    """
+    return np.stack([windows, windows - past_median(windows, count)], axis=1)

@@ -1,5 +1,6 @@
 """The family of tasks: a clinical problem, from one recording to labelled windows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,27 @@ class RecordWindows:
     digests: frozenset[bytes]
 
 
+def joined(parts: Sequence[RecordWindows]) -> RecordWindows:
+    """All windows of several views of one recording."""
+    return RecordWindows(
+        signal=np.concatenate([p.signal for p in parts]),
+        rhythm=np.concatenate([p.rhythm for p in parts]),
+        label=np.concatenate([p.label for p in parts]),
+        sample=np.concatenate([p.sample for p in parts]),
+        digests=frozenset().union(*(p.digests for p in parts)),
+    )
+
+
 class Task(Plugin):
     """One clinical problem; its fields say how windows are cut and labelled and how patients are split."""
 
     split: Choice[Split]
 
-    def windows(self, folder: Path, record: str) -> RecordWindows:
-        """Cut and label one recording; label -1 is a window that only the test set counts and nothing scores."""
+    def windows(self, folder: Path, record: str, training: bool) -> RecordWindows:
+        """Cut and label one recording; label -1 is a window that only the test set counts and nothing scores.
+
+        `training` windows may be more than one per event (other leads, say); all others are one per event.
+        """
         raise NotImplementedError
 
     def description(self) -> dict[str, Any]:

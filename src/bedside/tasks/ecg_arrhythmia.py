@@ -7,24 +7,28 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from bedside.datasets.recording import Annotations, millivolts, read_annotations, read_header, read_signal
+from bedside.datasets.recording import Annotations, Header, millivolts, read_annotations, read_header, read_signal
 from bedside.errors import RefusedError
 from bedside.plugins import Choice
-from bedside.signals.beats import beside_template, cut, normalize
+from bedside.signals.beats import against_template, cut, normalize
 from bedside.signals.filters import downsample, highpass
 from bedside.signals.rhythm import FEATURES, rhythm
 from bedside.tasks.aami import BEATS, CLASSES, NOT_BEATS
-from bedside.tasks.base import RecordWindows, Task
+from bedside.tasks.base import RecordWindows, Task, joined
 from bedside.tasks.proof import window_digests
 from bedside.tasks.splits.base import Split
 from bedside.tasks.splits.de_chazal import DeChazal
+
+Ints = NDArray[np.int64]
 
 
 class EcgArrhythmia(Task):
     """Windows from `window_before_s` before to `window_after_s` after each annotated R peak of `lead`, at `rate` Hz.
 
-    Channel 0 is the beat on the scale of the last `template_beats` beats, channel 1 the typical beat among them. A
-    decision waits for the next beat, whose interval is a rhythm feature, and for the window's end, whichever is later.
+    Channel 0 is the beat on the scale of the last `template_beats` beats, channel 1 its difference from the typical
+    beat among them. A decision waits for the next beat, whose interval is a rhythm feature, and for the window's end,
+    whichever is later. Training patients may give windows of all their leads, which teaches what every view of a beat
+    has in common; all others give windows of `lead` alone.
     """
 
     kind: Literal["ecg-arrhythmia"] = "ecg-arrhythmia"
@@ -33,22 +37,29 @@ class EcgArrhythmia(Task):
     window_before_s: float = pydantic.Field(default=0.45, gt=0)
     window_after_s: float = pydantic.Field(default=0.55, gt=0)
     template_beats: int = pydantic.Field(default=48, ge=1)
+    train_on_every_lead: bool = True
     split: Choice[Split] = DeChazal()
 
-    def windows(self, folder: Path, record: str) -> RecordWindows:
+    def windows(self, folder: Path, record: str, training: bool) -> RecordWindows:
         """Every beat of one recording, in time order, with what a device could know when it decides."""
         header = read_header(folder / f"{record}.hea")
-        lead = header.index(self.lead)
-        adc = read_signal(folder, header)[:, lead]
+        leads = [header.index(self.lead)]
+        if training and self.train_on_every_lead:
+            leads += [index for index in range(len(header.leads)) if index not in leads]
         peaks, label = _labelled_beats(record, read_annotations(folder / f"{record}.atr"))
+        adc = read_signal(folder, header)
+        return joined([self._lead(header, adc[:, lead], lead, peaks, label) for lead in leads])
+
+    def _lead(self, header: Header, adc: NDArray[np.int16], lead: int, peaks: Ints, label: Ints) -> RecordWindows:
         signal = downsample(highpass(millivolts(adc, header.leads[lead]), header.rate), header.rate, self.rate)
         if not np.isfinite(signal).all():
-            raise RefusedError(f"{record}: {self.lead} has missing samples; validate must quarantine it before prepare")
+            name = f"{header.record}: {header.leads[lead].name}"
+            raise RefusedError(f"{name} has missing samples; validate must quarantine it before prepare")
         at = np.round(peaks * (self.rate / header.rate)).astype(np.int64)
         beats = cut(signal, at, round(self.window_before_s * self.rate), round(self.window_after_s * self.rate))
         half_second = round(header.rate / 2)
         return RecordWindows(
-            signal=beside_template(normalize(beats, self.template_beats), self.template_beats),
+            signal=against_template(normalize(beats, self.template_beats), self.template_beats),
             rhythm=rhythm(peaks / header.rate, self.template_beats),
             label=label,
             sample=peaks,
@@ -64,7 +75,7 @@ class EcgArrhythmia(Task):
         }
 
 
-def _labelled_beats(record: str, annotations: Annotations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _labelled_beats(record: str, annotations: Annotations) -> tuple[Ints, Ints]:
     """Peaks and labels (beat,); a symbol that is neither a known beat nor a known mark is refused, never called N."""
     symbols = annotations.symbol.tolist()
     if unknown := sorted(set(symbols) - BEATS.keys() - NOT_BEATS):

@@ -20,8 +20,8 @@ class DeChazal(Split):
     """
 
     kind: Literal["de-chazal"] = "de-chazal"
-    validation: tuple[str, ...] = ("114", "119", "203", "220", "223")
-    calibration: tuple[str, ...] = ("118", "205")
+    validation: tuple[str, ...] = ("114", "124", "215", "220")
+    calibration: tuple[str, ...] = ("112", "205")
     dropped: dict[str, str] = pydantic.Field(default={"201": "the same person as 202, which is in the test set"})
 
     @pydantic.model_validator(mode="after")
