@@ -34,3 +34,13 @@ def make_artifact(tmp_path: Path) -> MakeArtifact:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in which `dvc repro` has run the whole pipeline on the tiny cohort, undisturbed (a minute or two)."""
+    from tests.support import pipeline
+
+    folder = pipeline.lay_out(tmp_path_factory.mktemp("tiny"))
+    pipeline.reproduce(folder)
+    return folder
