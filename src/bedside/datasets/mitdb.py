@@ -83,7 +83,7 @@ def _parse(listing: str) -> dict[str, str]:
 
 
 def _bring(
-    place: str, record: str, sums: dict[str, str], through: tuple[Path, Path], bar: tqdm[NoReturn]
+    place: str, record: str, sums: dict[str, str], through: tuple[Path, Path], bar: "tqdm[NoReturn]"
 ) -> str | None:
     """Bring the three files of a record `through` the cache to the folder; the reason if one cannot be had."""
     cache, folder = through

@@ -1,0 +1,1 @@
+"""Data quality: tables derived from recordings and windows, judged by Great Expectations."""
