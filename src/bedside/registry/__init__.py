@@ -1,0 +1,1 @@
+"""Signed bundles, the registry of models and the promotion log."""

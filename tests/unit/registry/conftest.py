@@ -1,0 +1,21 @@
+"""A workspace with its own keys, log and MLflow store."""
+
+from pathlib import Path
+
+import pytest
+
+from bedside.tracking import origin
+from tests.support.mlflow_store import database
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder whose keys, log and journals are its own."""
+    monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BEDSIDE_FLUSH", "off")
+    monkeypatch.delenv("BEDSIDE_SIGNING_KEY", raising=False)
+    origin.pipeline.cache_clear()
+    store = f"sqlite:///{database(tmp_path)}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
