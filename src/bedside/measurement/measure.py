@@ -1,0 +1,89 @@
+"""All measurements of one deployment, beside the reference on the same target, in one process and one run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pydantic
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from bedside.edge.runner import Runner
+from bedside.measurement.environment import environment, pinned
+from bedside.measurement.latency import affordable, interleaved, percentiles, ratios, timed
+from bedside.measurement.process import cold_starts
+from bedside.measurement.provenance import provenance
+from bedside.params import Params
+from bedside.targets.base import Target
+
+Floats = NDArray[np.float32]
+POWER = "no energy counter or meter is read"
+
+
+class Measure(Params):
+    """How long to measure: `windows` pairs of `runs` each (or what fits into `seconds`), fresh processes, batch sizes."""
+
+    windows: int = pydantic.Field(default=5, gt=0)
+    runs: int = pydantic.Field(default=1000, gt=0)
+    warmup: int = pydantic.Field(default=100, ge=0)
+    seconds: float = pydantic.Field(default=2.0, gt=0)
+    batches: tuple[pydantic.PositiveInt, ...] = (1, 4, 16, 64, 256)
+    processes: int = pydantic.Field(default=3, gt=0)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The two graphs (files as optimized for `target`) and real windows to run them on."""
+
+    target: Target
+    graph: bytes
+    reference: bytes
+    signal: Floats
+    rhythm: Floats
+
+    def take(self, how: Measure) -> dict[str, Any]:
+        """latency, throughput, cold_start, memory, energy, size_bytes, environment, and the provenance of each figure."""
+        around = environment()
+        shapes = self.signal.shape[1:], self.rhythm.shape[1:]
+        started = cold_starts(how.processes, self.graph, self.target.runtime, self.target.threads, *shapes)
+        with pinned(self.target.threads) as cores:
+            graph, reference = self.target.session(self.graph), self.target.session(self.reference)
+            latency = self._latency(graph, reference, how)
+            throughput = {str(batch): self._throughput(graph, batch, how) for batch in tqdm(how.batches, "batch sweep")}
+        figures = {
+            "latency": latency,
+            "throughput": throughput,
+            **started,
+            "energy": {"millijoule_per_window": None},
+            "size_bytes": len(self.graph),
+        }
+        return {
+            **figures,
+            "environment": {**around, "cores_pinned": cores, "energy": POWER},
+            "provenance": provenance(figures, "measured"),
+        }
+
+    def _latency(self, graph: Runner, reference: Runner, how: Measure) -> dict[str, Any]:
+        """Batch 1: percentiles of both, and how many times faster than the reference, pair by pair."""
+        calls = [runner.bound(*self._windows(1)) for runner in (graph, reference)]
+        spent = {"windows": how.windows, "runs": how.runs, "warmup": how.warmup, "seconds": how.seconds}
+        mine, theirs = interleaved(calls[0], calls[1], **spent)  # type: ignore[arg-type]  # one dict for four keywords
+        return {
+            **percentiles(mine),
+            "window_p50_ms": [float(np.median(window)) for window in mine],
+            "runs_per_window": len(mine[0]),
+            "reference": {**percentiles(theirs), "runs_per_window": len(theirs[0])},
+            "times_faster": ratios(mine, theirs),
+        }
+
+    def _throughput(self, graph: Runner, batch: int, how: Measure) -> dict[str, float]:
+        """Windows per second at this batch size."""
+        call = graph.bound(*self._windows(batch))
+        spent = timed(call, affordable(call, max(how.runs // batch, 20), how.seconds / 4))
+        p50 = float(np.median(spent))
+        return {"p50_ms": p50, "windows_per_second": batch / p50 * 1e3}
+
+    def _windows(self, batch: int) -> tuple[Floats, Floats]:
+        """`batch` windows, from the start again when there are fewer."""
+        rows = np.arange(batch) % len(self.signal)
+        return np.ascontiguousarray(self.signal[rows]), np.ascontiguousarray(self.rhythm[rows])
