@@ -1,5 +1,6 @@
 """A small made-up test split with known errors, for everything that counts or judges."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from bedside.evaluation import Predictions, evidence
 
 CLASSES = ("N", "S", "V", "F")
+SHARED = ("shared_patients", "shared_records", "shared_windows")
+SPLITS = ("train", "validation", "calibration", "test")
+PAIRS = [f"{one}/{other}" for one, other in itertools.combinations(SPLITS, 2)]
 Array = npt.NDArray[Any]
 Wrong = Mapping[
     tuple[int, str], tuple[int, str]
@@ -91,7 +95,7 @@ def measured(clinical: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
         **clinical,
         "deployment": {"variant": "pruned", "target": "onnxruntime-cpu"},
         "graph_sha256": "0" * 64,
-        "split": {"shared_patients": 0, "shared_records": 0, "shared_windows": 0},
+        "proof": {"overlaps": {pair: dict.fromkeys(SHARED, 0) for pair in PAIRS}},
         "parity": {"kind": "fp32", "max_abs_difference": 2e-6, "label_changes": 0, "windows": 512},
         "size_bytes": 90_000,
         "latency": {"p99_ms": 0.4},

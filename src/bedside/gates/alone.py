@@ -1,17 +1,37 @@
 """G1 to G4: may the figures be believed, and are they good enough by themselves."""
 
+import itertools
 from typing import Any
 
 from bedside.gates.case import Case
-from bedside.gates.result import FAIL, INSUFFICIENT, PASS, Finding, Findings, at_least, figure, known
+from bedside.gates.result import (
+    FAIL,
+    INSUFFICIENT,
+    PASS,
+    Finding,
+    Findings,
+    MissingFigureError,
+    at_least,
+    figure,
+    known,
+)
 
 SHARED = ("shared_patients", "shared_records", "shared_windows")
+SPLITS = ("train", "validation", "calibration", "test")
 BOUNDS = {"patients": "intervals", "effective": "cautious"}
 
 
 def split_integrity(case: Case) -> Findings:
-    """G1: no patient, record or window is in two splits."""
-    shared = {name: known(case.evidence, f"split.{name}") for name in SHARED}
+    """G1: no patient, record or window is in two splits, by the proof that `prepare` wrote for every pair of them."""
+    overlaps = case.evidence.get("proof", {}).get("overlaps", {})
+    pairs = {frozenset(pair.split("/")): pair for pair in overlaps}
+    shared = dict.fromkeys(SHARED, 0.0)
+    for one, other in itertools.combinations(SPLITS, 2):
+        pair = pairs.get(frozenset({one, other}))
+        if pair is None:
+            raise MissingFigureError(f"the evidence holds no proof that {one} and {other} share nothing")
+        for name in SHARED:
+            shared[name] += known(overlaps[pair], name)
     text = ", ".join(f"{count:g} {name.replace('_', ' ')}" for name, count in shared.items())
     status = PASS if all(count <= case.gates.G1.shared for count in shared.values()) else FAIL
     return Findings([Finding(status, f"{text} between the splits")], dict(shared), case.gates.G1.model_dump())
@@ -23,7 +43,7 @@ def enough_evidence(case: Case) -> Findings:
     for name in case.gates.classes:
         patients, events = (known(case.evidence, f"gross.{name}.{what}") for what in ("patients", "events"))
         enough = patients >= limits.patients and events >= limits.events
-        text = f"{events:g} {name} beats of {patients:g} patients (at least {limits.events} of {limits.patients})"
+        text = f"{events:g} {name} beats of {patients:g} patients (needs {limits.events} of {limits.patients})"
         findings.append(Finding(PASS if enough else INSUFFICIENT, text, name))
         share = figure(case.evidence, f"gross.{name}.largest_patient.share")
         values[name] = {"patients": patients, "events": events, "largest_patient_share": share}

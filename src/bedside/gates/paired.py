@@ -74,13 +74,13 @@ def few_harmful_flips(case: Case) -> Findings:
     for name in case.gates.classes:
         where = case.candidate.label == case.candidate.classes.index(name)
         values[name] = _share(bad, where)
-        findings.append(at_most(values[name], limits.classes[name], f"harmful flips of {name} beats", name))
+        findings.append(_flipped(bad, where, limits.classes[name], f"{name} beats", name))
     values["all"] = _share(bad, scored)
-    findings.append(at_most(values["all"], limits.all, "harmful flips of all beats"))
-    patients = np.unique(case.candidate.patient[scored])
-    shares = [_share(bad, scored & (case.candidate.patient == patient)) for patient in patients]
-    values["worst_patient"] = max(shares, default=float("nan"))
-    findings.append(at_most(values["worst_patient"], limits.patient, "harmful flips in the worst patient"))
+    findings.append(_flipped(bad, scored, limits.all, "beats"))
+    owners = [scored & (case.candidate.patient == patient) for patient in np.unique(case.candidate.patient[scored])]
+    worst = max(owners, key=lambda where: _share(bad, where), default=scored)
+    values["worst_patient"] = _share(bad, worst)
+    findings.append(_flipped(bad, worst, limits.patient, "beats of the worst patient"))
     return _noting_itself(case, Findings(findings, values, limits.model_dump()))
 
 
@@ -95,7 +95,9 @@ def worst_patient(case: Case) -> Findings:
         reference_hits, _ = counts.sensitivity(before, classes, name)
         enough = events >= limits.events
         falls = counts.ratio(reference_hits - hits, events)[enough]
+        listed = case.evidence.get("worst_patients", {}).get(name, [])
         values[name] = {"patients": int(enough.sum()), "largest_fall": float(falls.max()) if len(falls) else None}
+        values[name]["worst_patients"] = listed
         if not enough.any():
             text = f"no patient has {limits.events} {name} beats, so the worst one cannot be assessed"
             findings.append(Finding(INSUFFICIENT, text, name))
@@ -107,10 +109,16 @@ def worst_patient(case: Case) -> Findings:
 
 def _inferiority(apart: Difference, delta: float, what: str, about: str) -> Finding:
     text = (
-        f"{what} differs by {apart.gross:+.4f} gross (lower bound {apart.gross_lower:+.4f}) and "
-        f"{apart.average:+.4f} on average (lower bound {apart.average_lower:+.4f}), limit {-delta:+g}"
+        f"{what} {apart.gross:+.4f}, at worst {apart.gross_lower:+.4f}, and on average over patients "
+        f"{apart.average:+.4f}, at worst {apart.average_lower:+.4f} (limit {-delta:+g})"
     )
     return Finding(PASS if apart.above(delta) else FAIL, text, about)
+
+
+def _flipped(bad: Any, where: Any, limit: float, what: str, about: str | None = None) -> Finding:
+    share, text = _share(bad, where), f"{bad[where].sum()} of {where.sum()} {what} turn from right to wrong"
+    # not `share > limit`: an undefined share keeps to no limit
+    return Finding(PASS if share <= limit else FAIL, f"{text} ({100 * share:.2f}%, limit {100 * limit:g}%)", about)
 
 
 def _share(flags: Any, where: Any) -> float:

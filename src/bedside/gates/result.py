@@ -32,7 +32,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The outcome of one gate as the verdict shows it."""
+    """The outcome of one gate as the verdict shows it; `failing` repeats what of the reason decided against it."""
 
     id: str
     title: str
@@ -40,6 +40,7 @@ class GateResult:
     reason: str
     values: dict[str, Any]
     limits: dict[str, Any]
+    failing: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -82,4 +83,4 @@ def at_most(value: float | None, limit: float, what: str, about: str | None = No
     """Whether `value` keeps to `limit`; an undefined value does not."""
     if value is None or math.isnan(value):
         return Finding(FAIL, f"{what} is undefined (limit {limit:g})", about)
-    return Finding(PASS if value <= limit else FAIL, f"{what} {value:.6g} (limit {limit:g})", about)
+    return Finding(PASS if value <= limit else FAIL, f"{what} {value:.4g} (limit {limit:g})", about)

@@ -87,27 +87,26 @@ def claim(name: str, found: Mapping[str, Findings], *, required: bool) -> dict[s
 
 def settle(gate: str, found: Findings, claims: Mapping[str, Mapping[str, Any]]) -> GateResult:
     """The status of a gate: all-beat findings always count, findings about a class as far as it is claimed."""
-    statuses: list[Status] = []
-    words: list[str] = []
-    for finding in found.findings:
-        status, note = _counted(finding, claims)
-        statuses.append(status)
-        words.append(finding.text + note)
+    counted = [(_counted(finding, claims), finding) for finding in found.findings]
+    statuses = [status for status, _ in counted]
     order: list[Status] = [FAIL, INSUFFICIENT, PASS, NOT_CLAIMED]
     status = next((s for s in order if s in statuses), FAIL)
-    return GateResult(gate, TITLES[gate], status, "; ".join(words) or "no finding", found.values, found.limits)
+    reason = "; ".join(_worded(*pair) for pair in counted) or "nothing was found out"
+    failing = [finding.text for own, finding in counted if own == FAIL]
+    return GateResult(gate, TITLES[gate], status, reason, found.values, found.limits, failing)
 
 
-def _counted(finding: Finding, claims: Mapping[str, Mapping[str, Any]]) -> tuple[Status, str]:
-    if finding.about is None:
-        return finding.status, "" if finding.status == PASS else f": {finding.status}"
-    own = claims[finding.about]
-    if own["status"] == PASS:
-        return finding.status, ""
-    if own["required"]:
-        status: Status = INSUFFICIENT if own["status"] == INSUFFICIENT else finding.status
-        return status, "" if finding.status == PASS else f": {finding.status}"
-    return NOT_CLAIMED, f" (no {finding.about} claim)"
+def _counted(finding: Finding, claims: Mapping[str, Mapping[str, Any]]) -> Status:
+    """What a finding means for the whole: nothing about a class that is not claimed, too little about a thin one."""
+    own = claims[finding.about] if finding.about is not None else None
+    if own is None or own["status"] in (PASS, FAIL):
+        return finding.status
+    return INSUFFICIENT if own["required"] else NOT_CLAIMED
+
+
+def _worded(status: Status, finding: Finding) -> str:
+    notes = {FAIL: ": fails", INSUFFICIENT: ": too little evidence", NOT_CLAIMED: f" (no {finding.about} claim)"}
+    return finding.text + notes.get(status, "")
 
 
 def conclude(settled: Mapping[str, GateResult], claims: Mapping[str, Mapping[str, Any]]) -> tuple[Status, str]:
@@ -118,7 +117,7 @@ def conclude(settled: Mapping[str, GateResult], claims: Mapping[str, Mapping[str
     held = [name for name, own in claims.items() if own["status"] == PASS]
     rest = f"; no {', '.join(lost)} claim" if lost else ""
     if failed:
-        reasons = "; ".join(f"{name} ({TITLES[name]}): {settled[name].reason}" for name in failed)
+        reasons = "; ".join(f"{name} ({TITLES[name]}): {', '.join(settled[name].failing)}" for name in failed)
         return FAIL, f"{len(failed)} of {len(TITLES)} gates fail: {reasons}{rest}"
     if thin:
         return INSUFFICIENT, f"too few patients or events to claim {', '.join(thin)}{rest}"

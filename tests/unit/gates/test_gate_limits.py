@@ -1,0 +1,77 @@
+"""Malformed gates are refused with the path of the number; the definition has one digest."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bedside.gates import Budget, Gates
+from bedside.params import ParamsError, load, validate
+from tests.support.limits import ABSENT, GATES, changed, gates
+
+ROOT = Path(__file__).parents[3]
+NAN, INF = float("nan"), float("inf")
+
+MALFORMED: list[tuple[str, Any, str]] = [
+    *((gate, ABSENT, f"gates.{gate}: Field required") for gate in GATES),
+    ("G3.floors.V.lower", ABSENT, "gates.G3.floors.V.lower: Field required"),
+    ("G5.delta", ABSENT, "gates.G5.delta: Field required"),
+    ("G3.floors.V.gross", NAN, "gates.G3.floors.V.gross"),
+    ("G3.floors.V.gross", "nan", "gates.G3.floors.V.gross"),
+    ("G5.delta.V", INF, "gates.G5.delta.V"),
+    ("G7.all", None, "gates.G7.all"),
+    ("G3.floors.V.lower", 0.95, r"gates.G3.floors.V: inverted: the lower bound's floor 0.95 is above .* 0.9"),
+    ("G7.patient", 0.01, "gates.G7: inverted"),
+    ("G3.floors.V.gross", 1.5, "gates.G3.floors.V.gross: Input should be less than 1"),
+    ("G3.floors.V.gross", 90, "gates.G3.floors.V.gross"),
+    ("G4.floors.V", -0.1, "gates.G4.floors.V"),
+    ("G4.floors.V", 0, "gates.G4.floors.V"),
+    ("G5.delta.V", 1.0, "gates.G5.delta.V"),
+    ("G5.gross_confidence", 0.5, "gates.G5.gross_confidence"),
+    ("G5.macro_f1_ratio", 0.0, "gates.G5.macro_f1_ratio"),
+    ("G5.macro_f1_classes", [], "gates.G5.macro_f1_classes"),
+    ("G1.shared", 1, "gates.G1.shared"),
+    ("G2.patients", 0, "gates.G2.patients"),
+    ("G14.max_logit_difference", 10, "gates.G14.max_logit_difference"),
+    ("G15.provenance", "estimated", "gates.G15.provenance"),
+    ("G9", {"ece": 0.05}, "gates.G9: unknown parameter"),
+    ("G3.floor", {}, "gates.G3.floor: unknown parameter; known: interval, floors.*did you mean 'floors'"),
+    ("classes", {}, "gates.classes"),
+    ("classes.V.required", False, "none is required"),
+    ("classes.F", {"required": False}, "G3.floors: no number for class 'F'"),
+    ("G7.classes.F", 0.01, "G7.classes: F not in `classes`"),
+    ("G8.fall", {}, "G8.fall: no class"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "message"), MALFORMED)
+def test_a_malformed_gate_is_refused_with_its_path(path: str, value: Any, message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        gates(path, value)
+
+
+def test_gates_read_from_yaml_refuse_a_nan_there_too(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"gates": changed("G7.all", NAN)}))
+    with pytest.raises(ParamsError, match=r"params\.yaml:gates\.G7\.all"):
+        load(Gates, f"{tmp_path}/params.yaml:gates")
+
+
+@pytest.mark.parametrize("field", ["size_bytes", "p99_ms", "peak_rss_mb"])
+@pytest.mark.parametrize("value", [0, -1, NAN, None])
+def test_a_budget_of_nothing_is_refused(field: str, value: Any) -> None:
+    raw = {"size_bytes": 1, "p99_ms": 1, "peak_rss_mb": 1} | {field: value}
+    with pytest.raises(ParamsError, match=f"budgets.cpu.{field}"):
+        validate(Budget, raw, where="params.yaml:budgets.cpu")
+
+
+def test_the_digest_changes_with_any_number_and_with_nothing_else() -> None:
+    assert gates().digest == validate(Gates, dict(reversed(GATES.items())), where="x").digest
+    assert gates().digest != gates("G7.all", 0.021).digest
+    assert gates().digest != gates("classes.S.required", True).digest
+
+
+def test_the_documented_proposal_is_what_the_tests_use() -> None:
+    text = (ROOT / "docs/clinical-gates.md").read_text()
+    block = text.split("```yaml\n", 1)[1].split("```", 1)[0]
+    assert yaml.safe_load(block)["gates"] == GATES

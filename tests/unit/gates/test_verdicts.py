@@ -1,0 +1,256 @@
+"""Known-good evidence passes, known-bad evidence is refused by the gate that is there for it."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bedside.evaluation import Predictions
+from bedside.gates import Budget, judge
+from bedside.gates.case import Case
+from tests.support.cohort import Cohort, Wrong, everyone, measured
+from tests.support.limits import BUDGET, gates
+
+COHORT = Cohort()
+# A teacher as good as one may hope: 2 of 50 V beats, 4 of 30 S beats and 2 of 400 N beats wrong in every patient.
+TEACHER = {**everyone(COHORT, "V", 2, "N"), **everyone(COHORT, "S", 4, "N"), **everyone(COHORT, "N", 2, "V")}
+NO_S = {**TEACHER, **everyone(COHORT, "S", 20, "N")}
+INT8 = {"kind": "int8", "max_abs_difference": 0.8, "label_changes": 3, "windows": 512}
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """Errors of both sides, and what differs from the usual evidence, gates and budget."""
+
+    name: str
+    candidate: Mapping[tuple[int, str], tuple[int, str]] = dataclasses.field(default_factory=lambda: TEACHER)
+    teacher: Mapping[tuple[int, str], tuple[int, str]] = dataclasses.field(default_factory=lambda: TEACHER)
+    cohort: Cohort = COHORT
+    changes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    gates: tuple[str, Any] | None = None
+    budget: Budget = BUDGET
+    is_reference: bool = False
+    fails: str = ""
+
+    def verdict(self) -> dict[str, Any]:
+        return verdict(self.cohort.answers(self.candidate), self.cohort.answers(self.teacher), self)
+
+
+def verdict(candidate: Predictions, teacher: Predictions, example: Example) -> dict[str, Any]:
+    evidence = measured(example.cohort.evidence(candidate, teacher))
+    for path, value in example.changes.items():
+        put(evidence, path, value)
+    limits = gates(*example.gates) if example.gates else gates()
+    return judge(Case(evidence, candidate, teacher, limits, example.budget, is_reference=example.is_reference))
+
+
+def put(evidence: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split("|")
+    for parent in parents:
+        evidence = evidence[parent]
+    if value is KeyError:
+        del evidence[last]
+    else:
+        evidence[last] = value
+
+
+def status(verdict: Mapping[str, Any], gate: str) -> str:
+    return str(next(result["status"] for result in verdict["gates"] if result["id"] == gate))
+
+
+def reason(verdict: Mapping[str, Any], gate: str) -> str:
+    return str(next(result["reason"] for result in verdict["gates"] if result["id"] == gate))
+
+
+def without(wrong: Wrong, patient: int, name: str) -> dict[tuple[int, str], tuple[int, str]]:
+    return {key: errors for key, errors in wrong.items() if key != (patient, name)}
+
+
+THIN = Cohort(beats={"N": 400, "V": 50, "S": 3})
+GOOD = [
+    Example("the teacher against itself", is_reference=True),
+    Example("the same answers"),
+    Example("no error at all", candidate={}),
+    Example("one V beat less in one patient", candidate={**TEACHER, (0, "V"): (3, "N")}),
+    Example("one V beat less in two patients", candidate={**TEACHER, (0, "V"): (3, "N"), (5, "V"): (3, "S")}),
+    Example("one V beat more in every patient", candidate={**TEACHER, **everyone(COHORT, "V", 1, "N")}),
+    Example("a few more false V calls", candidate={**TEACHER, (0, "N"): (3, "V"), (1, "N"): (3, "V")}),
+    Example("some N called F", candidate={**TEACHER, (3, "N"): (6, "F")}),
+    Example("one S beat less in one patient", candidate={**TEACHER, (2, "S"): (5, "N")}),
+    Example("F beats are never gated", candidate={**TEACHER, **everyone(COHORT, "F", 4, "V")}),
+    Example("S below its floor leaves the intended use", candidate=NO_S, teacher=NO_S),
+    Example("too few S beats leave the intended use", candidate={}, teacher={}, cohort=THIN),
+    Example("int8 with other logits but the same answers", changes={"parity": INT8}),
+    Example("int8 with one V flip", candidate={**TEACHER, (0, "V"): (3, "N")}, changes={"parity": INT8}),
+    Example("exactly within the budget", changes={"size_bytes": 200_000}),
+    Example("exactly at the parity limit", changes={"parity|max_abs_difference": 1e-4}),
+    Example("the cautious interval", gates=("G3.interval", "effective")),
+    Example("the least number of patients", cohort=Cohort(patients=10)),
+    Example("S required and good", gates=("classes.S.required", True)),
+    Example(
+        "a patient better, another a little worse",
+        candidate={**without(TEACHER, 0, "V"), (1, "V"): (3, "N")},
+    ),
+    Example("twice as many patients", cohort=Cohort(patients=28)),
+]
+BAD = [
+    Example("a patient in two splits", changes={"proof|overlaps|train/test|shared_patients": 1}, fails="G1"),
+    Example("a window in two splits", changes={"proof|overlaps|calibration/test|shared_windows": 7}, fails="G1"),
+    Example("no proof of the split", changes={"proof": KeyError}, fails="G1"),
+    Example("no proof for one pair", changes={"proof|overlaps|train/test": KeyError}, fails="G1"),
+    Example("too few patients with V", cohort=Cohort(patients=9), fails="G2"),
+    Example("too few V beats", cohort=Cohort(beats={"N": 400, "S": 30, "V": 6}), candidate={}, teacher={}, fails="G2"),
+    Example("V sensitivity below its floor", candidate=(low := everyone(COHORT, "V", 6, "N")), teacher=low, fails="G3"),
+    Example(
+        "V lower bound below its floor",
+        candidate=(uneven := {(0, "V"): (48, "N"), (1, "V"): (20, "N")}),
+        teacher=uneven,
+        fails="G3",
+    ),
+    Example("N specificity below its floor", candidate=(n := everyone(COHORT, "N", 50, "F")), teacher=n, fails="G3"),
+    Example("V +P below its floor", candidate=(false := everyone(COHORT, "N", 12, "V")), teacher=false, fails="G4"),
+    Example("V sensitivity worse than the teacher's", candidate=everyone(COHORT, "V", 2, "N"), teacher={}, fails="G5"),
+    Example("V +P worse than the teacher's", candidate=everyone(COHORT, "N", 3, "V"), teacher={}, fails="G5"),
+    Example("S collapses, unclaimed", candidate={**TEACHER, **everyone(COHORT, "S", 25, "N")}, fails="G5"),
+    Example("harmful V flips", candidate=everyone(COHORT, "V", 1, "N"), teacher={}, fails="G7"),
+    Example("harmful flips of N", candidate=everyone(COHORT, "N", 12, "F"), teacher={}, fails="G7"),
+    Example("one patient with many harmful flips", candidate={(4, "N"): (60, "F")}, teacher={}, fails="G7"),
+    Example("one patient loses V beats", candidate={(4, "V"): (6, "N")}, teacher={}, fails="G8"),
+    Example("fp32 logits differ", changes={"parity|max_abs_difference": 2e-4}, fails="G14"),
+    Example("fp32 changes an answer", changes={"parity|label_changes": 1}, fails="G14"),
+    Example("parity of no window", changes={"parity|windows": 0}, fails="G14"),
+    Example("no parity", changes={"parity": KeyError}, fails="G14"),
+    Example("parity of unknown kind", changes={"parity|kind": "fp16"}, fails="G14"),
+    Example(
+        "int8 that flips",
+        candidate=everyone(COHORT, "V", 1, "N"),
+        teacher={},
+        changes={"parity": INT8},
+        fails="G14",
+    ),
+    Example("too large", changes={"size_bytes": 200_001}, fails="G15"),
+    Example("too slow", changes={"latency|p99_ms": 1.01}, fails="G15"),
+    Example("too much memory", changes={"memory|peak_rss_mb": 100.1}, fails="G15"),
+    Example("an estimated latency", changes={"provenance|latency.p99_ms": "estimated"}, fails="G15"),
+    Example("a latency of unknown provenance", changes={"provenance": KeyError}, fails="G15"),
+    Example("a memory that is not a number", changes={"memory|peak_rss_mb": float("nan")}, fails="G15"),
+    Example("a size in words", changes={"size_bytes": "small"}, fails="G15"),
+    Example("no latency", changes={"latency": KeyError}, fails="G15"),
+    Example("no V figures", changes={"gross|V|patients": KeyError}, fails="G2"),
+    Example("a lower bound that is NaN", changes={"gross|V|intervals|sensitivity|low": float("nan")}, fails="G3"),
+    Example("an undefined lower bound", changes={"gross|V|intervals|sensitivity|low": None}, fails="G3"),
+    Example("no interval of an unclaimed class", changes={"gross|S|intervals": KeyError}, fails="G3"),
+    Example(
+        "S required and below its floor", candidate=NO_S, teacher=NO_S, gates=("classes.S.required", True), fails="G3"
+    ),
+]
+
+
+@pytest.mark.parametrize("example", GOOD, ids=lambda example: example.name)
+def test_known_good_evidence_passes(example: Example) -> None:
+    found = example.verdict()
+    assert found["verdict"] == "PASS", found["reason"]
+    assert {result["status"] for result in found["gates"]} == {"PASS"}
+    assert found["claims"]["V"]["status"] == "PASS"
+
+
+@pytest.mark.parametrize("example", BAD, ids=lambda example: example.name)
+def test_known_bad_evidence_is_refused_by_the_gate_that_is_there_for_it(example: Example) -> None:
+    found = example.verdict()
+    assert found["verdict"] != "PASS"
+    assert status(found, example.fails) != "PASS"
+    assert any(character.isdigit() for character in reason(found, example.fails)) or "no" in reason(
+        found, example.fails
+    )
+
+
+def test_there_are_twenty_of_each() -> None:
+    assert len(GOOD) >= 20
+    assert len(BAD) >= 20
+
+
+def test_better_on_average_but_worse_in_one_patient_is_stopped() -> None:
+    candidate = {(3, "V"): (8, "N")}
+    found = Example("", candidate=candidate, teacher=everyone(COHORT, "V", 2, "N")).verdict()
+    assert found["gates"][4]["values"]["V.sensitivity"]["average"] > 0
+    assert status(found, "G8") == "FAIL"
+    assert "largest fall of V sensitivity" in found["reason"]
+    assert "0.12 (limit 0.1)" in found["reason"]
+
+
+def test_as_many_beneficial_as_harmful_flips_do_not_hide_the_harmful_ones() -> None:
+    teacher = COHORT.answers(everyone(COHORT, "V", 2, "N"))
+    candidate = COHORT.answers(everyone(COHORT, "V", 2, "N"), skip=2)
+    found = verdict(candidate, teacher, Example(""))
+    assert found["gates"][4]["values"]["V.sensitivity"]["gross"] == 0
+    assert status(found, "G5") == "PASS"
+    assert status(found, "G7") == "FAIL"
+
+
+def test_permuted_labels_fail_the_floors() -> None:
+    permuted = np.random.default_rng(1).permutation(COHORT.label)
+    answers = COHORT.predictions(np.maximum(COHORT.label, 0), label=permuted)
+    found = verdict(answers, answers, Example(""))
+    assert found["verdict"] == "FAIL"
+    assert status(found, "G3") == "FAIL"
+
+
+def test_too_little_evidence_is_neither_pass_nor_fail() -> None:
+    found = Example("", cohort=Cohort(patients=9)).verdict()
+    assert found["verdict"] == "INSUFFICIENT EVIDENCE"
+    assert found["claims"]["V"]["status"] == "INSUFFICIENT EVIDENCE"
+    assert "9 patients (needs 100 of 10)" in reason(found, "G2")
+
+
+def test_a_gate_that_fails_outweighs_missing_evidence() -> None:
+    found = Example("", cohort=Cohort(patients=9), changes={"size_bytes": 10**9}).verdict()
+    assert found["verdict"] == "FAIL"
+
+
+def test_a_class_that_leaves_the_intended_use_is_named_with_its_reason() -> None:
+    found = Example("", candidate=NO_S, teacher=NO_S).verdict()
+    assert found["verdict"] == "PASS"
+    assert "no S claim" in found["reason"]
+    assert found["claims"]["S"]["status"] == "NOT CLAIMED"
+    assert "S sensitivity 0.3333 (floor 0.7)" in found["claims"]["S"]["reason"]
+
+
+def test_losing_more_of_an_optional_class_never_turns_a_failure_into_a_pass() -> None:
+    rank = {"PASS": 1, "INSUFFICIENT EVIDENCE": 0, "FAIL": 0}
+    verdicts = [
+        Example("", candidate={**TEACHER, **everyone(COHORT, "S", lost, "N")}).verdict() for lost in range(4, 30, 3)
+    ]
+    passed = [rank[found["verdict"]] for found in verdicts]
+    assert passed == sorted(passed, reverse=True)
+    assert passed[0] == 1
+    assert passed[-1] == 0
+
+
+def test_the_teacher_is_told_that_it_is_its_own_reference() -> None:
+    found = Example("", is_reference=True).verdict()
+    assert reason(found, "G5").startswith("this is the reference itself")
+    assert reason(found, "G8").startswith("this is the reference itself")
+
+
+def test_int8_parity_is_g5_and_g7_on_this_target() -> None:
+    found = Example("", changes={"parity": INT8}).verdict()
+    assert "G5 PASS and G7 PASS" in reason(found, "G14")
+    assert "3 of 512 answers change" in reason(found, "G14")
+
+
+def test_the_verdict_carries_what_it_is_about() -> None:
+    found = Example("").verdict()
+    assert found["deployment"] == {"variant": "pruned", "target": "onnxruntime-cpu"}
+    assert found["graph_sha256"] == "0" * 64
+    assert found["gates_digest"] == gates().digest
+    assert [result["id"] for result in found["gates"]] == ["G1", "G2", "G3", "G4", "G5", "G7", "G8", "G14", "G15"]
+
+
+def test_the_verdict_names_what_failed_and_spares_the_reader_the_rest() -> None:
+    found = Example("", candidate={**TEACHER, (3, "V"): (8, "N")}).verdict()
+    assert found["reason"].startswith("2 of 9 gates fail: G5 (not inferior to the teacher): V sensitivity -0.0086")
+    assert "S sensitivity" not in found["reason"]
+    assert "6 of 700 V beats turn from right to wrong (0.86%, limit 1%)" in reason(found, "G7")
+    assert found["gates"][6]["values"]["V"]["worst_patients"][0]["patient"] == "p03"
