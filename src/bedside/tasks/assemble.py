@@ -68,6 +68,8 @@ def write_dataset(
         "inputs": {key: list(getattr(every, key).shape[1:]) for key in ("signal", "rhythm")},
         "records": records,
         "patients": patients,
+        "recording_rate": people[records[0]]["fs"],  # of `sample`; ingest accepts one rate per source
+        "seconds": {record: people[record]["samples"] / people[record]["fs"] for record in records},
         "subgroups": {people[r]["patient"]: {k: people[r][k] for k in ("sex", "age_band")} for r in records},
         "splits": {split: _count(windows[split], names, people, classes) for split, names in splits.items()},
     }
