@@ -46,7 +46,8 @@ class Simulated(Source):
         who = np.random.default_rng([self.seed, person])
         normal = str(who.choice(["N", "L", "R"], p=[0.84, 0.08, 0.08]))
         age, sex = int(who.integers(28, 90)), "FM"[person % 2]
-        rhythm, heart = Rhythm.draw(who), Heart.draw(who, normal)
+        rhythm = Rhythm.draw(who)
+        heart = Heart.draw(who, normal, rhythm.fibrillating)
         random = np.random.default_rng([self.seed, person, number])
         found = beats(rhythm, self.seconds, normal, random)
         clean = draw(found, heart, self.seconds, self.rate, random)

@@ -42,17 +42,19 @@ class Heart:
     atrial: Array
 
     @classmethod
-    def draw(cls, random: np.random.Generator, normal: str) -> "Heart":
+    def draw(cls, random: np.random.Generator, normal: str, fibrillating: bool) -> "Heart":
         sinus = np.stack([_vary(SINUS, random, 0.22), _vary(SINUS, random, 0.4)])
         if normal in "LR":  # a conduction block: broad, notched, with the T wave turned over
             sinus[:, 2:4, 2] *= random.uniform(1.5, 1.9)
             sinus[:, 4] = [random.uniform(0.4, 0.8), random.uniform(0.05, 0.07), 0.02]
             sinus[:, 5, 0] *= random.uniform(-0.8, -0.3)
-        turned = 1.0 if random.random() < 0.55 else -1.0
+        if fibrillating:
+            sinus[:, 0, 0] = 0.0  # no P wave
+        turned = 1.0 if random.random() < 0.55 and normal == "N" else -1.0  # a block turns it the other way
         ventricular = np.stack([_vary(VENTRICULAR, random, 0.25), _vary(VENTRICULAR, random, 0.4)])
         ventricular[:, :, 0] *= turned
         second = ventricular * 1.0
-        if random.random() < 0.35:  # a second focus sends the wave another way
+        if random.random() < 0.35 and normal == "N":  # a second focus sends the wave another way
             second[:, :, 0] *= random.uniform(-0.9, -0.5)
             second[:, :, 2] *= random.uniform(0.85, 1.15)
         atrial = sinus * 1.0
@@ -130,13 +132,25 @@ def digitize(signal: Array, gain: float = 200.0, zero: int = 1024) -> NDArray[np
 
 
 def _waves(beats: Beats, heart: Heart, random: np.random.Generator) -> Array:
-    """The waves (beat, lead, wave, 3) by what each beat is; a fusion is a mixture of both its parents."""
+    """The waves (beat, lead, wave, 3) by what each beat is: between a sinus beat and a ventricular one.
+
+    The shares make the classes overlap: some ventricular beats start near the septum and are narrow, a fusion lies between
+    its parents, and a few sinus beats are conducted with an aberration.
+    """
     waves = np.repeat(heart.sinus[None], len(beats.time), axis=0)
     waves[beats.symbol == "A"] = heart.atrial
-    focus = random.random(len(beats.time)) < 0.7
+    number = len(beats.time)
+    focus = random.random(number) < 0.7
     ventricular = np.where(focus[:, None, None, None], heart.ventricular, heart.second_focus)
-    share = np.select([beats.symbol == "V", beats.symbol == "F", beats.symbol == "Q"], [1.0, 0.5, 0.3], 0.0)
-    share = np.clip(share + np.where((share > 0) & (share < 1), random.uniform(-0.15, 0.15, len(share)), 0), 0, 1)
+    shares = {
+        "V": np.where(
+            random.random(number) < 0.12, random.uniform(0.3, 0.75, number), random.normal(1.0, 0.08, number)
+        ),
+        "F": random.uniform(0.3, 0.7, number),
+        "Q": random.uniform(0.1, 0.5, number),
+    }
+    aberrant = np.where(random.random(number) < 0.012, random.uniform(0.1, 0.4, number), 0.0)
+    share = np.select([beats.symbol == symbol for symbol in shares], list(shares.values()), aberrant)
     return np.asarray(waves + share[:, None, None, None] * (ventricular - waves))
 
 
