@@ -29,7 +29,7 @@ def evidence(  # noqa: PLR0917  # the arrays of a prediction file, in its order
     classes: Sequence[str],
     records: Sequence[str],
     patients: Sequence[str],
-    rate: float,
+    rate: float | None = None,
     seconds: Mapping[str, float] | None = None,
     replicates: int = 2000,
     seed: int = 0,
@@ -37,9 +37,10 @@ def evidence(  # noqa: PLR0917  # the arrays of a prediction file, in its order
     """Everything the clinical gates and the report ask about one deployment, ready for `evidence.json`.
 
     `logits` and `reference_logits` are `(beats, class)`, the other arrays `(beats,)`: `label` indexes `classes` (-1 for
-    Q), `record` indexes `records`, `patient` indexes `patients`, `sample` is the R peak in samples of the recording,
-    whose rate is `rate` per second (not the rate of the windows). `seconds` gives the duration of records; without it,
-    a record lasts from its first to its last beat. What does not exist is None. RefusedError on unfit arrays.
+    Q), `record` indexes `records`, `patient` indexes `patients`, `sample` is the R peak in samples of the recording.
+    `seconds` gives the duration of every record; without it, a record lasts from its first to its last beat, at `rate`
+    samples per second of the recording (not of the windows); with neither, there are no false calls per hour. What does
+    not exist is None. RefusedError on unfit arrays.
     """
     windows = {"label": label, "record": record, "patient": patient, "sample": sample, "classes": classes}
     candidate = Predictions.of(logits=logits, **windows)
@@ -87,15 +88,17 @@ def hours(
     of: Predictions,
     records: Sequence[str],
     patients: Sequence[str],
-    rate: float,
+    rate: float | None = None,
     seconds: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
-    """Recorded hours per patient: the given seconds, or the span from the first to the last beat of each record."""
+    """Recorded hours per patient: the given seconds, or the span from first to last beat of each record at `rate`."""
+    if seconds is None and rate is None:
+        return {}
     total: dict[str, float] = {}
     for index in np.unique(of.record).tolist():
         where = of.record == index
         owner = patients[int(of.patient[where][0])]
-        span = seconds[records[index]] if seconds is not None else float(np.ptp(of.sample[where])) / rate
+        span = seconds[records[index]] if seconds is not None else float(np.ptp(of.sample[where])) / (rate or 1)
         total[owner] = total.get(owner, 0.0) + span / 3600
     return total
 
@@ -111,7 +114,7 @@ def false_calls(
     per_hour = {
         patient: float(wrong) / hours[patient]
         for patient, wrong in zip(patients, answers - hits, strict=True)
-        if hours[patient] > 0
+        if hours.get(patient, 0) > 0
     }
     if not per_hour:
         return {"median": None, "max": None, "max_patient": None, "per_hour": {}}
