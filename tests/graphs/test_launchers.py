@@ -55,7 +55,7 @@ def test_a_gates_number_redoes_gate_promote_and_report_alone(tiny_run: Path) -> 
     params = tiny_run / "params.yaml"
     before = params.read_text()
     values = yaml.safe_load(before)
-    values["gates"]["G15"]["label_changes"] = values["gates"]["G15"]["label_changes"] + 1
+    values["gates"]["G14"]["label_changes"] += 1
     params.write_text(yaml.safe_dump(values, sort_keys=False))
     try:
         printed = pipeline.reproduce(tiny_run)
