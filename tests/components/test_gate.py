@@ -1,7 +1,6 @@
 """The gate stage on small real evidence artifacts."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,7 +80,7 @@ def test_figures_that_do_not_follow_from_the_predictions_are_refused(
     poor = COHORT.answers(everyone(COHORT, "V", 20, "N"))
     flattering = COHORT.evidence(COHORT.answers({}), COHORT.answers({}))["gross"]
     candidate = write(make_artifact, "candidate", poor, gross=flattering)
-    with pytest.raises(RefusedError, match=re.escape("gross.N.predictivity is 1.0 in the evidence but 0.95")):
+    with pytest.raises(RefusedError, match=r"gross\.N\.predictivity is 1\.0 in the evidence but 0\.95"):
         judged(tmp_path, candidate, teacher(make_artifact))
 
 
@@ -106,3 +105,13 @@ def test_importing_the_stage_brings_in_none_of_the_heavy_packages() -> None:
     code = f"import components.gate, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_count_of_patients_that_does_not_follow_from_the_predictions_is_refused(
+    make_artifact: MakeArtifact, tmp_path: Path
+) -> None:
+    evidence = COHORT.evidence(COHORT.answers({}), COHORT.answers({}))
+    evidence["gross"]["V"]["patients"] = 40
+    candidate = write(make_artifact, "candidate", COHORT.answers({}), gross=evidence["gross"])
+    with pytest.raises(RefusedError, match=r"gross\.V\.patients is 40\.0 in the evidence but 14\.0"):
+        judged(tmp_path, candidate, teacher(make_artifact))

@@ -17,7 +17,7 @@ def calibration(predictions: Predictions) -> dict[str, Any]:
     """Classwise expected calibration error (equal-width bins) and the multi-class Brier score (0 best, 2 worst)."""
     kept = predictions.scored
     if not kept.any():
-        return {"bins": BINS, "brier": None, "classwise_ece": dict.fromkeys(predictions.classes)}
+        return {"bins": BINS, "brier": None, "classwise_ece": dict.fromkeys(predictions.classes), "mean_ece": None}
     probability: Floats = softmax(predictions.logits[kept], axis=1)
     truth = np.eye(len(predictions.classes))[predictions.label[kept]]
     errors = {name: expected_error(probability[:, k], truth[:, k]) for k, name in enumerate(predictions.classes)}

@@ -14,6 +14,7 @@ from bedside.gates.result import (
     at_least,
     figure,
     known,
+    section,
 )
 
 SHARED = ("shared_patients", "shared_records", "shared_windows")
@@ -23,7 +24,7 @@ BOUNDS = {"patients": "intervals", "effective": "cautious"}
 
 def split_integrity(case: Case) -> Findings:
     """G1: no patient, record or window is in two splits, by the proof that `prepare` wrote for every pair of them."""
-    overlaps = case.evidence.get("proof", {}).get("overlaps", {})
+    overlaps = section(case.evidence, "proof.overlaps")
     pairs = {frozenset(pair.split("/")): pair for pair in overlaps}
     shared = dict.fromkeys(SHARED, 0.0)
     for one, other in itertools.combinations(SPLITS, 2):
@@ -31,7 +32,7 @@ def split_integrity(case: Case) -> Findings:
         if pair is None:
             raise MissingFigureError(f"the evidence holds no proof that {one} and {other} share nothing")
         for name in SHARED:
-            shared[name] += known(overlaps[pair], name)
+            shared[name] += known(case.evidence, f"proof.overlaps.{pair}.{name}")
     text = ", ".join(f"{count:g} {name.replace('_', ' ')}" for name, count in shared.items())
     status = PASS if all(count <= case.gates.G1.shared for count in shared.values()) else FAIL
     return Findings([Finding(status, f"{text} between the splits")], dict(shared), case.gates.G1.model_dump())

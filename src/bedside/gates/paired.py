@@ -11,7 +11,7 @@ from bedside.evaluation.inferiority import METRICS, Difference, difference
 from bedside.evaluation.predictions import Predictions
 from bedside.gates.case import Case, check_same_windows, tables, weights
 from bedside.gates.limits import NonInferiority
-from bedside.gates.result import FAIL, INSUFFICIENT, PASS, Finding, Findings, GateResult, at_least, at_most
+from bedside.gates.result import FAIL, INSUFFICIENT, PASS, Finding, Findings, GateResult, at_least, at_most, section
 
 ITSELF = Finding(PASS, "this is the reference itself, so nothing can differ from it")
 SHORT = {"sensitivity": "sensitivity", "predictivity": "+P"}
@@ -95,7 +95,7 @@ def worst_patient(case: Case) -> Findings:
         reference_hits, _ = counts.sensitivity(before, classes, name)
         enough = events >= limits.events
         falls = counts.ratio(reference_hits - hits, events)[enough]
-        listed = case.evidence.get("worst_patients", {}).get(name, [])
+        listed = section(case.evidence, "worst_patients").get(name, [])
         values[name] = {"patients": int(enough.sum()), "largest_fall": float(falls.max()) if len(falls) else None}
         values[name]["worst_patients"] = listed
         if not enough.any():

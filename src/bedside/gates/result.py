@@ -64,6 +64,16 @@ def figure(evidence: Mapping[str, Any], path: str) -> float | None:
     return float(value)
 
 
+def section(evidence: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """The mapping at a dotted path; MissingFigureError where there is none."""
+    value: Any = evidence
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping):
+        raise MissingFigureError(f"the evidence holds no {path}")
+    return value
+
+
 def known(evidence: Mapping[str, Any], path: str) -> float:
     """The number at a dotted path; MissingFigureError also where it is undefined."""
     value = figure(evidence, path)

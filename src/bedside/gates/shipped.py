@@ -14,6 +14,7 @@ from bedside.gates.result import (
     Status,
     at_most,
     known,
+    section,
 )
 
 FIGURES = {"size_bytes": "size_bytes", "p99_ms": "latency.p99_ms", "peak_rss_mb": "memory.peak_rss_mb"}
@@ -22,7 +23,7 @@ WORDS = {"size_bytes": "bytes", "p99_ms": "ms p99 latency", "peak_rss_mb": "MB p
 
 def parity(case: Case, settled: Mapping[str, GateResult]) -> Findings:
     """G14: an fp32 graph answers as the trained network; an int8 graph is held to G5 and G7 on this very target."""
-    kind = case.evidence.get("parity", {}).get("kind")
+    kind = section(case.evidence, "parity").get("kind")
     names = ("max_abs_difference", "label_changes", "windows")
     values: dict[str, Any] = {name: known(case.evidence, f"parity.{name}") for name in names} | {"kind": kind}
     limits = case.gates.G14.model_dump()

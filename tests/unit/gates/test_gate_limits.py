@@ -75,3 +75,11 @@ def test_the_documented_proposal_is_what_the_tests_use() -> None:
     text = (ROOT / "docs/clinical-gates.md").read_text()
     block = text.split("```yaml\n", 1)[1].split("```", 1)[0]
     assert yaml.safe_load(block)["gates"] == GATES
+
+
+def test_the_gates_and_budgets_of_params_yaml_are_well_formed() -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    assert "V" in load(Gates, f"{ROOT}/params.yaml:gates").classes
+    assert set(params["budgets"]) == set(params["targets"])
+    for target in params["budgets"]:
+        assert load(Budget, f"{ROOT}/params.yaml:budgets.{target}").size_bytes > 0

@@ -30,7 +30,9 @@ def _table(axes: "Axes", table: Ints, classes: tuple[str, ...], name: str) -> No
     for (row, column), count in np.ndenumerate(table):
         if table[row].sum():
             text = f"{count:,}\n{100 * shares[row, column]:.1f}%"
-            axes.text(column, row, text, ha="center", va="center", fontsize=SMALL, color=_ink(float(shown[row, column])))
+            axes.text(
+                column, row, text, ha="center", va="center", fontsize=SMALL, color=_ink(float(shown[row, column]))
+            )
     axes.set_xticks(range(len(classes)), [f"called {c}" for c in classes], fontsize=SMALL)
     axes.set_yticks(range(len(classes) + 1), [*classes, "Q\n(not scored)"], fontsize=SMALL)
     axes.set_ylabel("reference", fontsize=NORMAL)
