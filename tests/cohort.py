@@ -1,4 +1,4 @@
-"""A tiny real cohort: recordings, approval, dataset and test artifact made by the stages themselves in about a second."""
+"""A tiny real cohort: recordings, approval, dataset and test artifact, made by the stages in two seconds."""
 
 import json
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class Cohort:
 
 
 def simulated_dataset(folder: Path, patients: int = 8, seconds: float = 60.0, **task: Any) -> Cohort:
-    """Simulate, accept without Great Expectations (its import alone takes seconds), and prepare; `task` overrides fields.
+    """Simulate, accept without Great Expectations (its import takes seconds), and prepare; `task` overrides fields.
 
-    Every split has all of N, S and V, train has F too.
+    Every split has N, S and V; train has F too.
     """
     made = Cohort(folder / "recordings", folder / "approval", folder / "dataset", folder / "test")
     ingest(recordings=made.recordings, source=Simulated(patients=patients, seconds=seconds, lead_off=False))
@@ -46,7 +46,13 @@ def approve(data: Path, report: Path, accepted: list[str] | None = None) -> Path
     """An approval as `validate` writes it, for all records or for the `accepted` ones."""
     artifact = open_artifact(data)
     names = [row["record"] for row in artifact.json("records.json")] if accepted is None else accepted
-    verdict = {"suite": "recordings", "data": artifact.digest, "accepted": names, "quarantined": {}, "success": True}
+    verdict: dict[str, Any] = {
+        "suite": "recordings",
+        "data": artifact.digest,
+        "accepted": names,
+        "quarantined": {},
+        "success": True,
+    }
     with staged(report) as staging:
         (staging / "approval.json").write_text(json.dumps(verdict))
         commit(staging, report, {"component": "test", "labels": artifact.labels})

@@ -1,15 +1,17 @@
 """Files from a publisher or its mirror (a folder or a URL of the same layout), resumable and verified."""
 
 import hashlib
+import http.client
 import os
 import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bedside.artifacts import sha256
+from bedside.errors import RefusedError
 
 ATTEMPTS = 4
 TIMEOUT_S = 30
@@ -18,10 +20,6 @@ BLOCK = 1 << 16
 
 class DownloadError(RuntimeError):
     """A file cannot be had or is not what its publisher signed; the message says which and why."""
-
-
-class UnreachableError(DownloadError):
-    """The publisher or mirror does not answer at all."""
 
 
 def is_url(place: str) -> bool:
@@ -33,20 +31,19 @@ def home() -> Path:
     return Path(os.environ.get("BEDSIDE_HOME", ".bedside"))
 
 
-def fetch(place: str, name: str, into: Path, digest: str, report: Callable[[int], object]) -> Path:
+def fetch(place: str, name: str, into: Path, digest: str) -> Path:
     """Bring the file `name` of `place` to `into`, twice if its sha256 is not `digest`; return where it is.
 
     A file that is already there and has the digest is not fetched again, and an interrupted download goes on where it
-    stopped. `report` is called with the number of new bytes.
+    stopped.
     """
     target = into / name
     if target.is_file() and sha256(target) == digest:
-        report(target.stat().st_size)
         return target
     into.mkdir(parents=True, exist_ok=True)
     partial = into / f"{name}.part"
     for _ in range(2):
-        (_download if is_url(place) else _copy)(place, name, partial, report)
+        (_download if is_url(place) else _copy)(place, name, partial)
         found = sha256(partial)
         if found == digest:
             partial.replace(target)
@@ -56,61 +53,61 @@ def fetch(place: str, name: str, into: Path, digest: str, report: Callable[[int]
 
 
 def text(place: str, name: str) -> str:
-    """The text file `name` of `place`, for listings; `UnreachableError` when nothing answers."""
+    """The text file `name` of `place`, for listings; `DownloadError` says why it cannot be had."""
     try:
         if is_url(place):
             with _open(f"{place}/{name}") as answer:
                 return str(answer.read().decode())
         return (Path(place) / name).read_text()
     except (OSError, urllib.error.URLError) as error:
-        raise UnreachableError(f"{place}/{name}: {getattr(error, 'reason', error)}") from None
+        raise DownloadError(str(getattr(error, "reason", error))) from None
 
 
 def digest_of(listing: str) -> str:
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
-def _copy(place: str, name: str, partial: Path, report: Callable[[int], object]) -> None:
+def _copy(place: str, name: str, partial: Path) -> None:
     try:
         shutil.copyfile(Path(place) / name, partial)
     except FileNotFoundError:
         raise DownloadError(f"{name}: not in the mirror {place}") from None
-    report(partial.stat().st_size)
 
 
-def _download(place: str, name: str, partial: Path, report: Callable[[int], object]) -> None:
-    """Get the rest of a file; a broken connection is tried again from where it stopped, a few times."""
+def _download(place: str, name: str, partial: Path) -> None:
+    """Get the rest of a file; a connection that keeps breaking is refused, because it is no damage of the file."""
+    url = f"{place}/{name}"
     for attempt in range(ATTEMPTS):
         try:
-            return _resume(f"{place}/{name}", partial, report)
+            return _resume(url, partial)
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code not in (408, 416, 429):
                 raise DownloadError(f"{name}: the publisher answers {error.code} {error.reason}") from None
             if error.code == 416:  # the part is longer than the file: it is not a part of it
                 partial.unlink(missing_ok=True)
             problem: Exception = error
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             problem = error
         time.sleep(0.2 * 4**attempt if attempt < ATTEMPTS - 1 else 0)
-    raise DownloadError(f"{name}: the download broke {ATTEMPTS} times ({problem}); run the stage again to go on")
+    raise RefusedError(
+        f"{url}: the connection broke {ATTEMPTS} times ({problem}); run the stage again, it goes on from there"
+    )
 
 
-def _resume(url: str, partial: Path, report: Callable[[int], object]) -> None:
+def _resume(url: str, partial: Path) -> None:
     have = partial.stat().st_size if partial.exists() else 0
     with _open(url, {"Range": f"bytes={have}-"} if have else {}) as answer:
         resumed = answer.status == 206
         expected = int(answer.headers.get("Content-Length") or 0)
-        report(have if resumed else 0)
         with partial.open("ab" if resumed else "wb") as file:
             received = 0
             while block := answer.read(BLOCK):
                 file.write(block)
                 received += len(block)
-                report(len(block))
     if received < expected:
         raise ConnectionError(f"{received} of {expected} bytes came")
 
 
-def _open(url: str, headers: dict[str, str] | None = None):  # type: ignore[no-untyped-def]  # urllib's answer type is private
+def _open(url: str, headers: dict[str, str] | None = None) -> Any:
     request = urllib.request.Request(url, headers={"User-Agent": "bedside", **(headers or {})})
     return urllib.request.urlopen(request, timeout=TIMEOUT_S)

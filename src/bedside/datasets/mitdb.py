@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -9,7 +10,7 @@ from typing import Literal, NoReturn
 from tqdm import tqdm
 
 from bedside.datasets.base import Source
-from bedside.datasets.download import DownloadError, UnreachableError, digest_of, fetch, home, is_url, text
+from bedside.datasets.download import DownloadError, digest_of, fetch, home, is_url, text
 from bedside.datasets.recording import SUFFIXES
 from bedside.errors import RefusedError
 
@@ -42,9 +43,9 @@ class Mitdb(Source):
     def fetch(self, folder: Path) -> dict[str, str]:
         place, listing = self._reach()
         sums = _parse(listing)
-        names = self.records or sorted({name.partition(".")[0] for name in sums})
+        names = self.records or sorted(name.removesuffix(".hea") for name in sums if re.fullmatch(r"\d+\.hea", name))
         cache = home() / "downloads" / self.label if is_url(place) else folder
-        bar = tqdm(desc=f"{self.label} from {place}", unit="B", unit_scale=True, unit_divisor=1024)
+        bar = tqdm(total=len(names) * len(SUFFIXES), desc=f"{self.label} from {place}", unit="file")
         with bar, ThreadPoolExecutor(self.connections) as pool:
             tasks = {name: pool.submit(_bring, place, name, sums, (cache, folder), bar) for name in names}
             try:
@@ -56,30 +57,30 @@ class Mitdb(Source):
 
     def _reach(self) -> tuple[str, str]:
         """Where the files are and the publisher's list of digests; one message when nobody answers."""
-        base = os.environ.get(MIRROR) or self.mirror or self.url
-        problems = []
-        for place in (base.rstrip("/"), f"{base.rstrip('/')}/mitdb/{self.version}"):
+        base = (os.environ.get(MIRROR) or self.mirror or self.url).rstrip("/")
+        problem = None
+        for place in (base, f"{base}/mitdb/{self.version}"):
             try:
                 listing = text(place, SUMS)
-            except UnreachableError as error:
-                problems.append(str(error))
+            except DownloadError as error:
+                problem = problem or error
                 continue
             if self.sums_sha256 and digest_of(listing) != self.sums_sha256:
                 raise RefusedError(
-                    f"{place}/{SUMS} is not the publisher's list (sha256 {digest_of(listing)[:12]}, expected "
-                    f"{self.sums_sha256[:12]}); use another mirror, or set source.sums_sha256 to null after checking it"
+                    f"{place}/{SUMS} is not the publisher's list (sha256 {digest_of(listing)[:12]}..., expected "
+                    f"{self.sums_sha256[:12]}...); use another mirror, or check it and set source.sums_sha256 to null"
                 )
             return place, listing
         raise RefusedError(
-            f"cannot reach {base} ({problems[0]}). Set {MIRROR} to a folder or URL that holds the files of "
+            f"cannot reach {base} ({problem}). Set {MIRROR} to a folder or URL that holds the files of "
             f"mitdb/{self.version}, or run `make demo`, which needs no download."
         )
 
 
 def _parse(listing: str) -> dict[str, str]:
-    """`{file: sha256}` of the numbered records in a SHA256SUMS.txt."""
+    """`{file: sha256}` of the recordings at the top level of a SHA256SUMS.txt."""
     rows = (line.split() for line in listing.splitlines())
-    return {row[1]: row[0] for row in rows if len(row) == 2 and re.fullmatch(r"\d+\.(hea|dat|atr)", row[1])}
+    return {row[1]: row[0] for row in rows if len(row) == 2 and re.fullmatch(r"[\w-]+\.(hea|dat|atr)", row[1])}
 
 
 def _bring(
@@ -92,9 +93,10 @@ def _bring(
             name = f"{record}{suffix}"
             if name not in sums:
                 raise DownloadError(f"{name}: not in the publisher's {SUMS}")
-            file = fetch(place, name, cache, sums[name], bar.update)
+            file = fetch(place, name, cache, sums[name])
             if cache != folder:
-                (folder / name).write_bytes(file.read_bytes())
+                shutil.copyfile(file, folder / name)
+            bar.update()
     except DownloadError as error:
         return str(error)
     return None

@@ -134,8 +134,8 @@ def digitize(signal: Array, gain: float = 200.0, zero: int = 1024) -> NDArray[np
 def _waves(beats: Beats, heart: Heart, random: np.random.Generator) -> Array:
     """The waves (beat, lead, wave, 3) by what each beat is: between a sinus beat and a ventricular one.
 
-    The shares make the classes overlap: some ventricular beats start near the septum and are narrow, a fusion lies between
-    its parents, and a few sinus beats are conducted with an aberration.
+    The shares make the classes overlap: some ventricular beats start near the septum and are narrow, a fusion lies
+    between its parents, and a few sinus beats are conducted with an aberration.
     """
     waves = np.repeat(heart.sinus[None], len(beats.time), axis=0)
     waves[beats.symbol == "A"] = heart.atrial

@@ -25,7 +25,7 @@ def rhythm(time: NDArray[np.float64], count: int) -> NDArray[np.float32]:
     """
     if len(time) < 2:
         raise ValueError("rhythm needs at least two beats")
-    intervals = np.diff(time)
+    intervals = np.maximum(np.diff(time), SHORTEST_S)  # two marks on one beat must not divide by zero
     before, after = np.append(intervals[0], intervals), np.append(intervals, intervals[-1])
     previous = np.append(before[0], before[:-1])
     typical = np.maximum(past_median(before, count), LEAST_TYPICAL_S)
