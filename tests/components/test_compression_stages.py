@@ -1,0 +1,119 @@
+"""Teacher, distilled, pruned and quantized models of a tiny cohort: smaller where claimed, the same every time."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bedside.artifacts import Artifact, open_artifact
+from bedside.errors import RefusedError
+from bedside.models import load
+from bedside.models.fake_quant import weight_scales
+from bedside.models.quantized_cnn_lstm import QuantizedCnnLstmNetwork
+from bedside.training.stages import parameters
+from components.distill import distill
+from components.prune import prune
+from components.quantize import quantize
+from components.train_teacher import train_teacher
+from tests.cohort import Cohort, approve, simulated_dataset
+
+TEACHER = {
+    "kind": "cnn_lstm",
+    "convolutions": [{"channels": 8, "kernel": 7, "stride": 4}, {"channels": 16, "kernel": 5, "stride": 2}],
+    "lstm": [16],
+    "head": 8,
+}
+STUDENT = {"kind": "cnn_lstm", "convolutions": [{"channels": 8, "kernel": 7, "stride": 4}], "lstm": [8], "head": 8}
+TRAINING: dict[str, Any] = {"epochs": 1, "threads": 1, "sampling": {"windows": 256, "batch": 64}}
+SHORT: dict[str, Any] = {**TRAINING, "sampling": {"windows": 64, "batch": 64}}
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+    return simulated_dataset(tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture(scope="module")
+def approval(cohort: Cohort) -> Path:
+    records = open_artifact(cohort.dataset).json("dataset.json")["records"]
+    return approve(cohort.dataset, cohort.dataset.parent / "dataset-report", accepted=records)
+
+
+@pytest.fixture(scope="module")
+def teacher(cohort: Cohort, approval: Path) -> Path:
+    path = cohort.dataset.parent / "teacher"
+    train_teacher(
+        dataset=cohort.dataset,
+        approval=approval,
+        teacher=path,
+        params={"architecture": TEACHER, "training": TRAINING},
+    )
+    return path
+
+
+def made(technique: Any, cohort: Cohort, teacher: Path, student: Path, params: dict[str, Any]) -> Artifact:
+    technique(dataset=cohort.dataset, teacher=teacher, parent=teacher, student=student, params=params)
+    return open_artifact(student)
+
+
+def test_the_teacher_is_the_same_every_time(cohort: Cohort, approval: Path, teacher: Path, tmp_path: Path) -> None:
+    params = {"architecture": TEACHER, "training": TRAINING}
+    train_teacher(dataset=cohort.dataset, approval=approval, teacher=tmp_path / "again", params=params)
+    assert open_artifact(tmp_path / "again").digest == open_artifact(teacher).digest
+
+
+def test_a_teacher_is_never_trained_on_windows_that_nobody_approved(cohort: Cohort, tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="judges other data"):
+        train_teacher(
+            dataset=cohort.dataset,
+            approval=cohort.approval,  # of the recordings, not of these windows
+            teacher=tmp_path / "teacher",
+            params={"architecture": TEACHER, "training": TRAINING},
+        )
+    assert not (tmp_path / "teacher").exists()
+
+
+def test_what_comes_from_the_simulated_cohort_says_so(teacher: Path) -> None:
+    assert open_artifact(teacher).labels == {"source": "simulated"}
+
+
+def test_a_student_is_as_small_as_asked(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
+    params = {"student": STUDENT, "training": SHORT, "edge_training": SHORT}
+    student = made(distill, cohort, teacher, tmp_path / "student", params)
+    assert parameters(load(student)) < 0.7 * parameters(load(open_artifact(teacher)))
+
+
+def test_a_student_as_large_as_its_teacher_is_refused(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="distill removed"):
+        made(distill, cohort, teacher, tmp_path / "student", {"student": TEACHER, "training": SHORT})
+
+
+def test_a_pruned_model_has_fewer_channels_cells_and_neurons(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
+    params = {"schedule": {"ratio": 0.5, "steps": 2, "multiple": 2}, "training": SHORT}
+    shape = made(prune, cohort, teacher, tmp_path / "pruned", params).json("architecture.json")
+    assert [block["channels"] for block in shape["convolutions"]] == [4, 8]
+    assert (shape["lstm"], shape["head"]) == ([8], 4)
+
+
+def test_a_quantized_model_lies_on_its_grid_and_answers_like_its_parent(
+    cohort: Cohort, teacher: Path, tmp_path: Path
+) -> None:
+    network = load(made(quantize, cohort, teacher, tmp_path / "quantized", {"training": {**SHORT, "epochs": 0}}))
+    assert isinstance(network, QuantizedCnnLstmNetwork)
+    for weight in (weight for layer in network.layers for weight in layer.weights()):
+        steps = weight / weight_scales(weight)[:, None]
+        assert torch.allclose(steps, steps.round(), atol=1e-3)
+    generator = torch.Generator().manual_seed(0)
+    signal, rhythm = torch.rand(32, 2, 120, generator=generator), 0.1 * torch.randn(32, 7, generator=generator)
+    difference = (network(signal, rhythm) - load(open_artifact(teacher))(signal, rhythm)).abs().max()
+    assert 0 < difference < 0.2
+
+
+@pytest.mark.parametrize("technique", [prune, quantize])
+def test_nothing_follows_quantization(technique: Any, cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
+    made(quantize, cohort, teacher, tmp_path / "quantized", {"training": {**SHORT, "epochs": 0}})
+    with pytest.raises(RefusedError, match=r"params\.yaml"):
+        technique(
+            dataset=cohort.dataset, teacher=teacher, parent=tmp_path / "quantized", student=tmp_path / "x", params={}
+        )
