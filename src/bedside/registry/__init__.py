@@ -1,1 +1,6 @@
 """Signed bundles, the registry of models and the promotion log."""
+
+from bedside.registry.candidate import Candidate as Candidate
+from bedside.registry.candidate import candidates as candidates
+from bedside.registry.promotion import Promote as Promote
+from bedside.registry.promotion import Promotion as Promotion

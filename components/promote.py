@@ -1,0 +1,25 @@
+"""Stage: gated deployments of one target -> signed bundles, registered models, or recorded refusals."""
+
+import json
+
+from bedside.artifacts import In, ModelIn, Out
+from bedside.component import Metrics, component
+from bedside.registry import Promote, Promotion, candidates
+
+
+@component(image="train")
+def promote(
+    *, graphs: list[ModelIn], evidence: list[In], verdicts: list[In], decision: Out, params: Promote
+) -> Metrics:
+    """Sign and register every deployment that passes its gates, point the aliases, record every refusal."""
+    promotion = Promotion(candidates(graphs, evidence, verdicts), params, decision / "bundles")
+    decided = promotion.run()
+    (decision / "decision.json").write_text(json.dumps(decided, indent=1, sort_keys=True) + "\n")
+    return {
+        "promotion/registered": float(len(decided["registered"])),
+        "promotion/refused": float(len(decided["refused"])),
+    }
+
+
+if __name__ == "__main__":
+    promote.main()

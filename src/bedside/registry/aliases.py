@@ -1,0 +1,131 @@
+"""Which version each alias should point at, and why; decided from facts, written as a sentence."""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedside.errors import RefusedError
+from bedside.registry import describe, signing
+from bedside.registry.candidate import Candidate
+from bedside.registry.models import Models
+from bedside.summary import SIMULATED
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+    from bedside.evaluation import Predictions
+
+CHALLENGER, CHAMPION = "challenger", "champion"
+COMPARABLE = (describe.GATES, describe.WINDOWS, describe.SOURCE, describe.CPU)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Where an alias should point (None: it stays as it is) and the reason in words."""
+
+    version: str | None
+    reason: str
+
+
+def challenger(models: Models, passed: Sequence[Candidate], versions: Mapping[str, str]) -> Choice:
+    """The best compressed deployment: lowest p99 latency, then size.
+
+    The present challenger stays where it is better by the same gates, windows, data and processor, and it is another
+    graph (the same graph measured again replaces the older evidence). A simulated one never displaces a real one.
+    """
+    eligible = [c for c in passed if c.summary.is_compressed and not _is_rolled_back(models, versions[c.variant])]
+    if not eligible:
+        return Choice(None, "no compressed deployment passes")
+    best = min(eligible, key=lambda candidate: candidate.summary.rank)
+    number, present = versions[best.variant], models.aliased(CHALLENGER)
+    if present is not None and str(present.version) != number:
+        objection = _against(best, present)
+        if objection:
+            return Choice(None, objection)
+    p99, size = best.summary.said("latency.p99_ms", "ms"), best.summary.size
+    return Choice(number, f"{best.variant} is the fastest compressed deployment that passes (p99 {p99}, {size})")
+
+
+def champion(models: Models, candidate: Candidate | None, number: str | None, *, sign_off: bool) -> Choice:
+    """The challenger becomes champion where no sign-off is asked for, on real data, not inferior to the present one."""
+    if candidate is None or number is None:
+        return Choice(None, "there is no new challenger")
+    if sign_off:
+        command = f"bedside approve {candidate.summary.target} {number} --reviewer NAME --reason TEXT"
+        return Choice(None, f"waits for a reviewer's sign-off: `{command}`")
+    return fit_for_champion(models, candidate.labels.get(describe.SOURCE), number, candidate)
+
+
+def fit_for_champion(models: Models, source: str | None, number: str, candidate: Candidate | None = None) -> Choice:
+    """Whether version `number` may be champion, whoever asks. `candidate` spares downloading its own bundle."""
+    if source is None or source in (SIMULATED, "unlabelled"):
+        return Choice(None, f"made from {source or 'unlabelled'} data, which can never become champion")
+    present = models.aliased(CHAMPION)
+    if present is None or str(present.version) == number:
+        return Choice(number, "passes all gates, and there is no other champion to compare with")
+    with tempfile.TemporaryDirectory() as folder:
+        own = None if candidate is None else candidate.evidence.path
+        found = _compared(models, number, own, present, Path(folder))
+    return Choice(number if found is None else None, found or f"not inferior to champion version {present.version}")
+
+
+def _is_rolled_back(models: Models, number: str) -> bool:
+    version = models.version(number)
+    return version is not None and describe.ROLLED_BACK in version.tags
+
+
+def _against(best: Candidate, present: "ModelVersion") -> str | None:
+    """Why the present challenger stays; None if it should give way."""
+    tags, named = present.tags, f"version {present.version} ({present.tags.get(describe.VARIANT)})"
+    if best.summary.is_simulated and tags.get(describe.SOURCE) != SIMULATED:
+        return f"{named} was made from real data and stays; simulated ones never displace it"
+    own = describe.tags(best, "", "")
+    if tags.get(describe.GRAPH) == own[describe.GRAPH] or any(tags.get(name) != own[name] for name in COMPARABLE):
+        return None
+    rank = (float(tags.get(describe.P99, "inf")), float(tags.get(describe.SIZE, "inf")))
+    if rank < best.summary.rank:
+        return f"{named} stays: its p99 is {rank[0]:.3g} ms, that of {best.variant} {best.summary.rank[0]:.3g} ms"
+    return None
+
+
+def _compared(models: Models, number: str, own: Path | None, present: "ModelVersion", folder: Path) -> str | None:
+    """The objection of a paired comparison with the present champion, on its verified bundle; None if there is none."""
+    from bedside.gates import NonInferiority, non_inferior
+
+    champion_bundle = verified(models, present, folder / "champion")
+    if own is None:
+        version = models.version(number)
+        if version is None:
+            return f"there is no version {number}"
+        own = verified(models, version, folder / "candidate")
+    limits = _json(champion_bundle / "verdict.json")["gates"]
+    held = next(gate for gate in limits if gate["id"] == "G5")
+    classes = str(present.tags.get(describe.CLAIMS, "")).split()
+    try:
+        found = non_inferior(
+            _predictions(own), _predictions(champion_bundle), NonInferiority.model_validate(held["limits"]), classes
+        )
+    except RefusedError as error:
+        return f"cannot be compared with champion version {present.version}: {error}"
+    return None if found.status == "PASS" else f"inferior to champion version {present.version}: {found.reason}"
+
+
+def verified(models: Models, version: "ModelVersion", folder: Path) -> Path:
+    """The bundle of a version in `folder`; SignatureError unless it is signed with this workspace's key."""
+    folder.mkdir(parents=True)
+    bundle = models.download(version, folder)
+    signing.verify(bundle, signing.public_key())
+    return bundle
+
+
+def _predictions(bundle: Path) -> "Predictions":
+    from bedside.evaluation import Predictions
+
+    return Predictions.read(bundle / "predictions.safetensors", _json(bundle / "evidence.json")["classes"])
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text())

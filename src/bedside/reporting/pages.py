@@ -1,0 +1,84 @@
+"""Self-contained HTML pages: all data escaped, all pictures inside, no script, no address outside."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bedside.reporting import claims, table
+from bedside.reporting.claims import SeedClaim
+from bedside.summary import Summary
+
+TITLES = {
+    "confusion.png": "What was called what",
+    "per_patient.png": "Patient by patient",
+    "roc.png": "Other operating points",
+    "flips.png": "Beats that compression flipped",
+}
+
+PICTURES = tuple(TITLES)
+
+
+def comparison_page(
+    summaries: Sequence[Summary],
+    decisions: Sequence[Mapping[str, Any]],
+    seed: Mapping[str, SeedClaim],
+    pareto: bytes,
+    pictures: Mapping[tuple[str, str], Sequence[Path]],
+) -> str:
+    """Every deployment on one page; `pictures` by (target, variant)."""
+    return _render(
+        "report.html",
+        title="Comparison of all deployments",
+        summaries=summaries,
+        simulated=table.is_simulated(summaries),
+        headline=headline(summaries),
+        provenance=table.provenance(summaries).replace("*", ""),
+        advice=[(decision["target"], decision.get("model"), table.advice(decision)) for decision in decisions],
+        columns=table.columns(summaries),
+        rows=[(summary, table.cells(summary)) for summary in summaries],
+        claim_columns=claims.COLUMNS,
+        claim_rows=claims.rows(summaries, seed),
+        pareto=inlined(pareto),
+        pictures={key: _named(files) for key, files in pictures.items()},
+    )
+
+
+def review_page(summary: Summary, pictures: Sequence[Path]) -> str:
+    """One deployment for its reviewer: verdict, figures, pictures, worst patients, budget."""
+    return _render("review.html", title=f"{summary.variant} on {summary.target}", s=summary, pictures=_named(pictures))
+
+
+def headline(summaries: Sequence[Summary]) -> str:
+    """The outcome in a sentence."""
+    compressed = [summary for summary in summaries if summary.is_compressed]
+    passing = sorted((s for s in compressed if s.passes), key=lambda s: s.rank)
+    told = f"{len(passing)} of {len(compressed)} compressed deployments pass every gate."
+    if not passing:
+        return told
+    best = passing[0]
+    faster = f", {best.times_faster:.0f} times faster than its teacher" if best.times_faster else ""
+    worst = best.worst_sensitivity
+    caught = "" if worst is None else f", sensitivity {worst:.3f} in its worst claimed class"
+    return f"{told} The fastest is {best.variant} on {best.target}: {best.size}{faster}{caught}."
+
+
+def inlined(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _named(files: Sequence[Path]) -> list[tuple[str, str]]:
+    return [(TITLES.get(file.name, file.stem), inlined(file.read_bytes())) for file in files]
+
+
+def _render(template: str, **values: Any) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("bedside.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)

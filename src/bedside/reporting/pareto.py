@@ -1,0 +1,80 @@
+"""The trade: sensitivity of the worst claimed class against what it costs."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+from bedside.summary import Summary
+
+COSTS = (("latency.p99_ms", 1.0, "p99 latency, batch 1 (ms)"), ("size_bytes", 1e-3, "size (kB)"))
+MARKERS, GREY = "osD^vP", "#555555"
+COLORS = {"PASS": "#1a7f4b", "FAIL": "#c4362b", "INSUFFICIENT EVIDENCE": "#b07d12"}
+
+
+def draw(summaries: Sequence[Summary]) -> bytes:
+    """A PNG with two panels; shape is the target, colour the verdict, the circled ones nothing beats."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    for index, (path, scale, label) in enumerate(COSTS):
+        axes = figure.add_subplot(1, 2, index + 1)
+        _panel(axes, _points(summaries, path, scale), label)
+        axes.set_ylabel("sensitivity of the worst claimed class" if index == 0 else "")
+    _legend(figure, summaries)
+    if any(summary.is_simulated for summary in summaries):
+        figure.suptitle("simulated cohort", color=COLORS["FAIL"])
+    png = BytesIO()
+    figure.savefig(png, format="png", metadata={"Software": None})
+    return png.getvalue()
+
+
+def front(points: Sequence[tuple[float, float]]) -> set[int]:
+    """Indices of the points (cost, sensitivity) that no other point beats in both."""
+    return {
+        i
+        for i, (cost, share) in enumerate(points)
+        if not any(c <= cost and s >= share and (c, s) != (cost, share) for c, s in points)
+    }
+
+
+def _points(summaries: Sequence[Summary], path: str, scale: float) -> list[tuple[Summary, float, float]]:
+    found = [(s, s.figure(path), s.worst_sensitivity) for s in summaries]
+    return [(s, cost * scale, share) for s, cost, share in found if cost is not None and share is not None]
+
+
+def _panel(axes: "object", points: list[tuple[Summary, float, float]], label: str) -> None:
+    from matplotlib.axes import Axes
+
+    assert isinstance(axes, Axes)
+    targets = sorted({summary.target for summary, _, _ in points})
+    best = front([(cost, share) for _, cost, share in points])
+    for index, (summary, cost, share) in enumerate(points):
+        marker, color = MARKERS[targets.index(summary.target) % len(MARKERS)], COLORS[summary.verdict["verdict"]]
+        axes.scatter(cost, share, marker=marker, s=70, color=color, zorder=3)
+        if index in best:
+            axes.scatter(cost, share, marker="o", s=210, facecolors="none", edgecolors=color, zorder=2)
+        above = 8 if targets.index(summary.target) % 2 == 0 else -14
+        axes.annotate(summary.variant, (cost, share), (0, above), textcoords="offset points", fontsize=8, ha="center")
+    axes.set_xscale("log")
+    axes.set_xlabel(label)
+    axes.grid(alpha=0.25)
+    axes.margins(0.15, 0.2)
+
+
+def _legend(figure: "object", summaries: Sequence[Summary]) -> None:
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    assert isinstance(figure, Figure)
+    targets = sorted({summary.target for summary in summaries})
+    met = [name for name in COLORS if any(s.verdict["verdict"] == name for s in summaries)]
+    handles = [
+        *(
+            Line2D([], [], ls="none", marker=MARKERS[i % len(MARKERS)], color=GREY, label=n)
+            for i, n in enumerate(targets)
+        ),
+        *(Line2D([], [], ls="none", marker="o", color=COLORS[name], label=name) for name in met),
+        Line2D([], [], ls="none", marker="o", ms=12, mfc="none", color=GREY, label="nothing beats it"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=8, frameon=False)

@@ -1,0 +1,109 @@
+"""The results as markdown: every variant on every target, in an order and with words that a page can quote."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bedside.reporting import claims
+from bedside.reporting.claims import SeedClaim
+from bedside.summary import MISSING, Summary, text
+
+Decision = Mapping[str, Any]
+
+
+def results(summaries: Sequence[Summary], decisions: Sequence[Decision], seed: Mapping[str, SeedClaim]) -> str:
+    """What `bedside results --write-readme` puts into the README."""
+    parts = [
+        provenance(summaries),
+        _table(columns(summaries), [cells(summary) for summary in summaries]),
+        "Se: sensitivity, +P: positive predictivity; all test beats pooled, 95% interval over patients in brackets. "
+        "Times faster: p50 against the teacher on the same target, in turns in one run.",
+        *recommended(decisions),
+        *failures(summaries),
+        "**Seed claims against what was measured**",
+        _table(claims.COLUMNS, claims.rows(summaries, seed)),
+        "The articles name neither their data nor their device, and plain accuracy is the wrong yardstick: on the "
+        "MIT-BIH test patients, answering N to everything scores 89.0%.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def provenance(summaries: Sequence[Summary]) -> str:
+    """Where the figures come from: whose beats, which machine."""
+    sources = sorted({summary.source for summary in summaries})
+    cpus = sorted(
+        {str((summary.evidence.get("environment") or {}).get("cpu", "an unnamed processor")) for summary in summaries}
+    )
+    patients = sorted({str((s.evidence.get("statistics") or {}).get("patients", MISSING)) for s in summaries})
+    warning = (
+        "**SIMULATED PATIENTS: the clinical figures say nothing about real ones.** " if is_simulated(summaries) else ""
+    )
+    return (
+        f"{warning}Clinical figures: {text(', '.join(sources))}, {', '.join(patients)} test patients. "
+        f"Size, time and memory: measured on {text(', '.join(cpus))} where nothing else is said, batch 1."
+    )
+
+
+def is_simulated(summaries: Sequence[Summary]) -> bool:
+    return any(summary.is_simulated for summary in summaries)
+
+
+def columns(summaries: Sequence[Summary]) -> list[str]:
+    """Headings; two per class that the gates ask about."""
+    asked = summaries[0].considered if summaries else []
+    shares = [f"{name} {metric}" for name in asked for metric in ("Se", "+P")]
+    return ["target", "variant", "verdict", *shares, "size", "p50", "p99", "times faster", "peak memory"]
+
+
+def cells(summary: Summary) -> list[str]:
+    """One deployment, in the order of `columns`."""
+    shares = [
+        str(summary.gross(name, metric)) for name in summary.considered for metric in ("sensitivity", "predictivity")
+    ]
+    faster = summary.times_faster
+    return [
+        summary.target,
+        summary.variant,
+        str(summary.verdict["verdict"]),
+        *shares,
+        summary.size,
+        summary.said("latency.p50_ms", "ms"),
+        summary.said("latency.p99_ms", "ms"),
+        "1 (yardstick)" if not summary.is_compressed else MISSING if faster is None else f"{faster:.1f}",
+        summary.said("memory.peak_rss_mb", "MB"),
+    ]
+
+
+def recommended(decisions: Sequence[Decision]) -> list[str]:
+    """What the registry says per target, with the reason."""
+    lines = [f"- {text(d['target'])}: {text(advice(d))}" for d in decisions]
+    return ["**In the registry**", "\n".join(lines)] if lines else []
+
+
+def advice(decision: Decision) -> str:
+    """Challenger and champion of one target in a sentence."""
+    told = []
+    for alias in ("champion", "challenger"):
+        found = decision.get(alias)
+        if not found:
+            told.append(f"no {alias}: no deployment passes its gates")
+        elif found["version"] is None:
+            told.append(f"no {alias}: {found['reason']}")
+        else:
+            named = f" ({found['variant']})" if found.get("variant") else ""
+            told.append(f"{alias} is version {found['version']}{named}: {found['reason']}")
+    return "; ".join(told)
+
+
+def failures(summaries: Sequence[Summary]) -> list[str]:
+    """Every verdict that is not PASS, and every class that is not claimed, in words."""
+    lines = [
+        f"- {text(s.variant)} on {text(s.target)}: {s.verdict['verdict']}. {text(s.why)}"
+        for s in summaries
+        if not s.passes
+    ]
+    return ["**What did not pass, and why**", "\n".join(lines)] if lines else []
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
+    return "\n".join([*lines, *(f"| {' | '.join(map(text, row))} |" for row in rows)])

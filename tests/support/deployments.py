@@ -1,0 +1,208 @@
+"""Small deployments for tests: synthetic answers of a cohort, real evidence from them, real verdicts on that."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from bedside.artifacts import commit, open_artifact, sha256, staged
+from bedside.evaluation import evidence as clinical
+from bedside.gates.alone import SHARED, SPLITS
+from bedside.measurement.provenance import provenance
+
+CLASSES = ["N", "S", "V", "F"]
+PATIENTS = [f"patient-{number:02d}" for number in range(24)]
+SECONDS = 1800.0
+
+GATES: dict[str, Any] = {
+    "classes": {"V": {"required": True}, "S": {"required": False}},
+    "G1": {"shared": 0},
+    "G2": {"patients": 10, "events": 100},
+    "G3": {
+        "interval": "patients",
+        "floors": {"V": {"gross": 0.9, "lower": 0.8}, "S": {"gross": 0.7, "lower": 0.5}},
+        "normal_specificity": 0.9,
+    },
+    "G4": {"floors": {"V": 0.85, "S": 0.5}},
+    "G5": {
+        "delta": {"V": 0.02, "S": 0.03},
+        "gross_confidence": 0.995,
+        "average_confidence": 0.975,
+        "macro_f1_ratio": 0.98,
+        "macro_f1_classes": ["N", "S", "V"],
+        "replicates": 200,
+        "seed": 0,
+    },
+    "G7": {"classes": {"V": 0.01, "S": 0.02}, "all": 0.02, "patient": 0.1},
+    "G8": {"events": 20, "fall": {"V": 0.1}},
+    "G14": {"max_logit_difference": 1e-4, "label_changes": 0},
+    "G15": {"provenance": "measured"},
+}
+BUDGET = {"size_bytes": 10_000_000, "p99_ms": 20.0, "peak_rss_mb": 200.0}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The three artifacts of one deployment that promotion and report read."""
+
+    graph: Path
+    evidence: Path
+    verdict: Path
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes deployments under `root`, all answering the same windows; `source` labels the data."""
+
+    root: Path
+    source: str = "mitdb-1.0.0"
+    seed: int = 0
+
+    def make(
+        self,
+        variant: str = "pruned",
+        target: str = "onnxruntime-cpu",
+        *,
+        missed: float = 0.0,
+        p99_ms: float = 1.0,
+        size: int = 100_000,
+        budget: Mapping[str, float] = BUDGET,
+    ) -> Deployed:
+        """A deployment that misses this share of the V beats that the teacher catches."""
+        graph = self.graph(variant, target, size)
+        evidence = self.evidence(variant, target, graph, missed, p99_ms)
+        reference = self.root / "evidence" / target / "teacher"
+        if not reference.exists():
+            self.evidence("teacher", target, self.graph("teacher", target, 6_000_000), 0.0, 12.0)
+        verdict = self.root / "verdicts" / target / variant
+        from components.gate import gate
+
+        gate(evidence=evidence, reference=reference, verdict=verdict, gates=GATES, budget=dict(budget))
+        return Deployed(graph, evidence, verdict)
+
+    def graph(self, variant: str, target: str, size: int) -> Path:
+        """An optimized graph: a real small ONNX model, padded to `size` bytes."""
+        path = self.root / "optimized" / target / variant
+        with staged(path) as staging:
+            (staging / "model.onnx").write_bytes(_onnx(variant, size))
+            commit(staging, path, {"component": "optimize", "inputs": {}, "labels": {"source": self.source}})
+        return path
+
+    def evidence(self, variant: str, target: str, graph: Path, missed: float, p99_ms: float) -> Path:
+        """Evidence computed from synthetic answers by the project's own code; times and memory are made up."""
+        path = self.root / "evidence" / target / variant
+        windows, teacher = _cohort(self.seed)
+        logits = _missing(windows, teacher, missed)
+        named = {"logits": logits, **windows}
+        found = clinical(
+            logits,
+            windows["label"],
+            windows["record"],
+            windows["patient"],
+            windows["sample"],
+            teacher,
+            classes=CLASSES,
+            records=PATIENTS,
+            patients=PATIENTS,
+            rate=360.0,
+            seconds=dict.fromkeys(PATIENTS, SECONDS),
+            replicates=200,
+        )
+        cost = _cost(variant, p99_ms, (graph / "model.onnx").stat().st_size)
+        told = {
+            **found,
+            **cost,
+            "deployment": {"variant": variant, "target": target},
+            "graph_sha256": sha256(graph / "model.onnx"),
+            "target": {"kind": "onnxruntime", "runtime": "onnxruntime", "threads": 1, "version": "1.0"},
+            "proof": {"overlaps": {"/".join(pair): dict.fromkeys(SHARED, 0) for pair in combinations(SPLITS, 2)}},
+        }
+        with staged(path) as staging:
+            (staging / "evidence.json").write_text(json.dumps(told, indent=1, sort_keys=True))
+            save_file(named, staging / "predictions.safetensors")
+            for picture in ("confusion.png", "per_patient.png", "roc.png", "flips.png"):
+                _draw(staging / picture, f"{picture} of {variant}")
+            inputs = {"graph": open_artifact(graph).digest}
+            commit(staging, path, {"component": "evaluate", "inputs": inputs, "labels": {"source": self.source}})
+        return path
+
+
+def _cohort(seed: int) -> tuple[dict[str, np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
+    """Labels, records, patients and samples of every window, and a good teacher's logits."""
+    generator = np.random.default_rng(seed)
+    per_patient = np.repeat([0, 1, 2, 3], [60, 12, 30, 2])
+    label = np.concatenate([generator.permutation(per_patient) for _ in PATIENTS])
+    patient = np.repeat(np.arange(len(PATIENTS)), len(per_patient))
+    sample = np.tile(np.arange(1, len(per_patient) + 1) * 300, len(PATIENTS))
+    wrong = generator.random(len(label)) < 0.02
+    called = np.where(wrong, generator.integers(0, 4, len(label)), label)
+    logits = generator.normal(0, 0.3, (len(label), 4)).astype(np.float32)
+    logits[np.arange(len(label)), called] += 4
+    return {"label": label, "record": patient, "patient": patient, "sample": sample}, logits
+
+
+def _missing(
+    windows: Mapping[str, np.ndarray[Any, Any]], teacher: np.ndarray[Any, Any], share: float
+) -> np.ndarray[Any, Any]:
+    """The teacher's logits with this share of each patient's V beats called N."""
+    logits = teacher.copy()
+    for patient in range(len(PATIENTS)):
+        beats = np.flatnonzero((windows["patient"] == patient) & (windows["label"] == 2))
+        for beat in beats[: round(share * len(beats))]:
+            logits[beat, 0] = logits[beat].max() + 4
+    return logits
+
+
+def _cost(variant: str, p99_ms: float, size: int) -> dict[str, Any]:
+    times = {name: p99_ms * share for name, share in (("p50_ms", 0.7), ("p90_ms", 0.9), ("p99_ms", 1.0))}
+    faster = 12.0 / p99_ms
+    ratio = {"median": faster, "lowest": faster * 0.9, "highest": faster * 1.1}
+    figures = {
+        "latency": {**times, "p99_9_ms": p99_ms * 1.3, "times_faster": {"p50": ratio, "p99": ratio}},
+        "throughput": {"1": {"p50_ms": times["p50_ms"], "windows_per_second": 1000 / times["p50_ms"]}},
+        "cold_start": {"load_and_answer_ms": 30.0, "import_ms": 80.0},
+        "memory": {"peak_rss_mb": 60.0, "runtime_rss_mb": 52.0, "model_rss_mb": 8.0},
+        "energy": {"millijoule_per_window": None},
+        "size_bytes": size,
+    }
+    return {
+        **figures,
+        "complexity": {"parameters": size // 4, "macs": size * 2, "activation_peak_bytes": 20_000},
+        "parity": {"kind": "fp32", "max_abs_difference": 1e-6, "label_changes": 0, "windows": 100},
+        "audit": {"integer_operators": {}, "float_operators": {"Gemm": 1}, "variant": variant},
+        "environment": {"cpu": "a test's imagination", "machine": "x86_64"},
+        "provenance": provenance(figures, "measured"),
+    }
+
+
+def _onnx(name: str, size: int) -> bytes:
+    import onnx
+    from onnx import TensorProto, helper
+
+    shape = [None, len(CLASSES)]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["signal"], ["logits"])],
+        name,
+        [helper.make_tensor_value_info("signal", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)],
+    )
+    model = helper.make_model(graph)
+    model.doc_string = " " * size
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _draw(path: Path, title: str) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3, 2), dpi=60)
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    figure.add_subplot().plot([0, 1], [0, 1])
+    figure.savefig(path)
