@@ -37,11 +37,11 @@ def proof(
     return prove(
         {
             name: Fingerprint(
-                patients=frozenset(people[record]["patient"] for record in records),
-                records=frozenset(sha256(recordings / f"records/{record}.dat") for record in records),
-                windows=frozenset().union(*(done[record].digests for record in records)),
+                patients=frozenset(people[record]["patient"] for record in splits[name]),
+                records=frozenset(sha256(recordings / f"records/{record}.dat") for record in splits[name]),
+                windows=frozenset().union(*(done[record].digests for record in splits[name])),
             )
-            for name, records in splits.items()
+            for name in NAMES
         }
     )
 

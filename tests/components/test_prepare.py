@@ -1,0 +1,186 @@
+"""prepare: splits without a common person, with the proof; only approved recordings get in."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bedside.artifacts import commit, open_artifact, staged
+from bedside.datasets.windows import load_split
+from bedside.errors import RefusedError
+from bedside.tasks.ecg_arrhythmia import EcgArrhythmia
+from bedside.tasks.splits.by_share import ByShare
+from components.prepare import prepare
+from tests.cohort import Cohort, approve, simulated_dataset
+
+LEARNED = ("train", "validation", "calibration")
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+    """Eight simulated patients, a minute each; never written to."""
+    return simulated_dataset(tmp_path_factory.mktemp("cohort"))
+
+
+def again(
+    cohort: Cohort, folder: Path, recordings: Path | None = None, approval: Path | None = None, **task: Any
+) -> Cohort:
+    """Prepare once more into `folder`, from other recordings or with another approval."""
+    recordings = recordings or cohort.recordings
+    approval = approval or approve(recordings, folder / "approval")
+    made = Cohort(recordings, approval, folder / "dataset", folder / "test")
+    split = ByShare(test=0.38, validation=0.25, calibration=0.12)
+    prepare(
+        recordings=recordings,
+        approval=approval,
+        dataset=made.dataset,
+        test=made.test,
+        task=EcgArrhythmia(**{"split": split, **task}),
+    )
+    return made
+
+
+def altered(cohort: Cohort, folder: Path, change: Any) -> Path:
+    """A copy of the recordings, changed by `change(records folder, rows of records.json)` and committed again."""
+    source, target = open_artifact(cohort.recordings), folder / "recordings"
+    with staged(target) as staging:
+        shutil.copytree(source.path / "records", staging / "records")
+        rows = source.json("records.json")
+        change(staging / "records", rows)
+        (staging / "records.json").write_text(json.dumps(rows))
+        commit(staging, target, {"component": "test", "labels": source.labels})
+    return target
+
+
+def test_the_dataset_and_the_test_artifact_describe_themselves(cohort: Cohort) -> None:
+    dataset, test = open_artifact(cohort.dataset), open_artifact(cohort.test)
+    about = dataset.json("dataset.json")
+    assert about["classes"] == ["N", "S", "V", "F"]
+    assert about["inputs"] == {"signal": [2, 120], "rhythm": [7]}
+    assert set(about["splits"]) == set(LEARNED)
+    assert set(test.json("dataset.json")["splits"]) == {"test"}
+    assert "test.safetensors" not in dataset.manifest["files"]
+    assert dataset.labels == test.labels == {"source": "simulated"}
+
+
+def test_counts_records_and_patients_agree_with_the_windows(cohort: Cohort) -> None:
+    for path, splits in ((cohort.dataset, LEARNED), (cohort.test, ("test",))):
+        artifact = open_artifact(path)
+        about = artifact.json("dataset.json")
+        for split in splits:
+            windows = load_split(artifact, split)
+            told = about["splits"][split]
+            assert {about["records"][i] for i in np.unique(windows.record)} == set(told["records"])
+            assert {about["patients"][i] for i in np.unique(windows.patient)} == set(told["patients"])
+            for label, name in enumerate(about["classes"]):
+                assert (windows.label == label).sum() == told["counts"][name]
+            assert np.isfinite(windows.signal).all()
+
+
+def test_unclassifiable_beats_are_kept_for_the_test_table_and_never_learned(cohort: Cohort, tmp_path: Path) -> None:
+    from bedside.datasets.recording import read_annotations
+
+    made = again(cohort, tmp_path, split=ByShare(test=0.5, validation=0.2, calibration=0.15))
+    test = open_artifact(made.test)
+    unscored = 0
+    for record in test.json("dataset.json")["records"]:
+        symbols = read_annotations(made.recordings / f"records/{record}.atr").symbol
+        unscored += int((symbols == "Q").sum())
+    assert (load_split(test, "test").label == -1).sum() == unscored
+    for split in LEARNED:
+        assert load_split(open_artifact(made.dataset), split).label.min() >= 0
+
+
+def test_the_proof_covers_every_pair_of_splits(cohort: Cohort) -> None:
+    for path in (cohort.dataset, cohort.test):
+        proof = open_artifact(path).json("dataset.json")["proof"]
+        pairs = ["train/validation", "train/calibration", "train/test", "validation/calibration"]
+        assert set(proof["overlaps"]) == {*pairs, "validation/test", "calibration/test"}
+        assert all(set(pair.values()) == {0} for pair in proof["overlaps"].values())
+        assert all(split["windows"] > 0 for split in proof["splits"].values())
+
+
+def test_both_recordings_of_one_person_are_in_one_split(cohort: Cohort) -> None:
+    parts = [open_artifact(p).json("dataset.json")["splits"] for p in (cohort.dataset, cohort.test)]
+    homes = [name for splits in parts for name, told in splits.items() if {"s008", "s009"} & set(told["records"])]
+    assert len(homes) == 1
+
+
+def test_the_same_recordings_give_the_same_digests(cohort: Cohort, tmp_path: Path) -> None:
+    made = again(cohort, tmp_path)
+    assert open_artifact(made.dataset).digest == open_artifact(cohort.dataset).digest
+    assert open_artifact(made.test).digest == open_artifact(cohort.test).digest
+
+
+def test_a_renamed_copy_of_a_person_is_refused(cohort: Cohort, tmp_path: Path) -> None:
+    test = open_artifact(cohort.test).json("dataset.json")["records"][0]
+    train = open_artifact(cohort.dataset).json("dataset.json")["splits"]["train"]["records"][0]
+
+    def copy(folder: Path, _: list[dict[str, Any]]) -> None:
+        for suffix in (".dat", ".atr", ".hea"):
+            content = (folder / f"{train}{suffix}").read_bytes().replace(train.encode(), test.encode())
+            (folder / f"{test}{suffix}").write_bytes(content)
+
+    with pytest.raises(RefusedError, match=r"train and test share 1 records, \d+ windows"):
+        again(cohort, tmp_path, altered(cohort, tmp_path, copy))
+
+
+def test_a_person_under_two_names_is_found_by_the_windows_when_the_start_was_cut_off(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    import wfdb
+
+    from bedside.datasets.recording import read_annotations, read_header, read_signal
+
+    test = open_artifact(cohort.test).json("dataset.json")["records"][0]
+    train = open_artifact(cohort.dataset).json("dataset.json")["splits"]["train"]["records"][0]
+
+    def shift(folder: Path, _: list[dict[str, Any]]) -> None:
+        header, marks = read_header(folder / f"{train}.hea"), read_annotations(folder / f"{train}.atr")
+        signal = read_signal(folder, header)[777:].astype(np.int64)
+        names, write = [lead.name for lead in header.leads], str(folder)
+        wfdb.wrsamp(
+            test,
+            360.0,
+            ["mV"] * 2,
+            names,
+            d_signal=signal,
+            fmt=["212"] * 2,
+            adc_gain=[200.0] * 2,
+            baseline=[1024] * 2,
+            write_dir=write,
+        )
+        kept = marks.sample >= 777
+        wfdb.wrann(test, "atr", marks.sample[kept] - 777, marks.symbol[kept].tolist(), write_dir=write)
+
+    with pytest.raises(RefusedError, match=r"train and test share \d+ windows"):
+        again(cohort, tmp_path, altered(cohort, tmp_path, shift))
+
+
+def test_a_quarantined_record_gets_into_no_split(cohort: Cohort, tmp_path: Path) -> None:
+    train = open_artifact(cohort.dataset).json("dataset.json")["splits"]["train"]["records"][0]
+    names = [row["record"] for row in open_artifact(cohort.recordings).json("records.json")]
+    approval = approve(cohort.recordings, tmp_path / "approval", [name for name in names if name != train])
+    made = again(cohort, tmp_path, approval=approval)
+    used = [open_artifact(p).json("dataset.json")["records"] for p in (made.dataset, made.test)]
+    assert train not in {record for records in used for record in records}
+
+
+def test_an_approval_of_other_data_is_refused(cohort: Cohort, tmp_path: Path) -> None:
+    other = altered(cohort, tmp_path, lambda _, rows: rows.pop())
+    with pytest.raises(RefusedError, match="judges other data"):
+        again(cohort, tmp_path, recordings=other, approval=cohort.approval)
+
+
+def test_data_that_was_not_approved_is_refused(cohort: Cohort, tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="was not approved"):
+        again(cohort, tmp_path, approval=approve(cohort.recordings, tmp_path / "approval", []))
+
+
+def test_an_empty_split_is_refused_by_name(cohort: Cohort, tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="no record is left for calibration"):
+        again(cohort, tmp_path, split=ByShare(test=0.5, validation=0.3, calibration=0.0))
+    assert not (tmp_path / "dataset").exists()
