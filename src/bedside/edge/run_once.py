@@ -1,6 +1,6 @@
 """Load one model in a fresh process, answer once, and say what it took. Imports numpy and the runtime only.
 
-    python -m bedside.edge.run_once model.onnx --runtime onnxruntime --threads 1
+python -m bedside.edge.run_once model.onnx --runtime onnxruntime --threads 1
 """
 
 import argparse

@@ -4,7 +4,6 @@ import functools
 import logging
 import warnings
 from collections.abc import Sequence
-from typing import cast
 
 import onnx
 import torch
@@ -52,7 +51,7 @@ def _trace(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> 
             verbose=False,
         )
     assert program is not None  # it is None only without dynamo
-    return cast(onnx.ModelProto, program.model_proto)
+    return program.model_proto
 
 
 @functools.cache

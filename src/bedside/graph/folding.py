@@ -13,8 +13,8 @@ KEPT = frozenset({"DequantizeLinear"})
 def fold_constants(model: onnx.ModelProto) -> None:
     """Replace every node whose inputs are all constant by its value.
 
-    Quantized weights become int8 initializers (the exporter writes float weights and a QuantizeLinear); the weights of an
-    LSTM become plain initializers (it writes slices and concatenations, which hide them from dynamic quantization).
+    Quantized weights become int8 initializers (the exporter writes float weights and a QuantizeLinear); the weights of
+    an LSTM become plain initializers (it writes slices and concatenations, which hide them from dynamic quantization).
     """
     graph = model.graph
     known = View(graph).constants

@@ -7,10 +7,13 @@ from typing import Any
 import onnx
 
 INTEGER = frozenset(
-    "QLinearConv QGemm QLinearMatMul MatMulInteger ConvInteger MatMulIntegerToFloat DynamicQuantizeMatMul "
-    "DynamicQuantizeLSTM QLinearAdd QLinearMul QLinearConcat QLinearGlobalAveragePool QLinearAveragePool".split()
+    {
+        *("QLinearConv", "QGemm", "QLinearMatMul", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat"),
+        *("DynamicQuantizeMatMul", "DynamicQuantizeLSTM"),
+        *("QLinearAdd", "QLinearMul", "QLinearConcat", "QLinearAveragePool", "QLinearGlobalAveragePool"),
+    }
 )
-FLOAT = frozenset("Conv FusedConv Gemm FusedGemm MatMul FusedMatMul LSTM GRU RNN NhwcFusedConv".split())
+FLOAT = frozenset({"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "LSTM", "GRU", "RNN"})
 FUSED = {
     "FusedConv": "Conv + Relu",
     "FusedGemm": "Gemm + Relu",

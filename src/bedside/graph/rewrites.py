@@ -44,7 +44,7 @@ def is_zero(view: View, name: str) -> bool:
 
 
 def squeeze_between_layers(graph: onnx.GraphProto) -> None:
-    """Between two layers, (time, 1, batch, unit) -> (time, batch, unit) is one Squeeze, not a Transpose and a Reshape."""
+    """Between layers, (time, 1, batch, unit) -> (time, batch, unit) is one Squeeze, not a Transpose and a Reshape."""
     view = View(graph)
     nodes = list(graph.node)
     for node in of_type(graph, "Reshape"):
@@ -72,7 +72,7 @@ def squeeze_last_state(graph: onnx.GraphProto) -> None:
 
 
 def _is_one_way(layer: onnx.NodeProto) -> bool:
-    return attribute(layer, "direction", b"forward") == b"forward"
+    return bool(attribute(layer, "direction", b"forward") == b"forward")
 
 
 def _place(nodes: list[onnx.NodeProto], node: onnx.NodeProto) -> int:

@@ -1,4 +1,4 @@
-"""What a deployment costs on this very machine: latency, throughput, start-up, memory; each with where it comes from."""
+"""What a deployment costs on this machine: latency, throughput, start-up, memory; each with where it comes from."""
 
 from bedside.measurement.measure import Measure, Measurement
 

@@ -12,8 +12,11 @@ GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 UNKNOWN = "not available"
 # The instruction sets that decide which kernels a runtime picks.
 INSTRUCTION_SETS = frozenset(
-    "avx avx2 fma f16c avx512f avx512bw avx512vl avx512_vnni avx_vnni avx512_bf16 amx_tile amx_int8 amx_bf16 "
-    "asimd asimddp asimdhp i8mm bf16 sve sve2".split()
+    {
+        *("avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx_vnni", "avx512_bf16"),
+        *("amx_tile", "amx_int8", "amx_bf16"),
+        *("asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),
+    }
 )
 
 
@@ -34,7 +37,8 @@ def environment() -> dict[str, Any]:
 
 def cpu_info(text: str) -> dict[str, Any]:
     """Model and instruction sets from the text of /proc/cpuinfo (x86 and Arm spell them differently)."""
-    facts = dict(map(str.strip, line.split(":", 1)) for line in text.splitlines() if ":" in line)
+    pairs = (line.partition(":")[::2] for line in text.splitlines() if ":" in line)
+    facts = {name.strip(): value.strip() for name, value in pairs}
     flags = set(facts.get("flags", facts.get("Features", "")).split())
     return {"cpu": facts.get("model name", UNKNOWN), "instruction_sets": sorted(flags & INSTRUCTION_SETS)}
 

@@ -21,7 +21,7 @@ POWER = "no energy counter or meter is read"
 
 
 class Measure(Params):
-    """How long to measure: `windows` pairs of `runs` each (or what fits into `seconds`), fresh processes, batch sizes."""
+    """How long to measure: `windows` of `runs` each (or what fits into `seconds`), fresh processes, batch sizes."""
 
     windows: int = pydantic.Field(default=5, gt=0)
     runs: int = pydantic.Field(default=1000, gt=0)
@@ -42,7 +42,7 @@ class Measurement:
     rhythm: Floats
 
     def take(self, how: Measure) -> dict[str, Any]:
-        """latency, throughput, cold_start, memory, energy, size_bytes, environment, and the provenance of each figure."""
+        """latency, throughput, cold_start, memory, energy, size_bytes, environment; the provenance of each figure."""
         around = environment()
         shapes = self.signal.shape[1:], self.rhythm.shape[1:]
         started = cold_starts(how.processes, self.graph, self.target.runtime, self.target.threads, *shapes)

@@ -12,8 +12,10 @@ from bedside.graph.recurrent import store_integer_weights
 from bedside.targets.base import Target
 
 COMPUTING = frozenset({"Convolution", "FullyConnected", "MatMul", "RNNSeq", "RNNCell"})
+LINEAR = ("_Gemm", "_MatMul")  # how the canonical names of linear layers end: `12_Gemm`
 INTEGERS = frozenset({"u8", "i8"})
 PASSIVE = frozenset({"Input", "Output", "Const"})
+FACTS = ("layerType", "runtimePrecision", "originalLayersNames")
 
 
 class OpenVino(Target):
@@ -34,7 +36,7 @@ class OpenVino(Target):
         layers = OpenVinoRunner(optimized, self.threads).compiled(batch=1).get_runtime_model().get_ordered_ops()
         executed = [{key: layer.get_rt_info()[key].astype(str) for key in FACTS} for layer in layers]
         executed = [facts for facts in executed if facts["layerType"] not in PASSIVE]
-        computing = [facts for facts in executed if facts["layerType"] in COMPUTING]
+        computing = [facts for facts in executed if _computes(facts)]
         return {
             "operators_before": histogram(graph),
             "operators_after": _count(executed),
@@ -44,7 +46,10 @@ class OpenVino(Target):
         }
 
 
-FACTS = ("layerType", "runtimePrecision", "originalLayersNames")
+def _computes(facts: dict[str, str]) -> bool:
+    """Whether this layer multiplies weights; small linear layers hide in a `Subgraph`."""
+    names = facts["originalLayersNames"].replace("/", ",").split(",")
+    return facts["layerType"] in COMPUTING or any(name.endswith(LINEAR) for name in names)
 
 
 def _label(facts: dict[str, str]) -> str:

@@ -1,0 +1,158 @@
+"""Stage: optimized graph + test windows + target -> evidence. The one stage that opens the test set."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from bedside.artifacts import Artifact, DatasetIn, ModelIn, Out
+from bedside.component import Metrics, component
+from bedside.datasets.windows import Windows, load_split
+from bedside.lineage import Deployment
+from bedside.measurement import Measure, Measurement
+from bedside.measurement.answers import answers
+from bedside.measurement.openings import opened
+from bedside.measurement.provenance import provenance
+from bedside.params import Params
+from bedside.targets import Target
+
+CLINICAL = ("gross", "average", "macro_f1", "accuracy", "flips")
+
+
+class Evaluate(Params):
+    """`batch`: windows per call while answering; `sampled`: windows also run alone; `replicates`: of the bootstrap."""
+
+    measure: Measure = Measure()
+    batch: int = pydantic.Field(default=16, gt=0)
+    sampled: int = pydantic.Field(default=64, gt=0)
+    replicates: int = pydantic.Field(default=2000, gt=0)
+    seed: int = 0
+
+
+@component(image="runtime")
+def evaluate(
+    *,
+    test: DatasetIn,
+    graph: ModelIn,
+    reference: ModelIn,
+    evidence: Out,
+    deployment: Deployment,
+    target: Target,
+    params: Evaluate,
+) -> Metrics:
+    """Answer every test window with the deployed bytes, judge that beside the teacher's answers, measure the cost."""
+    files = [(artifact / "model.onnx").read_bytes() for artifact in (graph, reference)]
+    digests = [hashlib.sha256(file).hexdigest() for file in files]
+    count = opened(test, digests[0], f"evaluate {deployment.variant} on {deployment.target}")
+    windows = load_split(test, "test")
+    logits, how = _answers(files, target, windows, params)
+    judged = _judge(test, windows, logits, params)
+    measured = Measurement(target, files[0], files[1], windows.signal, windows.rhythm).take(params.measure)
+    found: dict[str, Any] = {
+        "deployment": deployment.model_dump(),
+        "target": target.described(),
+        "graph_sha256": digests[0],
+        "reference_sha256": digests[1],
+        "proof": test.json("dataset.json")["proof"],
+        "test": {"digest": test.digest, "windows": len(windows), "openings": count, **how},
+        "labels": graph.labels | test.labels,
+        **{name: graph.json(f"{name}.json") for name in ("audit", "parity", "complexity")},
+        **judged,
+        **measured,
+    }
+    found["provenance"] = _provenance(found)
+    (evidence / "evidence.json").write_text(json.dumps(found, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    _write_predictions(evidence / "predictions.safetensors", windows, logits[0])
+    _draw(evidence, test, windows, logits, f"{deployment.variant} on {deployment.target}")
+    return _metrics(found)
+
+
+def _answers(
+    files: list[bytes], target: Target, windows: Windows, params: Evaluate
+) -> tuple[list[Any], dict[str, Any]]:
+    """Logits of the graph and of the reference; the teacher is its own reference and answers once."""
+    logits: list[Any] = []
+    how: dict[str, Any] = {}
+    for name, file in zip(("graph", "reference"), files, strict=True):
+        if logits and file == files[0]:
+            return [logits[0], logits[0]], how | {name: how["graph"]}
+        runner = target.session(file)
+        answered, how[name] = answers(
+            runner, windows.signal, windows.rhythm, batch=params.batch, sampled=params.sampled, name=name
+        )
+        logits.append(answered)
+    return logits, how
+
+
+def _judge(test: Artifact, windows: Windows, logits: list[Any], params: Evaluate) -> dict[str, Any]:
+    from bedside.evaluation import evidence as judge
+
+    about = test.json("dataset.json")
+    return judge(
+        logits[0],
+        windows.label,
+        windows.record,
+        windows.patient,
+        windows.sample,
+        logits[1],
+        classes=about["classes"],
+        records=about["records"],
+        patients=about["patients"],
+        rate=about["recording_rate"],
+        seconds=about.get("seconds"),
+        replicates=params.replicates,
+        seed=params.seed,
+    )
+
+
+def _provenance(found: dict[str, Any]) -> dict[str, str]:
+    clinical = {name: found[name] for name in CLINICAL if name in found}
+    estimated = provenance({"complexity": found["complexity"]}, "estimated")
+    measured: dict[str, str] = found["provenance"]
+    return provenance(clinical, "measured") | estimated | measured
+
+
+def _write_predictions(path: Path, windows: Windows, logits: Any) -> None:
+    from safetensors.numpy import save_file
+
+    indices = {name: getattr(windows, name) for name in ("label", "record", "patient", "sample")}
+    save_file({"logits": logits, **indices}, path)
+
+
+def _draw(folder: Path, test: Artifact, windows: Windows, logits: list[Any], title: str) -> None:
+    from bedside.evaluation import Predictions
+    from bedside.evaluation.pictures import draw
+
+    about = test.json("dataset.json")
+    indices = {name: getattr(windows, name) for name in ("label", "record", "patient", "sample")}
+    both = [Predictions.of(logits=each, **indices, classes=about["classes"]) for each in logits]
+    names = {"records": about["records"], "patients": about["patients"]}
+    draw(folder, both[0], both[1], signal=windows.signal, **names, title=title)
+
+
+def _metrics(found: dict[str, Any]) -> Metrics:
+    """What a person compares runs by; what does not exist is left out."""
+    latency = found["latency"]
+    figures = {
+        **{
+            f"test/{name}_{key}": gross[key]
+            for name, gross in found["gross"].items()
+            for key in ("sensitivity", "predictivity", "f1")
+        },
+        "test/macro_f1": found["macro_f1"],
+        "test/accuracy": found["accuracy"],
+        "latency/p50_ms": latency["p50_ms"],
+        "latency/p99_ms": latency["p99_ms"],
+        "latency/times_faster": latency["times_faster"]["p50"]["median"],
+        "memory/peak_rss_mb": found["memory"]["peak_rss_mb"],
+        "cold_start/load_and_answer_ms": found["cold_start"]["load_and_answer_ms"],
+        "graph/size_bytes": found["size_bytes"],
+        "complexity/macs": found["complexity"]["macs"],
+    }
+    return {name: float(value) for name, value in figures.items() if value is not None}
+
+
+if __name__ == "__main__":
+    evaluate.main()

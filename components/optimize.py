@@ -1,0 +1,30 @@
+"""Stage: exported graph -> the file for one target, with an audit of what its runtime really executes."""
+
+import json
+import shutil
+
+from bedside.artifacts import ModelIn, ModelOut
+from bedside.component import Metrics, component
+from bedside.targets import Target
+
+
+@component(image="runtime")
+def optimize(*, graph: ModelIn, optimized: ModelOut, target: Target) -> Metrics:
+    """Make the very bytes that will be measured, gated and signed; refuse a quantized graph that would run in float."""
+    exported = (graph / "model.onnx").read_bytes()
+    file, audit = target.optimize(exported)
+    (optimized / "model.onnx").write_bytes(file)
+    (optimized / "audit.json").write_text(json.dumps(audit, indent=1, sort_keys=True) + "\n")
+    for name in ("parity.json", "complexity.json"):
+        shutil.copyfile(graph / name, optimized / name)
+    return {
+        "graph/size_bytes": float(len(file)),
+        "graph/operators_before": float(sum(audit["operators_before"].values())),
+        "graph/operators_after": float(sum(audit["operators_after"].values())),
+        "graph/integer_operators": float(sum(audit["integer_operators"].values())),
+        "graph/float_operators": float(sum(audit["float_operators"].values())),
+    }
+
+
+if __name__ == "__main__":
+    optimize.main()

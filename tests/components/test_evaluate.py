@@ -1,0 +1,105 @@
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from bedside.artifacts import Artifact, open_artifact
+from bedside.lineage import Deployment
+from bedside.measurement import Measure
+from components.evaluate import Evaluate, evaluate
+from components.optimize import optimize
+from tests.conftest import MakeArtifact
+from tests.support.networks import Kind, dataset_artifact, exported
+
+QUICK = Evaluate(
+    measure=Measure(windows=2, runs=30, warmup=2, seconds=0.2, batches=(1, 4), processes=1), replicates=50, sampled=16
+)
+PARITY = {"kind": "int8", "max_abs_difference": 0.01, "label_changes": 0, "windows": 60}
+COMPLEXITY = {"parameters": 5, "macs": 10, "activation_peak_bytes": 20}
+PICTURES = {"confusion.png", "per_patient.png", "flips.png"}
+
+
+class Bench:
+    """Optimized graphs and a test artifact, ready to evaluate."""
+
+    def __init__(self, folder: Path, make: MakeArtifact) -> None:
+        self.folder, self.make = folder, make
+        self.test = dataset_artifact(folder / "test", "test")
+
+    def optimized(self, kind: Kind, runtime: str) -> Artifact:
+        name = f"{kind}-{runtime}"
+        files = {"parity.json": json.dumps(PARITY), "complexity.json": json.dumps(COMPLEXITY)}
+        graph = self.make(f"graph-{name}", {"model.onnx": exported(kind, 12), **files}, source="simulated")
+        optimize(graph=graph, optimized=self.folder / name, target={"kind": runtime})
+        return open_artifact(self.folder / name)
+
+    def evaluate(self, graph: Artifact, reference: Artifact, runtime: str) -> tuple[Artifact, dict[str, float]]:
+        metrics = evaluate(
+            test=self.test.path,
+            graph=graph.path,
+            reference=reference.path,
+            evidence=self.folder / "evidence",
+            deployment=Deployment(variant="small", target="bench"),
+            target={"kind": runtime},
+            params=QUICK,
+        )
+        return open_artifact(self.folder / "evidence"), metrics
+
+
+@pytest.fixture
+def bench(tmp_path: Path, make_artifact: MakeArtifact) -> Bench:
+    return Bench(tmp_path, make_artifact)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_evidence_holds_the_clinical_part_the_cost_and_the_very_bytes_it_is_about(bench: Bench, runtime: str) -> None:
+    graph, reference = bench.optimized("int8", runtime), bench.optimized("fp32", runtime)
+    artifact, metrics = bench.evaluate(graph, reference, runtime)
+    found: dict[str, Any] = artifact.json("evidence.json")
+    assert found["deployment"] == {"variant": "small", "target": "bench"}
+    assert found["graph_sha256"] == hashlib.sha256((graph / "model.onnx").read_bytes()).hexdigest()
+    assert found["reference_sha256"] == hashlib.sha256((reference / "model.onnx").read_bytes()).hexdigest()
+    assert found["target"]["runtime"] == runtime
+    assert sum(np.sum(table) for table in found["beats"].values()) == 200
+    assert found["audit"] == graph.json("audit.json")
+    assert found["parity"] == PARITY
+    assert found["complexity"] == COMPLEXITY
+    assert found["proof"] == bench.test.json("dataset.json")["proof"]
+    assert found["size_bytes"] == (graph / "model.onnx").stat().st_size
+    for figure in ("latency.p99_ms", "memory.peak_rss_mb", "size_bytes", "macro_f1"):
+        assert found["provenance"][figure] == "measured"
+    assert found["provenance"]["complexity.macs"] == "estimated"
+    assert metrics["latency/p99_ms"] == found["latency"]["p99_ms"] > 0
+    assert set(artifact.manifest["files"]) >= PICTURES
+
+
+def test_predictions_are_what_the_deployed_bytes_answer_window_by_window(bench: Bench) -> None:
+    graph = bench.optimized("int8", "onnxruntime")
+    artifact, _ = bench.evaluate(graph, graph, "onnxruntime")
+    told, windows = load_file(artifact / "predictions.safetensors"), load_file(bench.test / "test.safetensors")
+    from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
+
+    runner = OnnxRuntimeRunner((graph / "model.onnx").read_bytes())
+    for row in (0, 99, 199):
+        expected = runner(windows["signal"][row : row + 1], windows["rhythm"][row : row + 1])[0]
+        np.testing.assert_allclose(told["logits"][row], expected, atol=1e-5)
+    for name in ("label", "record", "patient", "sample"):
+        np.testing.assert_array_equal(told[name], windows[name])
+
+
+def test_a_graph_beside_itself_flips_nothing_and_every_opening_of_the_test_set_counts(
+    bench: Bench, own_state: Path
+) -> None:
+    graph = bench.optimized("fp32", "onnxruntime")
+    counts = []
+    for _ in range(2):
+        artifact, _ = bench.evaluate(graph, graph, "onnxruntime")
+        found = artifact.json("evidence.json")
+        counts.append(found["test"]["openings"])
+        assert found["flips"]["all"]["harmful"] == found["flips"]["all"]["beneficial"] == 0
+    assert counts == [1, 2]
+    assert len((own_state / "openings.jsonl").read_text().splitlines()) == 2

@@ -1,0 +1,54 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bedside.artifacts import open_artifact
+from bedside.params import ParamsError
+from components.optimize import optimize
+from tests.conftest import MakeArtifact
+from tests.support.networks import exported, noise
+
+FILES = {"parity.json": '{"kind": "int8"}', "complexity.json": '{"macs": 5}'}
+
+
+@pytest.fixture
+def graph(make_artifact: MakeArtifact) -> Path:
+    return make_artifact("graph", {"model.onnx": exported("int8", 12), **FILES}, source="simulated")
+
+
+@pytest.mark.parametrize("kind", ["onnxruntime", "openvino"])
+def test_every_target_gets_its_file_its_audit_and_what_was_known_before(graph: Path, tmp_path: Path, kind: str) -> None:
+    metrics = optimize(graph=graph, optimized=tmp_path / "optimized", target={"kind": kind})
+    optimized = open_artifact(tmp_path / "optimized")
+    audit = optimized.json("audit.json")
+    assert audit["operators_before"]["Conv"] == 2
+    assert metrics["graph/integer_operators"] == sum(audit["integer_operators"].values()) >= 2
+    assert optimized.json("parity.json") == {"kind": "int8"}
+    assert optimized.json("complexity.json") == {"macs": 5}
+    assert metrics["graph/size_bytes"] == (optimized / "model.onnx").stat().st_size < len(exported("int8", 12))
+    assert optimized.labels == {"source": "simulated"}
+
+
+def test_the_command_line_reads_the_target_from_a_params_file(graph: Path, tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text("targets:\n  large: {kind: onnxruntime, dynamic_lstm_from: 12}\n")
+    values = {"graph": graph, "optimized": tmp_path / "optimized", "target": f"{params}:targets.large"}
+    optimize.main([str(part) for part in optimize.argv(values)])
+    assert open_artifact(tmp_path / "optimized").json("audit.json")["float_operators"] == {}
+
+
+def test_an_unknown_target_is_refused_with_the_known_ones(graph: Path, tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="unknown Target kind 'abacus'; known: onnxruntime, openvino"):
+        optimize(graph=graph, optimized=tmp_path / "optimized", target={"kind": "abacus"})
+
+
+def test_the_stages_after_export_never_import_torch_or_mlflow() -> None:
+    code = "import json, sys, components.optimize, components.evaluate; print(json.dumps(sorted(sys.modules)))"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
+    assert not loaded & {"torch", "mlflow", "onnxruntime", "openvino", "matplotlib", "great_expectations"}
+    assert noise(1)[0].shape == (1, 2, 120)

@@ -1,0 +1,88 @@
+"""Small real networks and the artifacts around them, for everything that exports, optimizes and measures."""
+
+import functools
+import json
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from bedside.artifacts import Artifact, commit, open_artifact, staged
+from bedside.datasets.windows import Windows, write_windows
+from bedside.graph.export import export
+from bedside.models import save
+from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
+from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, QuantizedCnnLstmNetwork, quantized
+
+SIGNAL, RHYTHM = (2, 120), (7,)
+Floats = NDArray[np.float32]
+Kind = Literal["fp32", "int8"]
+CLASSES = ["N", "S", "V", "F"]
+
+
+def shape(*units: int, channels: tuple[int, ...] = (8, 16), head: int = 16) -> CnnLstm:
+    """A CNN-LSTM with these LSTM layers."""
+    blocks = tuple(ConvBlock(channels=c, kernel=5, stride=2) for c in channels)
+    return CnnLstm(convolutions=blocks, lstm=units, head=head)
+
+
+def float_network(*units: int, seed: int = 0) -> CnnLstmNetwork:
+    """An untrained network whose batch norms have seen something, so that folding them shows."""
+    torch.manual_seed(seed)
+    network = shape(*units).network()
+    with torch.no_grad():
+        network.train()(*map(torch.from_numpy, noise(64)))
+    return network.eval()
+
+
+def int8_network(*units: int, seed: int = 0) -> QuantizedCnnLstmNetwork:
+    """A fake-quantized network whose ranges come from noise."""
+    network = quantized(float_network(*units, seed=seed), shape(*units))
+    with torch.no_grad():
+        network.train()(*map(torch.from_numpy, noise(64)))
+    network.settle()
+    return network.eval()
+
+
+@functools.cache
+def exported(kind: Kind, *units: int) -> bytes:
+    """The exported graph of a small network with these LSTM layers; made once per test run."""
+    return export(float_network(*units) if kind == "fp32" else int8_network(*units), SIGNAL, RHYTHM)
+
+
+def noise(windows: int, seed: int = 0) -> tuple[Floats, Floats]:
+    """Windows of noise, (window, channel, time) and (window, feature)."""
+    random = np.random.default_rng(seed)
+    signal, rhythm = (random.normal(size=(windows, *size)).astype(np.float32) for size in (SIGNAL, RHYTHM))
+    return signal, rhythm
+
+
+def model_artifact(path: Path, network: nn.Module, architecture: CnnLstm | QuantizedCnnLstm) -> Artifact:
+    """A complete model artifact at `path`."""
+    with staged(path) as staging:
+        save(network, architecture, staging)
+        return open_artifact(commit(staging, path, {"labels": {"source": "simulated"}}).path)
+
+
+def dataset_artifact(path: Path, split: str, windows: int = 200, patients: int = 5) -> Artifact:
+    """A dataset with one split: noise, every class in every patient, one unscored beat in 50."""
+    rows = np.arange(windows)
+    signal, rhythm = noise(windows)
+    label = np.where(rows % 50 == 49, -1, rows % len(CLASSES))
+    owner = rows * patients // windows
+    about = {
+        "classes": CLASSES,
+        "inputs": {"signal": list(SIGNAL), "rhythm": list(RHYTHM)},
+        "sampling_rate": 90.0,
+        "recording_rate": 360.0,
+        "proof": {"shared_patients": 0},
+        "records": [f"r{i}" for i in range(patients)],
+        "patients": [f"p{i}" for i in range(patients)],
+    }
+    with staged(path) as staging:
+        write_windows(staging / f"{split}.safetensors", Windows(signal, rhythm, label, owner, owner, rows * 300))
+        (staging / "dataset.json").write_text(json.dumps(about))
+        return open_artifact(commit(staging, path, {"labels": {"source": "simulated"}}).path)

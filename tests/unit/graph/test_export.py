@@ -1,0 +1,107 @@
+import hashlib
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
+from bedside.graph.export import export
+from bedside.graph.operators import histogram
+from bedside.graph.parity import parity
+from tests.support.networks import RHYTHM, SIGNAL, exported, float_network, int8_network, noise
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("units", [(12,), (12, 8)])
+def test_a_float_graph_answers_as_the_network_does_at_any_batch_size(units: tuple[int, ...]) -> None:
+    runner, network = OnnxRuntimeRunner(exported("fp32", *units)), float_network(*units)
+    for batch in (1, 2, 9):
+        signal, rhythm = noise(batch, seed=batch)
+        with torch.no_grad():
+            expected = network(torch.from_numpy(signal), torch.from_numpy(rhythm)).numpy()
+        np.testing.assert_allclose(runner(signal, rhythm), expected, atol=1e-5)
+
+
+def test_batch_norm_is_folded_and_an_lstm_is_one_operator_whose_last_state_is_read() -> None:
+    assert histogram(exported("fp32", 12)) == {
+        "Concat": 1,
+        "Conv": 2,
+        "Gemm": 2,
+        "LSTM": 1,
+        "Relu": 3,
+        "Squeeze": 1,
+        "Transpose": 1,
+    }
+
+
+def test_stacked_layers_are_joined_by_one_squeeze() -> None:
+    operators = histogram(exported("fp32", 12, 8))
+    assert operators["LSTM"] == operators["Squeeze"] == 2
+    assert operators["Transpose"] == 1
+    assert not operators.keys() & {"Reshape", "Expand", "Shape", "Slice", "Gather"}
+
+
+def test_an_int8_graph_stores_integers_for_weights_and_biases() -> None:
+    graph = onnx.load_from_string(exported("int8", 12)).graph
+    kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    layers = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
+    computing = [node for node in graph.node if node.op_type in {"Conv", "Gemm"}]
+    assert len(computing) == 4
+    for node in computing:
+        assert kinds[layers[node.input[1]].input[0]] == onnx.TensorProto.INT8
+        assert kinds[layers[node.input[2]].input[0]] == onnx.TensorProto.INT32
+    assert Counter(n.op_type for n in graph.node)["QuantizeLinear"] == 5  # signal, two convolutions, joined, hidden
+
+
+def test_an_int8_graph_answers_as_the_fake_quantized_network_does() -> None:
+    compared = parity(int8_network(12), exported("int8", 12), *noise(300))
+    assert compared["kind"] == "int8"
+    assert compared["windows"] == 300
+    assert compared["max_abs_difference"] < 0.02
+    assert compared["label_changes"] <= 1
+
+
+def test_parity_tells_another_network_apart() -> None:
+    compared = parity(float_network(12, seed=1), exported("fp32", 12), *noise(50))
+    assert compared["max_abs_difference"] > 0.01
+    assert compared["label_changes"] > 0
+
+
+def test_two_processes_write_the_same_bytes() -> None:
+    code = (
+        "import hashlib; from tests.support.networks import exported; "  # in another order than here
+        "print([hashlib.sha256(exported(kind, 12)).hexdigest() for kind in ('int8', 'fp32')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    here = [hashlib.sha256(file).hexdigest() for file in reversed((exported("fp32", 12), exported("int8", 12)))]
+    assert done.stdout.strip() == str(here)
+
+
+def test_the_file_tells_nothing_about_what_made_it_and_where() -> None:
+    file = exported("int8", 12)
+    for trace in (b".py", b"torch", b"convolutions", b"namespace", str(ROOT).encode()):
+        assert trace not in file
+    model = onnx.load_from_string(file)
+    assert not model.metadata_props
+    assert not any(node.doc_string or node.metadata_props for node in model.graph.node)
+
+
+def test_a_network_without_an_lstm_exports_too() -> None:
+    class Linear(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(SIGNAL[0] * SIGNAL[1] + RHYTHM[0], 4)
+
+        def forward(self, signal: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
+            answer: torch.Tensor = self.layer(torch.cat([signal.flatten(1), rhythm], 1))
+            return answer
+
+    network = Linear()
+    compared = parity(network, export(network, SIGNAL, RHYTHM), *noise(10))
+    assert compared["max_abs_difference"] < 1e-5

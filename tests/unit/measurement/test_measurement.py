@@ -1,0 +1,139 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bedside.artifacts import open_artifact
+from bedside.errors import RefusedError
+from bedside.measurement import Measure, Measurement
+from bedside.measurement.answers import answers
+from bedside.measurement.environment import allowed_cores, cpu_info, environment, pinned
+from bedside.measurement.latency import affordable, interleaved, percentiles, ratios, timed
+from bedside.measurement.openings import opened
+from bedside.measurement.process import fresh_process
+from bedside.measurement.provenance import provenance
+from bedside.targets.onnxruntime import OnnxRuntime
+from bedside.targets.openvino import OpenVino
+from tests.conftest import MakeArtifact
+from tests.support.networks import RHYTHM, SIGNAL, exported, noise
+
+QUICK = Measure(windows=2, runs=30, warmup=2, seconds=0.2, batches=(1, 4), processes=1)
+HEAVY = {"torch", "mlflow", "pydantic", "onnx", "pandas", "scipy", "matplotlib", "yaml", "tqdm"}
+
+
+def test_a_timed_call_takes_what_it_takes() -> None:
+    spent = timed(lambda: time.sleep(0.002), 5)
+    assert spent.shape == (5,)
+    assert 2.0 <= spent.min() < 20
+
+
+def test_slow_calls_get_fewer_runs_but_never_less_than_twenty() -> None:
+    assert affordable(lambda: None, 500, 1.0) == 500
+    assert affordable(lambda: time.sleep(0.002), 500, 0.1) in range(20, 51)
+    assert affordable(lambda: time.sleep(0.002), 500, 0.001) == 20
+
+
+def test_candidate_and_reference_take_turns() -> None:
+    turns: list[str] = []
+    interleaved(lambda: turns.append("a"), lambda: turns.append("b"), windows=3, runs=4, warmup=1, seconds=1)
+    measured = "".join(turns)[10:]  # after five probing runs of each
+    assert measured == "aaaaabbbbb" * 3
+
+
+def test_percentiles_are_medians_over_windows_and_ratios_go_pair_by_pair() -> None:
+    candidate = [np.full(100, 1.0), np.full(100, 2.0), np.full(100, 50.0)]
+    reference = [np.full(100, 10.0), np.full(100, 30.0), np.full(100, 500.0)]
+    assert percentiles(candidate) == {"p50_ms": 2.0, "p90_ms": 2.0, "p99_ms": 2.0, "p99_9_ms": 50.0}
+    assert ratios(candidate, reference)["p50"] == {"median": 10.0, "lowest": 10.0, "highest": 15.0}
+
+
+@pytest.mark.parametrize("target", [OnnxRuntime(), OpenVino()], ids=["onnxruntime", "openvino"])
+def test_a_measurement_has_a_labelled_figure_for_everything(target: OnnxRuntime | OpenVino) -> None:
+    graph = target.optimize(exported("int8", 12))[0]
+    found = Measurement(target, graph, target.optimize(exported("fp32", 64))[0], *noise(3)).take(QUICK)
+    assert 0 < found["latency"]["p50_ms"] <= found["latency"]["p90_ms"] <= found["latency"]["p99_ms"] < 100
+    assert found["latency"]["times_faster"]["p50"]["median"] > 1
+    assert found["throughput"].keys() == {"1", "4"}
+    assert 20 < found["memory"]["runtime_rss_mb"] < found["memory"]["peak_rss_mb"] < 500
+    assert found["cold_start"]["load_and_answer_ms"] > 0
+    assert found["size_bytes"] == len(graph)
+    assert found["provenance"]["latency.p99_ms"] == found["provenance"]["memory.peak_rss_mb"] == "measured"
+    assert found["provenance"]["energy.millijoule_per_window"] == "not available"
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_fresh_process_holds_numpy_and_the_runtime_and_nothing_heavy(runtime: str) -> None:
+    report = fresh_process(exported("int8", 12), runtime, 1, SIGNAL, RHYTHM)
+    assert {"numpy", runtime} <= set(report["modules"])
+    assert not HEAVY & set(report["modules"])
+    assert len(report["logits"]) == 4
+
+
+def test_memory_is_that_of_the_fresh_process_not_of_the_one_that_starts_it() -> None:
+    ballast = np.ones(300_000_000, np.uint8)
+    report = fresh_process(exported("int8", 12), "onnxruntime", 1, SIGNAL, RHYTHM)
+    assert report["peak_bytes"] < len(ballast)
+
+
+def test_a_graph_that_cannot_be_loaded_is_refused_with_the_runtime_s_words() -> None:
+    with pytest.raises(RefusedError, match="onnxruntime could not load"):
+        fresh_process(b"not a model", "onnxruntime", 1, SIGNAL, RHYTHM)
+
+
+def test_answers_are_batched_only_where_that_changes_nothing() -> None:
+    static, dynamic = OnnxRuntime(), OnnxRuntime(dynamic_lstm_from=1)
+    windows = noise(60)
+    batched, how = answers(
+        static.session(static.optimize(exported("int8", 12))[0]), *windows, batch=16, sampled=20, name="static"
+    )
+    assert (how["batch"], how["sampled"]) == (16, 20)
+    assert batched.shape == (60, 4)
+    runner = dynamic.session(dynamic.optimize(exported("int8", 12))[0])
+    alone, how = answers(runner, *windows, batch=16, sampled=20, name="dynamic")
+    assert how["batch"] == 1
+    assert how["max_difference_to_alone"] > 1e-5
+    np.testing.assert_array_equal(alone[7:8], runner(windows[0][7:8], windows[1][7:8]))
+
+
+def test_every_opening_of_the_test_set_is_counted(make_artifact: MakeArtifact, own_state: Path) -> None:
+    first = open_artifact(make_artifact("test", {"test.safetensors": "a"}))
+    other = open_artifact(make_artifact("other", {"test.safetensors": "b"}))
+    assert [opened(first, "g1", "why"), opened(other, "g1", "why"), opened(first, "g2", "why")] == [1, 1, 2]
+    entries = [json.loads(line) for line in (own_state / "openings.jsonl").read_text().splitlines()]
+    assert [entry["graph"] for entry in entries] == ["g1", "g1", "g2"]
+    assert all(entry["date"] and entry["purpose"] == "why" for entry in entries)
+
+
+def test_figures_without_a_value_are_not_available() -> None:
+    figures = {"p99_ms": 1.5, "energy": {"mj": None}, "throughput": {"4": {"rate": 2.0}}}
+    expected = {"p99_ms": "measured", "energy.mj": "not available", "throughput.4.rate": "measured"}
+    assert provenance(figures, "measured") == expected
+
+
+def test_instruction_sets_are_read_for_x86_and_for_arm() -> None:
+    x86 = cpu_info("model name\t: A Chip\nflags\t\t: fpu avx2 avx512_vnni\n")
+    assert x86 == {"cpu": "A Chip", "instruction_sets": ["avx2", "avx512_vnni"]}
+    assert cpu_info("Features : fp asimddp i8mm\n")["instruction_sets"] == ["asimddp", "i8mm"]
+    assert environment()["cores_allowed"] >= 1
+
+
+@pytest.mark.skipif(len(allowed_cores()) < 2, reason="needs two cores to choose from")
+def test_pinning_narrows_the_cores_and_gives_them_back() -> None:
+    before = os.sched_getaffinity(0)
+    with pinned(1) as cores:
+        assert os.sched_getaffinity(0) == set(cores)
+        assert len(cores) == 1
+    assert os.sched_getaffinity(0) == before
+
+
+def test_the_edge_script_explains_itself() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bedside.edge.run_once", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--runtime" in done.stdout

@@ -1,0 +1,118 @@
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from bedside.errors import RefusedError
+from bedside.graph.surgery import constant, set_nodes
+from bedside.targets import Target
+from bedside.targets.onnxruntime import OnnxRuntime
+from bedside.targets.openvino import OpenVino
+from tests.support.networks import Kind, exported, noise
+
+ROOT = Path(__file__).parents[3]
+TARGETS: dict[str, Target] = {"onnxruntime": OnnxRuntime(), "openvino": OpenVino()}
+each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
+
+
+def test_every_target_of_the_family_is_tried_here() -> None:
+    assert set(Target.family()) == set(TARGETS)
+
+
+@each_target
+@pytest.mark.parametrize("kind", ["fp32", "int8"])
+def test_the_optimized_file_answers_as_the_exported_one(target: Target, kind: Kind) -> None:
+    graph = exported(kind, 12)
+    optimized, _ = target.optimize(graph)
+    signal, rhythm = noise(40)
+    expected = OnnxRuntime().session(graph)(signal, rhythm)
+    runner = target.session(optimized)
+    np.testing.assert_allclose(runner(signal, rhythm), expected, atol=2e-2 if kind == "int8" else 1e-5)
+    assert runner(signal[:1], rhythm[:1]).shape == (1, 4)
+
+
+@each_target
+def test_a_bound_call_runs_on_what_the_arrays_hold_now(target: Target) -> None:
+    runner = target.session(target.optimize(exported("int8", 12))[0])
+    signal, rhythm = noise(1)
+    call = runner.bound(signal, rhythm)
+    first = np.array(call())
+    np.testing.assert_allclose(first, runner(signal, rhythm), atol=1e-6)
+    signal[:] = noise(1, seed=5)[0]
+    assert np.abs(np.array(call()) - first).max() > 1e-3
+
+
+@each_target
+def test_optimizing_twice_writes_the_same_bytes(target: Target) -> None:
+    code = (
+        "import hashlib, sys; from bedside.targets import Target; "
+        f"file, _ = Target.build({{'kind': {target.kind!r}}}).optimize(sys.stdin.buffer.read()); "
+        "print(hashlib.sha256(file).hexdigest())"
+    )
+    graph = exported("int8", 12)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, input=graph, capture_output=True, check=True)
+    assert done.stdout.decode().strip() == hashlib.sha256(target.optimize(graph)[0]).hexdigest()
+
+
+def test_onnx_runtime_runs_every_convolution_and_linear_layer_in_integers() -> None:
+    _, audit = OnnxRuntime().optimize(exported("int8", 12))
+    assert audit["integer_operators"] == {"QGemm": 2, "QLinearConv": 2}
+    assert audit["float_operators"] == {"LSTM": 1}
+    assert audit["operators_before"]["QuantizeLinear"] == 5
+    assert audit["operators_after"]["QuantizeLinear"] == 2  # the signal, and what joins the head
+
+
+def test_onnx_runtime_quantizes_large_lstms_dynamically_and_small_ones_by_weight() -> None:
+    graph = exported("int8", 12)
+    small, large = OnnxRuntime().optimize(graph), OnnxRuntime(dynamic_lstm_from=12).optimize(graph)
+    assert "DynamicQuantizeLSTM" not in small[1]["operators_after"]
+    assert large[1]["integer_operators"] == {"DynamicQuantizeLSTM": 1, "QGemm": 2, "QLinearConv": 2}
+    assert large[1]["float_operators"] == {}
+    assert abs(len(small[0]) - len(large[0])) < 2000
+
+
+def test_openvino_runs_convolutions_in_integers_and_names_its_precisions() -> None:
+    _, audit = OpenVino().optimize(exported("int8", 12))
+    assert audit["integer_operators"] == {"Convolution (u8)": 2}
+    assert audit["float_operators"]["RNNSeq (f32)"] == 1
+
+
+@each_target
+def test_a_float_graph_fuses_and_is_not_quantized(target: Target) -> None:
+    optimized, audit = target.optimize(exported("fp32", 12))
+    assert audit["integer_operators"] == {}
+    assert any("Relu" in what for what in audit["fused"].values())
+    assert {t.data_type for t in onnx.load_from_string(optimized).graph.initializer} <= {
+        onnx.TensorProto.FLOAT,
+        onnx.TensorProto.INT64,
+    }
+
+
+@each_target
+def test_the_optimized_file_holds_nothing_bound_to_this_machine(target: Target) -> None:
+    model = onnx.load_from_string(target.optimize(exported("int8", 12))[0])
+    assert {entry.domain for entry in model.opset_import} <= {"", "com.microsoft"}
+    assert model.ByteSize() < 0.75 * len(exported("int8", 12))
+
+
+@each_target
+def test_a_quantized_graph_that_would_run_in_float_is_refused(target: Target) -> None:
+    model = onnx.load_from_string(exported("fp32", 12))
+    scale, zero = (
+        constant(model.graph, name, value)
+        for name, value in (("s", np.array(0.05, np.float32)), ("z", np.array(128, np.uint8)))
+    )
+    (first,) = [node for node in model.graph.node if "signal" in node.input]
+    first.input[0] = "rounded"
+    grid = [
+        helper.make_node("QuantizeLinear", ["signal", scale, zero], ["steps"]),
+        helper.make_node("DequantizeLinear", ["steps", scale, zero], ["rounded"]),
+    ]
+    set_nodes(model.graph, [*grid, *model.graph.node])
+    with pytest.raises(RefusedError, match=r"would run all of it in float: .*Conv"):
+        target.optimize(model.SerializeToString())
