@@ -1,6 +1,7 @@
 """Rules about tables, judged by Great Expectations, with Data Docs that depend on tables and rules alone."""
 
 import contextlib
+import html
 import math
 import os
 import re
@@ -61,7 +62,7 @@ def _judge(context: Any, table: Table) -> dict[str, list[str]]:
     import pandas as pd
 
     columns = [KEY, *dict.fromkeys(rule.column for rule in table.rules)]
-    frame = pd.DataFrame([{c: row.get(c) for c in columns} for row in table.rows], columns=columns)
+    frame = pd.DataFrame([{c: _plain(row.get(c)) for c in columns} for row in table.rows], columns=columns)
     reasons: dict[str, list[str]] = {}
     for rule, broken in _run(context, table, frame):
         for key, value in broken:
@@ -110,10 +111,15 @@ def _broken(result: Any, frame: Any) -> list[tuple[str, Any]]:
     return [(row[KEY], row[column]) for row in rows] if rows else [(key, "not evaluated") for key in frame[KEY]]
 
 
+def _plain(value: Any) -> Any:
+    """Text without markup, because Data Docs print it as it is."""
+    return html.escape(value, quote=False) if isinstance(value, str) else value
+
+
 def _show(value: Any) -> str:
     if isinstance(value, float):
         return "absent" if math.isnan(value) else f"{value:.4g}"
-    return "absent" if value is None else repr(value) if isinstance(value, str) else str(value)
+    return "absent" if value is None else repr(html.unescape(value)) if isinstance(value, str) else str(value)
 
 
 def _keep(site: Path, docs: Path) -> None:

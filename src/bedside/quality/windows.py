@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bedside.artifacts import Artifact
 from bedside.datasets.windows import Windows, load_split
 from bedside.quality.base import Judgement, Validate
 from bedside.quality.expectations import KEY, Rule, Table, judging
+
+SPLIT_RULES = [
+    Rule("shared_patients", "a person may be in one split only", 0, 0),
+    Rule("too_few", "every class must be there to be learned and checked", allowed=("",)),
+]
 
 
 class WindowsSuite(Validate):
@@ -38,20 +42,26 @@ class WindowsSuite(Validate):
             for split, windows in splits.items()
             for record in np.unique(windows.record)
         ]
-        totals = [_total(split, splits, about) for split in sorted({*splits, *self.min_beats})]
+        totals = [self._total(split, splits, about) for split in sorted({*splits, *self.min_beats})]
         with judging(docs) as judge:
             broken = judge(Table("windows", rows, self._rules(len(about["classes"]))))
-            for total in totals:
-                broken |= judge(Table(f"split {total[KEY]}", [total], self._split_rules(total[KEY])))
+            broken |= judge(Table("splits", totals, SPLIT_RULES))
         problems = [f"{key}: {'; '.join(reasons)}" for key, reasons in broken.items()]
         return Judgement(about["records"], {}, problems, [*rows, *totals])
 
-    def _split_rules(self, split: str) -> list[Rule]:
-        present = self.min_beats.get(split, {})
-        return [
-            Rule("shared_patients", "a person may be in one split only", 0, 0),
-            *(Rule(f"beats_{name}", f"class {name} must be present", low=n) for name, n in present.items()),
-        ]
+    def _total(self, split: str, splits: Mapping[str, Windows], about: Mapping[str, Any]) -> dict[str, Any]:
+        """One split; `too_few` names each class with its number and the number that is needed."""
+        mine = splits.get(split)
+        label = [] if mine is None else mine.label.tolist()
+        counts = {name: label.count(index) for index, name in enumerate(about["classes"])}
+        others = {p for name, windows in splits.items() if name != split for p in windows.patient.tolist()}
+        few = {n: least for n, least in self.min_beats.get(split, {}).items() if counts.get(n, 0) < least}
+        return {
+            KEY: split,
+            "shared_patients": 0 if mine is None else len(others & set(mine.patient.tolist())),
+            "too_few": ", ".join(f"{name}: {counts.get(name, 0)} of {least}" for name, least in few.items()),
+            **{f"beats_{name}": count for name, count in counts.items()},
+        }
 
     def _rules(self, classes: int) -> list[Rule]:
         return [
@@ -81,12 +91,3 @@ def _row(windows: Windows, seen: set[bytes]) -> dict[str, Any]:
         "label_high": int(windows.label.max()),
         "duplicates": len(digests) - len(fresh),
     }
-
-
-def _total(split: str, splits: Mapping[str, Windows], about: Mapping[str, Any]) -> dict[str, Any]:
-    none: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-    label = splits[split].label if split in splits else none
-    mine = set(splits[split].patient.tolist()) if split in splits else set()
-    others = {p for name, windows in splits.items() if name != split for p in windows.patient.tolist()}
-    counts = {f"beats_{name}": int((label == index).sum()) for index, name in enumerate(about["classes"])}
-    return {KEY: split, "shared_patients": len(mine & others), **counts}
