@@ -95,8 +95,10 @@ class Summary:
 
     @property
     def worst_sensitivity(self) -> float | None:
-        """Gross sensitivity of the claimed class that is caught least; of the considered ones where none is claimed."""
-        values = [self.gross(name, "sensitivity").value for name in self.claimed or self.considered]
+        """Gross sensitivity of the class that is caught least, of those that are claimed or would have to be."""
+        claims = self.verdict["claims"]
+        counted = [name for name in self.considered if name in self.claimed or claims[name].get("required", False)]
+        values = [self.gross(name, "sensitivity").value for name in counted]
         known = [value for value in values if value is not None]
         return min(known) if known else None
 

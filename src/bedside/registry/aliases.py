@@ -11,7 +11,7 @@ from bedside.errors import RefusedError
 from bedside.registry import describe, signing
 from bedside.registry.candidate import Candidate
 from bedside.registry.models import Models
-from bedside.summary import SIMULATED
+from bedside.summary import PASS, SIMULATED
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bedside.evaluation import Predictions
 
 CHALLENGER, CHAMPION = "challenger", "champion"
-COMPARABLE = (describe.GATES, describe.WINDOWS, describe.SOURCE, describe.CPU)
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def champion(models: Models, candidate: Candidate | None, number: str | None, *,
     if sign_off:
         command = f"bedside approve {candidate.summary.target} {number} --reviewer NAME --reason TEXT"
         return Choice(None, f"waits for a reviewer's sign-off: `{command}`")
-    return fit_for_champion(models, candidate.labels.get(describe.SOURCE), number, candidate)
+    return fit_for_champion(models, candidate.labels.get("source"), number, candidate)
 
 
 def fit_for_champion(models: Models, source: str | None, number: str, candidate: Candidate | None = None) -> Choice:
@@ -79,16 +78,16 @@ def _is_rolled_back(models: Models, number: str) -> bool:
 
 def _against(best: Candidate, present: "ModelVersion") -> str | None:
     """Why the present challenger stays; None if it should give way."""
-    tags, named = present.tags, f"version {present.version} ({present.tags.get(describe.VARIANT)})"
-    if best.summary.is_simulated and tags.get(describe.SOURCE) != SIMULATED:
+    held, own = describe.facts_of(present.tags), describe.facts(best, "", "")
+    named = f"version {present.version} ({present.tags.get('variant')})"
+    if best.summary.is_simulated and held.get("source") != SIMULATED:
         return f"{named} was made from real data and stays; simulated ones never displace it"
-    own = describe.tags(best, "", "")
-    if tags.get(describe.GRAPH) == own[describe.GRAPH] or any(tags.get(name) != own[name] for name in COMPARABLE):
+    comparable = all(held.get(name) == own[name] for name in describe.COMPARABLE)
+    if not comparable or held.get(describe.GRAPH) == own[describe.GRAPH] or held[describe.RANK] >= own[describe.RANK]:
         return None
-    rank = (float(tags.get(describe.P99, "inf")), float(tags.get(describe.SIZE, "inf")))
-    if rank < best.summary.rank:
-        return f"{named} stays: its p99 is {rank[0]:.3g} ms, that of {best.variant} {best.summary.rank[0]:.3g} ms"
-    return None
+    return (
+        f"{named} stays: p99 {held[describe.RANK][0]:.3g} ms against {own[describe.RANK][0]:.3g} ms of {best.variant}"
+    )
 
 
 def _compared(models: Models, number: str, own: Path | None, present: "ModelVersion", folder: Path) -> str | None:
@@ -101,12 +100,12 @@ def _compared(models: Models, number: str, own: Path | None, present: "ModelVers
         if version is None:
             return f"there is no version {number}"
         own = verified(models, version, folder / "candidate")
-    limits = _json(champion_bundle / "verdict.json")["gates"]
-    held = next(gate for gate in limits if gate["id"] == "G5")
-    classes = str(present.tags.get(describe.CLAIMS, "")).split()
+    verdict = _json(champion_bundle / "verdict.json")
+    limits = next(gate["limits"] for gate in verdict["gates"] if gate["id"] == "G5")
+    classes = [name for name, claim in verdict["claims"].items() if claim["status"] == PASS]
     try:
         found = non_inferior(
-            _predictions(own), _predictions(champion_bundle), NonInferiority.model_validate(held["limits"]), classes
+            _predictions(own), _predictions(champion_bundle), NonInferiority.model_validate(limits), classes
         )
     except RefusedError as error:
         return f"cannot be compared with champion version {present.version}: {error}"

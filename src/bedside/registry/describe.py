@@ -1,15 +1,17 @@
 """What a reviewer reads on the registry's pages, and what promotions compare: the description and tags of a version."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bedside.registry import card
 from bedside.registry.candidate import Candidate
-from bedside.registry.models import DIGEST
 from bedside.summary import MISSING, text
 
-SOURCE, VARIANT, GRAPH, CLAIMS, AUTHOR = "source", "variant", "graph.sha256", "claims", "author"
-P99, SIZE, GATES, WINDOWS, CPU = "p99_ms", "size_bytes", "gates.digest", "windows.digest", "cpu"
-ROLLED_BACK = "rolled_back"
+FACTS = "facts"  # what promotions compare, in one tag: the registry's table shows every tag of every version
+DIGEST, GRAPH, RANK = "bundle", "graph", "rank"
+COMPARABLE = ("gates", "windows", "source", "cpu")
+ROLLED_BACK = "rolled back"
 LONGEST = 5000  # characters that the registry's tables take
 
 
@@ -57,26 +59,43 @@ def _links(variant: str, page: str, pictures: Sequence[str]) -> str:
 
 
 def tags(candidate: Candidate, digest: str, author: str) -> dict[str, str]:
-    """Searchable facts of a version."""
+    """What a person searches by, and the facts that promotions compare."""
     summary = candidate.summary
-    told = {
+    faster = summary.times_faster
+    return {
         "verdict": str(summary.verdict["verdict"]),
-        VARIANT: summary.variant,
-        "target": summary.target,
-        SOURCE: candidate.labels.get(SOURCE, "unlabelled"),
-        CLAIMS: " ".join(summary.claimed),
-        SIZE: str(summary.figure("size_bytes")),
-        P99: str(summary.figure("latency.p99_ms")),
-        "times_faster": MISSING if summary.times_faster is None else f"{summary.times_faster:.1f}",
+        "variant": summary.variant,
+        "source": summary.source,
+        "claims": " ".join(summary.claimed),
+        **{f"{name} sensitivity": str(summary.gross(name, "sensitivity")) for name in summary.considered},
+        "size": summary.size,
+        "p99": summary.said("latency.p99_ms", "ms"),
+        "times faster": MISSING if faster is None else f"{faster:.1f}",
+        FACTS: json.dumps(facts(candidate, digest, author), sort_keys=True),
+    }
+
+
+def facts(candidate: Candidate, digest: str, author: str) -> dict[str, Any]:
+    """Digests of everything a version was made from, and what its rank was measured on."""
+    summary = candidate.summary
+    return {
         DIGEST: digest,
         GRAPH: candidate.graph_sha256,
-        "evidence.digest": candidate.evidence.digest,
-        GATES: str(summary.verdict.get("gates_digest")),
-        WINDOWS: str(summary.verdict.get("windows_digest")),
-        CPU: str((summary.evidence.get("environment") or {}).get("cpu", "unknown")),
-        AUTHOR: author,
+        "evidence": candidate.evidence.digest,
+        "verdict": candidate.verdict.digest,
+        "gates": str(summary.verdict.get("gates_digest")),
+        "windows": str(summary.verdict.get("windows_digest")),
+        "source": candidate.labels.get("source", "unlabelled"),
+        "cpu": str((summary.evidence.get("environment") or {}).get("cpu", "unknown")),
+        "claims": summary.claimed,
+        "author": author,
+        RANK: list(summary.rank),
     }
-    for name in summary.considered:
-        told[f"{name}.sensitivity"] = str(summary.gross(name, "sensitivity"))
-        told[f"{name}.predictivity"] = str(summary.gross(name, "predictivity"))
-    return told
+
+
+def facts_of(tags: Mapping[str, str]) -> dict[str, Any]:
+    """The facts of a registered version; empty where somebody registered it by hand."""
+    try:
+        return dict(json.loads(tags[FACTS]))
+    except (KeyError, ValueError, TypeError):
+        return {}

@@ -9,8 +9,6 @@ from bedside.tracking.store import asked, client
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-DIGEST = "bundle.digest"
-
 
 class Models:
     """The versions and aliases of one registered model."""
@@ -23,10 +21,6 @@ class Models:
         """All versions, oldest first."""
         found = asked(lambda: self.client.search_model_versions(f"name = '{self.name}'"))
         return sorted(found, key=lambda version: int(version.version))
-
-    def with_digest(self, digest: str) -> "ModelVersion | None":
-        """The version that was made from this very bundle."""
-        return next((version for version in self.versions() if version.tags.get(DIGEST) == digest), None)
 
     def version(self, number: str) -> "ModelVersion | None":
         return next((version for version in self.versions() if str(version.version) == number), None)

@@ -142,9 +142,9 @@ class Promotion:
         """The version of this bundle, made unless an earlier attempt made it."""
         digest = self.digests[candidate.variant]
         self.models.create(describe.model(self.params.model, self.target, self.params.intended_use))
-        existing = self.models.with_digest(digest)
-        if existing is not None:
-            return str(existing.version)
+        for existing in self.models.versions():
+            if describe.facts_of(existing.tags).get(describe.DIGEST) == digest:
+                return str(existing.version)
         place = f"bundles/{candidate.variant}"
         self.models.upload(run_id, self.bundles / candidate.variant, place)
         pictures = self._reviewable(candidate, run_id)

@@ -48,14 +48,24 @@ def _panel(axes: "object", points: list[tuple[Summary, float, float]], label: st
 
     assert isinstance(axes, Axes)
     targets = sorted({summary.target for summary, _, _ in points})
-    best = front([(cost, share) for _, cost, share in points])
+    passing = [index for index, (summary, _, _) in enumerate(points) if summary.passes]
+    best = {passing[index] for index in front([points[i][1:] for i in passing])}
     for index, (summary, cost, share) in enumerate(points):
         marker, color = MARKERS[targets.index(summary.target) % len(MARKERS)], COLORS[summary.verdict["verdict"]]
         axes.scatter(cost, share, marker=marker, s=70, color=color, zorder=3)
         if index in best:
             axes.scatter(cost, share, marker="o", s=210, facecolors="none", edgecolors=color, zorder=2)
-        above = 8 if targets.index(summary.target) % 2 == 0 else -14
-        axes.annotate(summary.variant, (cost, share), (0, above), textcoords="offset points", fontsize=8, ha="center")
+        side, angle = (7, 30) if targets.index(summary.target) % 2 == 0 else (-12, -30)
+        axes.annotate(
+            summary.variant,
+            (cost, share),
+            (4, side),
+            textcoords="offset points",
+            fontsize=7.5,
+            rotation=angle,
+            va="bottom" if side > 0 else "top",
+            rotation_mode="anchor",
+        )
     axes.set_xscale("log")
     axes.set_xlabel(label)
     axes.grid(alpha=0.25)
@@ -75,6 +85,6 @@ def _legend(figure: "object", summaries: Sequence[Summary]) -> None:
             for i, n in enumerate(targets)
         ),
         *(Line2D([], [], ls="none", marker="o", color=COLORS[name], label=name) for name in met),
-        Line2D([], [], ls="none", marker="o", ms=12, mfc="none", color=GREY, label="nothing beats it"),
+        Line2D([], [], ls="none", marker="o", ms=12, mfc="none", color=GREY, label="passes, and nothing beats it"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=8, frameon=False)

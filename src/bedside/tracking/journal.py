@@ -21,7 +21,8 @@ from typing import IO, Any
 from bedside.scratch import home
 
 KEPT = frozenset({".png", ".svg", ".html", ".json", ".md"})
-LARGEST = 1_000_000  # bytes; a model or a table of windows is an artifact's business, not the tracking store's
+LARGEST = 8_000_000  # bytes, for a page with its pictures; models and windows are the artifacts' business
+SIGNED = "bundles"  # promotion uploads these itself, whole
 MOST = 500  # files of one output
 
 Event = dict[str, Any]
@@ -74,7 +75,8 @@ class Journal:
 
     def keep(self, name: str, output: Path) -> list[str]:
         """Copy the small readable files of an output; their paths, relative to the journal's own folder."""
-        files = (f for f in sorted(output.rglob("*")) if f.suffix in KEPT and f.stat().st_size < LARGEST)
+        inside = (f for f in sorted(output.rglob("*")) if SIGNED not in f.relative_to(output).parts)
+        files = (f for f in inside if f.suffix in KEPT and f.is_file() and f.stat().st_size < LARGEST)
         kept = [str(Path(name) / f.relative_to(output)) for f in itertools.islice(files, MOST)]
         try:
             for file in kept:

@@ -72,7 +72,9 @@ class Store:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "bedside")
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            return self.client.create_experiment(name, artifact_location=_artifacts_beside_database())
+            # The kind decides which pages MLflow shows first: training runs, not chats with language models.
+            kind = {"mlflow.experimentKind": "custom_model_development"}
+            return self.client.create_experiment(name, artifact_location=_artifacts_beside_database(), tags=kind)
         if found.lifecycle_stage != "active":
             self.client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
