@@ -1,22 +1,205 @@
-"""`bedside`: look at results, promote, roll back and keep records. Every command imports only what it needs."""
+"""Look at results, sign off, roll back, keep records. The pipeline itself is run by `dvc repro` (or `make demo`).
+
+bedside verdicts                    every deployment's verdict, and where to look
+bedside ui                          MLflow's pages: runs, models, aliases, review pages
+bedside results --write-readme      put the results table into README.md
+bedside approve TARGET VERSION ...  a reviewer's sign-off: challenger becomes champion
+bedside rollback TARGET ...         the way back, one command
+bedside log --verify                what was promoted and refused; detects edits
+bedside verify BUNDLE               check a bundle's signature, offline
+bedside flush                       replay recorded runs into the tracking store
+"""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+PORT = 5000
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; what the user can mend is one message on stderr and exit status 1."""
-    parser = argparse.ArgumentParser(prog="bedside", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    flush = commands.add_parser("flush", help="replay all journals into the tracking store")
-    flush.add_argument("--timeout", type=float, default=60, metavar="SECONDS")
-    flush.set_defaults(run=_flush)
-    arguments = parser.parse_args(argv)
+    arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         sys.exit(f"bedside: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="bedside", description=__doc__, formatter_class=raw)
+    commands = parser.add_subparsers(
+        required=True, metavar="COMMAND", help="one of the above; `bedside COMMAND --help` tells more"
+    )
+
+    verdicts = commands.add_parser("verdicts", description="every deployment's verdict, and where to look")
+    verdicts.add_argument(
+        "--artifacts", type=Path, default=Path("artifacts"), help="where the pipeline put its results"
+    )
+    verdicts.set_defaults(run=_verdicts)
+
+    ui = commands.add_parser("ui", description="flush what is recorded, then serve MLflow's pages on this machine")
+    ui.add_argument("--port", type=int, default=PORT)
+    ui.set_defaults(run=_ui)
+
+    results = commands.add_parser("results", description="print the results table, or put it into the README")
+    results.add_argument("--report", type=Path, default=Path("artifacts/report"), help="the report's folder")
+    results.add_argument("--readme", type=Path, default=Path("README.md"))
+    results.add_argument("--write-readme", action="store_true", help="replace the part between the results markers")
+    results.set_defaults(run=_results)
+
+    approve = commands.add_parser("approve", description="sign off a registered version: it becomes champion")
+    approve.add_argument("target", help="for example onnxruntime-cpu")
+    approve.add_argument("version", help="the version number in the registry")
+    approve.add_argument("--reviewer", required=True, metavar="NAME", help="who looked; not who promoted")
+    approve.add_argument("--reason", required=True, metavar="TEXT", help="what was looked at and why it is fit")
+    approve.add_argument("--model", metavar="NAME", help="registered model, if the target has several")
+    approve.set_defaults(run=_approve)
+
+    rollback = commands.add_parser("rollback", description="point an alias at the version it had before")
+    rollback.add_argument("target", help="for example onnxruntime-cpu")
+    rollback.add_argument("--alias", choices=("champion", "challenger"), help="default: champion, if there is one")
+    rollback.add_argument("--reason", default="rolled back by hand", metavar="TEXT")
+    rollback.add_argument("--model", metavar="NAME", help="registered model, if the target has several")
+    rollback.set_defaults(run=_rollback)
+
+    log = commands.add_parser("log", description="the promotion log: promotions, refusals, sign-offs, rollbacks")
+    log.add_argument("--verify", action="store_true", help="only check that nothing was edited, deleted or cut off")
+    log.set_defaults(run=_log)
+
+    verify = commands.add_parser("verify", description="check a bundle's signature, offline")
+    verify.add_argument("bundle", type=Path)
+    verify.add_argument("--key", type=Path, help="public key (PEM); default: this workspace's own")
+    verify.set_defaults(run=_verify)
+
+    flush = commands.add_parser("flush", description="replay recorded runs into the tracking store")
+    flush.add_argument("--timeout", type=float, default=60, metavar="SECONDS")
+    flush.set_defaults(run=_flush)
+    return parser
+
+
+def _verdicts(arguments: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from bedside.reporting.results import deployments
+
+    summaries, console = deployments(arguments.artifacts), Console()
+    for target in dict.fromkeys(summary.target for summary in summaries):
+        console.print(_verdict_table(target, [summary for summary in summaries if summary.target == target]))
+    for summary in summaries:
+        if not summary.passes:
+            console.print(Text(f"{summary.variant} on {summary.target}: {summary.verdict['verdict']}. {summary.why}"))
+    _where_to_look(arguments.artifacts)
+
+
+def _verdict_table(target: str, summaries: Sequence["Summary"]) -> "Table":
+    """One target's deployments, narrow enough for a terminal; the report has the intervals."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from bedside.reporting.table import cells, columns, is_simulated
+
+    colors = {"PASS": "bold green", "FAIL": "bold red"}
+    patients = "simulated patients" if is_simulated(summaries) else summaries[0].source
+    shown = [i for i, name in enumerate(columns(summaries)) if name not in ("target", "p50", "peak memory")]
+    table = Table(title=f"{target}, {patients}", title_justify="left")
+    for i in shown:
+        table.add_column(columns(summaries)[i], justify="left" if i < 3 else "right")
+    for summary in summaries:
+        told = [Text(cells(summary)[i].split(" [")[0].removesuffix(" (yardstick)")) for i in shown]
+        told[1].stylize(colors.get(str(summary.verdict["verdict"]), "bold yellow"))
+        table.add_row(*told)
+    return table
+
+
+def _where_to_look(artifacts: Path) -> None:
+    """The last lines of a run: what to open."""
+    from bedside import tracking
+    from bedside.tracking import store
+
+    try:
+        tracking.flush(timeout=30)
+    except tracking.TrackingError as error:
+        print(f"tracking: {error}", file=sys.stderr)
+    page = artifacts / "report" / "index.html"
+    if page.is_file():
+        print(f"\nReport:  {page.resolve().as_uri()}")
+    if store.uri().startswith("http"):
+        print(f"MLflow:  {store.uri()}")
+    else:
+        print(
+            f"MLflow:  mlflow ui --backend-store-uri {store.uri()} --port {PORT}   then http://127.0.0.1:{PORT}/#/models"
+        )
+
+
+def _ui(arguments: argparse.Namespace) -> None:
+    from bedside import tracking
+    from bedside.tracking import store
+
+    try:
+        tracking.flush(timeout=30)
+    except tracking.TrackingError as error:
+        print(f"tracking: {error}", file=sys.stderr)
+    if store.uri().startswith("http"):
+        print(f"The tracking store is a server: open {store.uri()}")
+        return
+    print(f"Registered models: http://127.0.0.1:{arguments.port}/#/models  (Ctrl-C ends it)", flush=True)
+    # Their job runner is eight processes for features that this project does not use.
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri(), "--workers", "1"]
+    os.execve(sys.executable, [*command, "--port", str(arguments.port)], {**quiet, **os.environ})
+
+
+def _results(arguments: argparse.Namespace) -> None:
+    from bedside.artifacts import open_artifact
+    from bedside.reporting.results import write_into
+
+    table = (open_artifact(arguments.report) / "results.md").read_text()
+    if not arguments.write_readme:
+        print(table, end="")
+        return
+    write_into(arguments.readme, table)
+    print(f"{arguments.readme}: results written")
+
+
+def _approve(arguments: argparse.Namespace) -> None:
+    from bedside.registry.by_hand import approve
+
+    named = {"reviewer": arguments.reviewer, "reason": arguments.reason, "model": arguments.model}
+    approve(arguments.target, arguments.version, **named)
+    print(f"{arguments.target}: version {arguments.version} is champion, signed off by {arguments.reviewer}")
+
+
+def _rollback(arguments: argparse.Namespace) -> None:
+    from bedside.registry.by_hand import roll_back
+
+    named = {"alias": arguments.alias, "model": arguments.model, "reason": arguments.reason}
+    alias, gone, back = roll_back(arguments.target, **named)
+    print(f"{arguments.target}: {alias} was version {gone} and is version {back} again; its signature verifies")
+
+
+def _log(arguments: argparse.Namespace) -> None:
+    from bedside.registry.log import PromotionLog
+
+    entries = PromotionLog().verify()
+    for entry in [] if arguments.verify else entries:
+        about = {name: entry[name] for name in ("variant", "version", "reviewer", "aliases", "reason") if name in entry}
+        told = ", ".join(f"{name}: {value}" for name, value in about.items())
+        print(f"{entry['seq']:>4} {entry['time']} {entry.get('model', '')} {entry['state']}  {told}")
+    print(f"{len(entries)} entries; chain, signatures and end of the log are as written")
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from bedside.registry import signing
+
+    signing.verify(arguments.bundle, arguments.key or signing.public_key())
+    print(f"{arguments.bundle}: signed, complete, unchanged ({signing.digest(arguments.bundle)[:16]})")
 
 
 def _flush(arguments: argparse.Namespace) -> None:

@@ -100,7 +100,7 @@ def _compared(models: Models, number: str, own: Path | None, present: "ModelVers
         if version is None:
             return f"there is no version {number}"
         own = verified(models, version, folder / "candidate")
-    verdict = _json(champion_bundle / "verdict.json")
+    verdict = read_json(champion_bundle / "verdict.json")
     limits = next(gate["limits"] for gate in verdict["gates"] if gate["id"] == "G5")
     classes = [name for name, claim in verdict["claims"].items() if claim["status"] == PASS]
     try:
@@ -123,8 +123,9 @@ def verified(models: Models, version: "ModelVersion", folder: Path) -> Path:
 def _predictions(bundle: Path) -> "Predictions":
     from bedside.evaluation import Predictions
 
-    return Predictions.read(bundle / "predictions.safetensors", _json(bundle / "evidence.json")["classes"])
+    return Predictions.read(bundle / "predictions.safetensors", read_json(bundle / "evidence.json")["classes"])
 
 
-def _json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """The content of a file of a verified bundle."""
     return json.loads(path.read_text())

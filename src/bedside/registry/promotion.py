@@ -114,7 +114,8 @@ class Promotion:
                 self._append("ABANDONED", {"reason": "the aliases moved meanwhile"})
         self.id = f"{work}-{len(before) + 1}"
         expected = {alias: self.models.number(alias) for alias in (CHALLENGER, CHAMPION)}
-        return self._step("REQUESTED", lambda: {"work": work, "expected": expected, "candidates": asked["candidates"]})
+        begun = {"work": work, "author": author(), "expected": expected, "candidates": asked["candidates"]}
+        return self._step("REQUESTED", lambda: begun)
 
     def _still_stands(self, entries: list[Entry]) -> bool:
         """Whether the aliases are where this promotion found them or put them."""
