@@ -17,6 +17,7 @@ from bedside.measurement.latency import affordable, interleaved, percentiles, ra
 from bedside.measurement.openings import opened
 from bedside.measurement.process import fresh_process
 from bedside.measurement.provenance import provenance
+from bedside.measurement.remembered import LOGITS, Answered, remembered
 from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.targets.openvino import OpenVino
 from tests.conftest import MakeArtifact
@@ -99,6 +100,25 @@ def test_answers_are_batched_only_where_that_changes_nothing() -> None:
     assert how["batch"] == 1
     assert how["max_difference_to_alone"] > 1e-5
     np.testing.assert_array_equal(alone[7:8], runner(windows[0][7:8], windows[1][7:8]))
+
+
+def test_answers_are_remembered_by_what_they_follow_from_and_damage_is_mended(own_state: Path) -> None:
+    asked: list[str] = []
+
+    def compute(name: str) -> Answered:
+        asked.append(name)
+        return np.full((2, 4), len(asked), np.float32), {"batch": len(asked)}
+
+    def ask(name: str) -> float:
+        logits, facts = remembered({"graph": name}, lambda: compute(name))
+        assert facts["batch"] == logits[0, 0]
+        return float(logits[0, 0])
+
+    assert [ask("one"), ask("one"), ask("two"), ask("one")] == [1, 1, 2, 1]
+    for file in own_state.glob(f"answers/*/{LOGITS}"):
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert ask("one") == 3
+    assert asked == ["one", "two", "one"]
 
 
 def test_every_opening_of_the_test_set_is_counted(make_artifact: MakeArtifact, own_state: Path) -> None:
