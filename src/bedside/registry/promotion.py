@@ -5,6 +5,7 @@ each step looks for its own result before it makes it. Aliases move in one call,
 the promotion was requested; if somebody moved one meanwhile, the promotion is abandoned and says so.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ from bedside.registry.candidate import Candidate
 from bedside.registry.log import Entry, PromotionLog, of_promotion
 from bedside.registry.models import Models
 from bedside.scratch import home
+from bedside.tracking import store
 from bedside.tracking.lock import locked
 
 LAST = ("CONFIRMED", "CLOSED", "ABANDONED")
@@ -63,6 +65,8 @@ class Promotion:
 
     def run(self) -> dict[str, Any]:
         """The decision: what was registered, what was refused and why, where the aliases point."""
+        with contextlib.suppress(tracking.TrackingError):
+            store.client()  # the import takes seconds: not while others wait for the lock
         try:
             with locked(promotion_lock(), self.params.timeout):
                 return self._recording_outages()

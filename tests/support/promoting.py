@@ -1,0 +1,40 @@
+"""Promotions for tests: the real stage on small deployments, and a look into the real registry."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.deployments import Deployed
+
+TARGET = "onnxruntime-cpu"
+MODEL = f"ecg-arrhythmia.{TARGET}"
+
+
+def promoted(deployed: Sequence[Deployed], decision: Path, *, sign_off: bool = False) -> dict[str, Any]:
+    """Run the stage; its decision."""
+    from components.promote import promote
+
+    promote(
+        graphs=[d.graph for d in deployed],
+        evidence=[d.evidence for d in deployed],
+        verdicts=[d.verdict for d in deployed],
+        decision=decision,
+        params={"sign_off": sign_off, "timeout": 5},
+    )
+    found: dict[str, Any] = json.loads((decision / "decision.json").read_text())
+    return found
+
+
+def registry() -> Any:
+    """A client of the workspace's registry."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(os.environ["MLFLOW_TRACKING_URI"], os.environ["MLFLOW_TRACKING_URI"])
+
+
+def aliases() -> dict[str, str]:
+    """Alias to version number of the test's model, as the registry has it now."""
+    found = registry().search_registered_models(f"name = '{MODEL}'")
+    return {name: str(number) for name, number in found[0].aliases.items()} if found else {}

@@ -1,0 +1,360 @@
+"""Promotion: only what passes is signed and registered, aliases go to the best, refusals are kept as carefully."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from bedside.artifacts import commit, open_artifact, staged
+from bedside.errors import RefusedError
+from bedside.registry import signing
+from bedside.registry.by_hand import approve, roll_back
+from bedside.registry.log import PromotionLog
+from bedside.registry.promotion import Promotion
+from tests.support.deployments import Deployed, Maker
+from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry
+
+
+@pytest.fixture
+def maker(workspace: Path) -> Maker:
+    return Maker(workspace)
+
+
+def states() -> list[str]:
+    return [entry["state"] for entry in PromotionLog().verify()]
+
+
+def rewritten(path: Path, file: str, **changes: object) -> None:
+    """An artifact that was honestly written with other content: digests and seal fit."""
+    old = open_artifact(path)
+    content = {**old.json(file), **changes}
+    with staged(path) as staging:
+        for name in old.manifest["files"]:
+            shutil.copyfile(path / name, staging / name)
+        (staging / file).write_text(json.dumps(content))
+        record = {name: value for name, value in old.manifest.items() if name not in ("files", "schema")}
+        commit(staging, path, record)
+
+
+def test_only_what_passes_is_signed_and_registered_and_the_rest_is_refused_in_words(
+    maker: Maker, workspace: Path
+) -> None:
+    good, bad = maker.make("pruned"), maker.make("quantized", missed=0.2, p99_ms=0.1)
+    decision = promoted([good, bad], workspace / "decision")
+    assert [(r["variant"], r["aliases"]) for r in decision["registered"]] == [("pruned", ["challenger", "champion"])]
+    (refusal,) = decision["refused"]
+    assert refusal["variant"] == "quantized"
+    assert refusal["reason"].startswith("FAIL: ")
+    assert "V sensitivity" in refusal["reason"]
+    bundles = workspace / "decision" / "bundles"
+    assert [folder.name for folder in bundles.iterdir()] == ["pruned"]
+    signing.verify(bundles / "pruned", signing.public_key())
+    assert {f.name for f in (bundles / "pruned").iterdir()} == {
+        "model.onnx", "card.md", "verdict.json", "evidence.json", "predictions.safetensors", "model.sig",
+    }  # fmt: skip
+    assert states() == ["REQUESTED", "REFUSED", "GATES_PASSED", "SIGNED", "ALIASED", "CONFIRMED"]
+
+
+def test_a_reviewer_finds_verdict_figures_patients_and_pictures_on_the_versions_page(
+    maker: Maker, workspace: Path
+) -> None:
+    promoted([maker.make("pruned")], workspace / "decision")
+    client = registry()
+    version = client.get_model_version_by_alias(MODEL, "challenger")
+    for told in ("PASS: pruned", "sensitivity", "Patients who lost most", "kB", "not a medical"):
+        assert told in version.description
+    assert len(version.description) <= 5000
+    assert version.tags["verdict"] == "PASS"
+    assert version.tags["V sensitivity"].startswith("0.98")
+    shown = {file.path for file in client.list_artifacts(version.run_id, "review/pruned")}
+    assert shown == {
+        f"review/pruned/{name}" for name in ("confusion.png", "flips.png", "index.html", "per_patient.png", "roc.png")
+    }
+    assert f"runs/{version.run_id}/artifacts/review/pruned/index.html" in version.description
+    downloaded = Path(client.download_artifacts(version.run_id, "bundles/pruned", str(workspace)))
+    signing.verify(downloaded, signing.public_key())
+    assert "logits" in load_file(downloaded / "predictions.safetensors")
+
+
+def test_nothing_that_passes_means_nothing_registered_and_says_so(maker: Maker, workspace: Path) -> None:
+    decision = promoted([maker.make("quantized", missed=0.2)], workspace / "decision")
+    assert decision["registered"] == []
+    assert decision["challenger"] is None
+    assert aliases() == {}
+    assert states() == ["REQUESTED", "REFUSED", "CLOSED"]
+
+
+def test_the_same_artifacts_promoted_twice_make_one_version_and_one_entry(maker: Maker, workspace: Path) -> None:
+    deployed = [maker.make("pruned")]
+    first = promoted(deployed, workspace / "decision")
+    second = promoted(deployed, workspace / "again")
+    assert first == second
+    assert len(registry().search_model_versions(f"name = '{MODEL}'")) == 1
+    assert states() == ["REQUESTED", "GATES_PASSED", "SIGNED", "ALIASED", "CONFIRMED"]
+
+
+@pytest.mark.parametrize(
+    ("artifact", "file", "changes", "told"),
+    [
+        ("graph", None, {}, "not the same graph"),
+        ("evidence", "evidence.json", {"accuracy": 0.999}, "given on other evidence"),
+        ("verdict", "verdict.json", {"graph_sha256": "0" * 64}, "not the same graph"),
+        ("verdict", "verdict.json", {"deployment": {"variant": "x", "target": "y"}}, "the verdict about"),
+        ("verdict", "verdict.json", {"gates": []}, "names no gate"),
+        ("verdict", "verdict.json", {"verdict": "pass"}, "pass:"),
+    ],
+)
+def test_artifacts_that_do_not_belong_together_are_refused(  # noqa: PLR0917  # one row of the table each
+    maker: Maker, workspace: Path, artifact: str, file: str | None, changes: dict[str, object], told: str
+) -> None:
+    deployed = maker.make("pruned")
+    if file is None:
+        maker.graph("pruned", TARGET, 123)
+    else:
+        rewritten(getattr(deployed, artifact), file, **changes)
+    decision = promoted([deployed], workspace / "decision")
+    assert decision["registered"] == []
+    assert told in decision["refused"][0]["reason"]
+
+
+def test_a_pass_that_its_own_gates_do_not_carry_is_refused(maker: Maker, workspace: Path) -> None:
+    failing = maker.make("quantized", missed=0.2)
+    claims = {"V": {"status": "PASS", "reason": "", "required": True}}
+    rewritten(failing.verdict, "verdict.json", verdict="PASS", claims=claims)
+    decision = promoted([failing], workspace / "decision")
+    assert "says PASS but gate G3" in decision["refused"][0]["reason"]
+
+
+def test_half_written_reports_and_lists_that_do_not_match_stop_the_stage(maker: Maker, workspace: Path) -> None:
+    good, broken = maker.make("pruned"), maker.make("distilled")
+    with pytest.raises(RefusedError, match="given twice: pruned"):
+        promoted([good, good], workspace / "decision")
+    content = open_artifact(broken.verdict).json("verdict.json")
+    del content["claims"]
+    with staged(broken.verdict) as staging:
+        (staging / "verdict.json").write_text(json.dumps(content))
+        commit(staging, broken.verdict, {"component": "gate", "inputs": {}, "labels": {}})
+    with pytest.raises(RefusedError, match=r"verdict\.json: no claims in it"):
+        promoted([good, broken], workspace / "decision")
+    elsewhere = maker.make("combined", "openvino-cpu")
+    with pytest.raises(RefusedError, match="promotion is per target"):
+        promoted([good, elsewhere], workspace / "decision")
+    assert not PromotionLog().path.exists()
+
+
+def test_simulated_patients_never_make_a_champion(workspace: Path) -> None:
+    simulated = Maker(workspace, source="simulated")
+    decision = promoted([simulated.make("pruned")], workspace / "decision", sign_off=False)
+    assert decision["champion"]["version"] is None
+    assert "simulated data, which can never become champion" in decision["champion"]["reason"]
+    assert aliases() == {"challenger": "1"}
+    with pytest.raises(RefusedError, match="simulated data"):
+        approve(TARGET, "1", reviewer="Ada", reason="looks good")
+    assert aliases() == {"challenger": "1"}
+    assert "SIMULATED PATIENTS" in (workspace / "decision/bundles/pruned/card.md").read_text()
+
+
+def test_a_simulated_challenger_does_not_displace_a_real_one(maker: Maker, workspace: Path) -> None:
+    promoted([maker.make("pruned", p99_ms=3.0)], workspace / "decision")
+    simulated = Maker(workspace / "simulated", source="simulated").make("combined", p99_ms=0.1)
+    decision = promoted([simulated], workspace / "second")
+    assert "simulated ones never displace it" in decision["challenger"]["reason"]
+    assert aliases() == {"challenger": "1", "champion": "1"}
+
+
+def test_the_fastest_that_passes_is_challenger_and_a_slower_one_does_not_displace_it(
+    maker: Maker, workspace: Path
+) -> None:
+    teacher = maker.make("teacher", p99_ms=0.2, size=6_000_000)
+    fast, slow = maker.make("combined", p99_ms=0.5), maker.make("pruned", p99_ms=2.0)
+    first = promoted([teacher, slow, fast], workspace / "decision", sign_off=True)
+    assert first["challenger"]["variant"] == "combined"
+    assert "bedside approve onnxruntime-cpu" in first["champion"]["reason"]
+    later = promoted([maker.make("distilled", p99_ms=1.0)], workspace / "later", sign_off=True)
+    assert "stays: p99 0.5 ms against 1 ms of distilled" in later["challenger"]["reason"]
+    assert aliases() == {"challenger": first["challenger"]["version"]}
+    faster = promoted([maker.make("factorized", p99_ms=0.3)], workspace / "faster", sign_off=True)
+    assert aliases() == {"challenger": faster["registered"][0]["version"]}
+
+
+def test_a_challenger_that_is_inferior_to_the_champion_does_not_replace_it(maker: Maker, workspace: Path) -> None:
+    promoted([maker.make("pruned", p99_ms=2.0)], workspace / "decision")
+    worse = maker.make("combined", p99_ms=0.5, missed=0.04)
+    rewritten(worse.verdict, "verdict.json", verdict="PASS", gates=_all_passing(worse))
+    decision = promoted([worse], workspace / "second")
+    assert decision["champion"]["reason"].startswith("inferior to champion version 1: ")
+    assert aliases() == {"champion": "1", "challenger": "2"}
+
+
+def _all_passing(deployed: Deployed) -> list[dict[str, object]]:
+    gates = open_artifact(deployed.verdict).json("verdict.json")["gates"]
+    return [{**gate, "status": "PASS"} for gate in gates]
+
+
+def test_a_champion_of_another_test_set_cannot_be_compared_and_stays(maker: Maker, workspace: Path) -> None:
+    promoted([maker.make("pruned")], workspace / "decision")
+    other = Maker(workspace / "other", seed=1).make("combined", p99_ms=0.5)
+    decision = promoted([other], workspace / "second")
+    assert "not the same test windows" in decision["champion"]["reason"]
+    assert aliases() == {"champion": "1", "challenger": "2"}
+
+
+def test_a_reviewer_signs_off_and_the_author_may_not(
+    maker: Maker, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEDSIDE_AUTHOR", "grace@example.org")
+    promoted([maker.make("pruned")], workspace / "decision", sign_off=True)
+    with pytest.raises(RefusedError, match="the reviewer is its author"):
+        approve(TARGET, "1", reviewer="Grace@example.org", reason="mine")
+    with pytest.raises(RefusedError, match="no promotion in this workspace's log registered it"):
+        approve(TARGET, "7", reviewer="Ada", reason="never seen")
+    assert aliases() == {"challenger": "1"}
+    approve(TARGET, "1", reviewer="Ada", reason="flips looked at, none harmful")
+    assert aliases() == {"challenger": "1", "champion": "1"}
+    assert states().count("REFUSED") == 2
+    assert PromotionLog().verify()[-2]["aliases"]["champion"]["reason"].startswith("signed off by Ada")
+
+
+def test_rollback_goes_back_step_by_step_and_what_was_left_does_not_come_back(maker: Maker, workspace: Path) -> None:
+    deployed = [maker.make(f"v{i}", p99_ms=3.0 - i) for i in range(3)]
+    for i, each in enumerate(deployed):
+        promoted([each], workspace / f"decision{i}")
+    assert aliases() == {"challenger": "3", "champion": "3"}
+    assert roll_back(TARGET, reason="alarm on ward 3") == ("champion", "3", "2")
+    assert roll_back(TARGET, reason="still") == ("champion", "2", "1")
+    assert aliases() == {"challenger": "3", "champion": "1"}
+    with pytest.raises(RefusedError, match="nothing to roll back to"):
+        roll_back(TARGET, reason="once more")
+    assert registry().get_model_version(MODEL, "3").tags["rolled back"] == "alarm on ward 3"
+    again = promoted([deployed[2]], workspace / "again")
+    assert again["champion"]["version"] == "1"
+    with pytest.raises(RefusedError, match="it was rolled back"):
+        approve(TARGET, "3", reviewer="Ada", reason="try again")
+
+
+def test_a_rollback_to_a_bundle_that_was_tampered_with_is_refused(maker: Maker, workspace: Path) -> None:
+    for i in range(2):
+        promoted([maker.make(f"v{i}", p99_ms=3.0 - i)], workspace / f"decision{i}")
+    run = registry().get_model_version(MODEL, "1").run_id
+    stored = next((workspace / "mlartifacts").glob(f"*/{run}/artifacts/bundles/v0/model.onnx"), None) or next(
+        (workspace / "mlartifacts").glob(f"{run}/artifacts/bundles/v0/model.onnx")
+    )
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    with pytest.raises(RefusedError, match="the signature does not fit"):
+        roll_back(TARGET, reason="alarm")
+    assert aliases()["champion"] == "2"
+
+
+def test_a_tracking_store_that_is_away_refuses_and_leaves_nothing_half_done(
+    maker: Maker, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed = [maker.make("pruned")]
+    store = _store(monkeypatch, "http://127.0.0.1:9")
+    with pytest.raises(RefusedError, match=r"needs the tracking store, and it is away.*run promote again"):
+        promoted(deployed, workspace / "decision")
+    assert not (workspace / "decision").exists()
+    assert states() == ["INTERRUPTED"]
+    _store(monkeypatch, store)
+    promoted(deployed, workspace / "decision")
+    assert aliases() == {"challenger": "1", "champion": "1"}
+
+
+def _store(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
+    import os
+
+    before = os.environ["MLFLOW_TRACKING_URI"]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    return before
+
+
+class _Killed(BaseException):
+    """Ends a promotion where a signal would."""
+
+
+@pytest.mark.parametrize(
+    ("state", "moment"),
+    [
+        ("SIGNED", "before"),
+        ("ALIASED", "before"),
+        ("ALIASED", "after"),
+        *(
+            pytest.param(s, m, marks=pytest.mark.slow)
+            for s in ("REQUESTED", "GATES_PASSED")
+            for m in ("before", "after")
+        ),
+        *(pytest.param("CONFIRMED", m, marks=pytest.mark.slow) for m in ("before", "after")),
+        pytest.param("SIGNED", "after", marks=pytest.mark.slow),
+    ],
+)
+def test_a_promotion_that_dies_around_any_state_goes_on_where_it_stopped(
+    maker: Maker, workspace: Path, monkeypatch: pytest.MonkeyPatch, state: str, moment: str
+) -> None:
+    promoted([maker.make("distilled", p99_ms=3.0)], workspace / "first")
+    deployed = [maker.make("pruned", p99_ms=2.0)]
+    append = Promotion._append
+
+    def dying(self: Promotion, name: str, details: dict[str, object]) -> dict[str, object]:
+        if name == state and moment == "before":
+            raise _Killed
+        entry = append(self, name, details)
+        if name == state:
+            raise _Killed
+        return entry
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Promotion, "_append", dying)
+        with pytest.raises(_Killed):
+            promoted(deployed, workspace / "second")
+    assert set(aliases()) == {"challenger", "champion"}
+    promoted(deployed, workspace / "second")
+    assert aliases() == {"challenger": "2", "champion": "2"}
+    assert states() == ["REQUESTED", "GATES_PASSED", "SIGNED", "ALIASED", "CONFIRMED"] * 2
+    assert len(registry().search_model_versions(f"name = '{MODEL}'")) == 2
+
+
+STAGE = [sys.executable, "-m", "components.promote", "--params", '{"sign_off": false}']
+
+
+def command(deployed: Deployed, decision: Path) -> list[str]:
+    ports = ["--graphs", deployed.graph, "--evidence", deployed.evidence, "--verdicts", deployed.verdict]
+    return [*STAGE, *map(str, ports), "--decision", str(decision)]
+
+
+@pytest.mark.slow
+def test_of_eight_promoters_that_race_for_one_alias_the_best_wins(
+    maker: Maker, workspace: Path, request: pytest.FixtureRequest
+) -> None:
+    deployed = [maker.make(f"v{i}", p99_ms=1.0 + i) for i in range(8)]
+    order = [5, 0, 3, 7, 1, 6, 2, 4]
+    root = request.config.rootpath
+    racing = [
+        subprocess.Popen(command(deployed[i], workspace / f"decision{i}"), cwd=root, stderr=subprocess.PIPE)
+        for i in order
+    ]
+    assert [process.communicate()[1] and process.returncode for process in racing if process.wait()] == []
+    version = registry().get_model_version_by_alias(MODEL, "challenger")
+    assert version.tags["variant"] == "v0"
+    assert states().count("CONFIRMED") == 8
+
+
+@pytest.mark.slow
+def test_promotions_killed_at_random_instants_end_as_one_promotion_each(
+    maker: Maker, workspace: Path, request: pytest.FixtureRequest
+) -> None:
+    for i in range(4):
+        deployed = maker.make(f"v{i}", p99_ms=9.0 - i)
+        run = command(deployed, workspace / f"decision{i}")
+        process = subprocess.Popen(run, cwd=request.config.rootpath)
+        try:
+            process.wait(2.0 + i)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        subprocess.run(run, cwd=request.config.rootpath, check=True)
+        assert aliases()["challenger"] == str(i + 1)
+    assert states().count("CONFIRMED") == 4
