@@ -93,7 +93,7 @@ def _verdicts(arguments: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from bedside.reporting.results import deployments
+    from bedside.reporting.finished import deployments
 
     summaries, console = deployments(arguments.artifacts), Console()
     for target in dict.fromkeys(summary.target for summary in summaries):
@@ -164,7 +164,7 @@ def _ui(arguments: argparse.Namespace) -> None:
 
 def _results(arguments: argparse.Namespace) -> None:
     from bedside.artifacts import open_artifact
-    from bedside.reporting.results import write_into
+    from bedside.reporting.finished import write_into
 
     table = (open_artifact(arguments.report) / "results.md").read_text()
     if not arguments.write_readme:

@@ -1,6 +1,7 @@
 """Small deployments for tests: synthetic answers of a cohort, real evidence from them, real verdicts on that."""
 
 import json
+import shutil
 import struct
 import zlib
 from collections.abc import Mapping
@@ -132,6 +133,18 @@ class Maker:
             inputs = {"graph": open_artifact(graph).digest}
             commit(staging, path, {"component": "evaluate", "inputs": inputs, "labels": {"source": self.source}})
         return path
+
+
+def rewritten(path: Path, file: str, **changes: object) -> None:
+    """An artifact that was honestly written with other content: digests and seal fit."""
+    old = open_artifact(path)
+    content = {**old.json(file), **changes}
+    with staged(path) as staging:
+        for name in old.manifest["files"]:
+            shutil.copyfile(path / name, staging / name)
+        (staging / file).write_text(json.dumps(content))
+        record = {name: value for name, value in old.manifest.items() if name not in ("files", "schema")}
+        commit(staging, path, record)
 
 
 def _cohort(seed: int) -> tuple[dict[str, np.ndarray[Any, Any]], np.ndarray[Any, Any]]:

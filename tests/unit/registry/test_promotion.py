@@ -1,7 +1,5 @@
 """Promotion: only what passes is signed and registered, aliases go to the best, refusals are kept as carefully."""
 
-import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,13 +7,13 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from bedside.artifacts import commit, open_artifact, staged
+from bedside.artifacts import open_artifact
 from bedside.errors import RefusedError
 from bedside.registry import signing
 from bedside.registry.by_hand import approve, roll_back
 from bedside.registry.log import PromotionLog
 from bedside.registry.promotion import Promotion
-from tests.support.deployments import Deployed, Maker
+from tests.support.deployments import Deployed, Maker, rewritten
 from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry
 
 
@@ -26,18 +24,6 @@ def maker(workspace: Path) -> Maker:
 
 def states() -> list[str]:
     return [entry["state"] for entry in PromotionLog().verify()]
-
-
-def rewritten(path: Path, file: str, **changes: object) -> None:
-    """An artifact that was honestly written with other content: digests and seal fit."""
-    old = open_artifact(path)
-    content = {**old.json(file), **changes}
-    with staged(path) as staging:
-        for name in old.manifest["files"]:
-            shutil.copyfile(path / name, staging / name)
-        (staging / file).write_text(json.dumps(content))
-        record = {name: value for name, value in old.manifest.items() if name not in ("files", "schema")}
-        commit(staging, path, record)
 
 
 def test_only_what_passes_is_signed_and_registered_and_the_rest_is_refused_in_words(
@@ -95,55 +81,6 @@ def test_the_same_artifacts_promoted_twice_make_one_version_and_one_entry(maker:
     assert first == second
     assert len(registry().search_model_versions(f"name = '{MODEL}'")) == 1
     assert states() == ["REQUESTED", "GATES_PASSED", "SIGNED", "ALIASED", "CONFIRMED"]
-
-
-@pytest.mark.parametrize(
-    ("artifact", "file", "changes", "told"),
-    [
-        ("graph", None, {}, "not the same graph"),
-        ("evidence", "evidence.json", {"accuracy": 0.999}, "given on other evidence"),
-        ("verdict", "verdict.json", {"graph_sha256": "0" * 64}, "not the same graph"),
-        ("verdict", "verdict.json", {"deployment": {"variant": "x", "target": "y"}}, "the verdict about"),
-        ("verdict", "verdict.json", {"gates": []}, "names no gate"),
-        ("verdict", "verdict.json", {"verdict": "pass"}, "pass:"),
-    ],
-)
-def test_artifacts_that_do_not_belong_together_are_refused(  # noqa: PLR0917  # one row of the table each
-    maker: Maker, workspace: Path, artifact: str, file: str | None, changes: dict[str, object], told: str
-) -> None:
-    deployed = maker.make("pruned")
-    if file is None:
-        maker.graph("pruned", TARGET, 123)
-    else:
-        rewritten(getattr(deployed, artifact), file, **changes)
-    decision = promoted([deployed], workspace / "decision")
-    assert decision["registered"] == []
-    assert told in decision["refused"][0]["reason"]
-
-
-def test_a_pass_that_its_own_gates_do_not_carry_is_refused(maker: Maker, workspace: Path) -> None:
-    failing = maker.make("quantized", missed=0.2)
-    claims = {"V": {"status": "PASS", "reason": "", "required": True}}
-    rewritten(failing.verdict, "verdict.json", verdict="PASS", claims=claims)
-    decision = promoted([failing], workspace / "decision")
-    assert "says PASS but gate G3" in decision["refused"][0]["reason"]
-
-
-def test_half_written_reports_and_lists_that_do_not_match_stop_the_stage(maker: Maker, workspace: Path) -> None:
-    good, broken = maker.make("pruned"), maker.make("distilled")
-    with pytest.raises(RefusedError, match="given twice: pruned"):
-        promoted([good, good], workspace / "decision")
-    content = open_artifact(broken.verdict).json("verdict.json")
-    del content["claims"]
-    with staged(broken.verdict) as staging:
-        (staging / "verdict.json").write_text(json.dumps(content))
-        commit(staging, broken.verdict, {"component": "gate", "inputs": {}, "labels": {}})
-    with pytest.raises(RefusedError, match=r"verdict\.json: no claims in it"):
-        promoted([good, broken], workspace / "decision")
-    elsewhere = maker.make("combined", "openvino-cpu")
-    with pytest.raises(RefusedError, match="promotion is per target"):
-        promoted([good, elsewhere], workspace / "decision")
-    assert not PromotionLog().path.exists()
 
 
 def test_simulated_patients_never_make_a_champion(workspace: Path) -> None:

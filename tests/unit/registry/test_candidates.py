@@ -1,0 +1,83 @@
+"""Candidates: graph, evidence and verdict are held against each other before anything is signed."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bedside.artifacts import commit, open_artifact, staged
+from bedside.errors import RefusedError
+from bedside.registry import Candidate, candidates
+from tests.support.deployments import Deployed, Maker, rewritten
+
+
+@pytest.fixture
+def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
+    monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BEDSIDE_FLUSH", "off")
+    return Maker(tmp_path)
+
+
+def opened(deployed: Sequence[Deployed]) -> list[Candidate]:
+    lists = [[open_artifact(getattr(d, name)) for d in deployed] for name in ("graph", "evidence", "verdict")]
+    return candidates(*lists)
+
+
+def objection(deployed: Deployed) -> str:
+    return str(opened([deployed])[0].objection())
+
+
+def test_nothing_speaks_against_what_passes_and_the_verdict_against_what_does_not(maker: Maker) -> None:
+    assert objection(maker.make("pruned")) == "None"
+    assert objection(maker.make("quantized", missed=0.2)).startswith("FAIL: 4 of 9 gates fail: G3")
+
+
+@pytest.mark.parametrize(
+    ("artifact", "file", "changes", "told"),
+    [
+        ("evidence", "evidence.json", {"accuracy": 0.999}, "given on other evidence"),
+        ("verdict", "verdict.json", {"graph_sha256": "0" * 64}, "not the same graph"),
+        ("verdict", "verdict.json", {"deployment": {"variant": "x", "target": "y"}}, "the verdict about"),
+        ("verdict", "verdict.json", {"gates": []}, "names no gate"),
+        ("verdict", "verdict.json", {"verdict": "pass"}, "pass:"),
+        ("verdict", "verdict.json", {"verdict": None}, "None:"),
+    ],
+)
+def test_artifacts_that_do_not_belong_together_are_refused(
+    maker: Maker, artifact: str, file: str, changes: dict[str, object], told: str
+) -> None:
+    deployed = maker.make("pruned")
+    rewritten(getattr(deployed, artifact), file, **changes)
+    assert told in objection(deployed)
+
+
+def test_another_graph_than_the_measured_one_is_refused(maker: Maker) -> None:
+    deployed = maker.make("pruned")
+    maker.graph("pruned", "onnxruntime-cpu", 123)
+    assert "not the same graph" in objection(deployed)
+
+
+def test_a_pass_that_its_own_gates_do_not_carry_is_refused(maker: Maker) -> None:
+    failing = maker.make("quantized", missed=0.2)
+    claims = {"V": {"status": "PASS", "reason": "", "required": True}}
+    rewritten(failing.verdict, "verdict.json", verdict="PASS", claims=claims)
+    assert "says PASS but gate G3" in objection(failing)
+
+
+def test_half_written_reports_and_lists_that_do_not_match_stop_everything(maker: Maker) -> None:
+    good, broken = maker.make("pruned"), maker.make("distilled")
+    with pytest.raises(RefusedError, match="given twice: pruned"):
+        opened([good, good])
+    with pytest.raises(RefusedError, match="promotion is per target"):
+        opened([good, maker.make("combined", "openvino-cpu")])
+    content = open_artifact(broken.verdict).json("verdict.json")
+    del content["claims"]
+    with staged(broken.verdict) as staging:
+        (staging / "verdict.json").write_text(json.dumps(content))
+        commit(staging, broken.verdict, {"component": "gate", "inputs": {}, "labels": {}})
+    with pytest.raises(RefusedError, match=r"verdict\.json: no claims in it"):
+        opened([good, broken])
+    graphs = [open_artifact(good.graph)]
+    with pytest.raises(RefusedError, match="1 graphs, 0 evidence"):
+        candidates(graphs, [], [])

@@ -1,0 +1,143 @@
+"""The results table, its claims and its words."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bedside.artifacts import open_artifact
+from bedside.errors import RefusedError
+from bedside.reporting import claims
+from bedside.reporting.claims import SEED
+from bedside.reporting.finished import BEGIN, END, deployments, write_into
+from bedside.reporting.pages import comparison_page, headline, review_page
+from bedside.reporting.pareto import draw, front
+from bedside.reporting.table import cells, columns, results
+from bedside.summary import Share, Summary, bytes_in_words, text
+from tests.support.deployments import Deployed, Maker
+
+
+@pytest.fixture
+def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
+    monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BEDSIDE_FLUSH", "off")
+    return Maker(tmp_path / "artifacts", source="simulated")
+
+
+def summary(deployed: Deployed, **evidence: object) -> Summary:
+    found, verdict = open_artifact(deployed.evidence), open_artifact(deployed.verdict)
+    return Summary(found.json("evidence.json") | evidence, verdict.json("verdict.json"), found.labels)
+
+
+def test_a_share_shows_its_bounds_and_an_undefined_one_shows_nothing() -> None:
+    assert str(Share(0.91234, 0.8, 0.95)) == "0.912 [0.80, 0.95]"
+    assert str(Share(0.9, None, None)) == "0.900"
+    assert str(Share(None, None, None)) == "-"
+
+
+def test_sizes_are_said_in_the_unit_a_person_would_use() -> None:
+    assert [bytes_in_words(size) for size in (900, 90_100, 6_000_000)] == ["900 B", "90.1 kB", "6 MB"]
+
+
+def test_data_cannot_break_out_of_a_table_or_bring_html() -> None:
+    assert text("<b onclick=x>|`new\nline`") == "&lt;b onclick=x&gt;\\|'new line'"
+
+
+def test_figures_that_were_not_measured_are_marked(maker: Maker) -> None:
+    deployed = maker.make("pruned", p99_ms=1.5)
+    assert summary(deployed).said("latency.p99_ms", "ms") == "1.5 ms"
+    estimated = summary(deployed, provenance={"latency.p99_ms": "estimated"})
+    assert estimated.said("latency.p99_ms", "ms") == "1.5 ms (estimated)"
+    assert summary(deployed, provenance=None).said("latency.p99_ms", "ms") == "1.5 ms (of unknown provenance)"
+    assert summary(deployed).said("energy.millijoule_per_window", "mJ") == "-"
+
+
+def test_every_deployment_is_a_row_with_the_required_class_first(maker: Maker) -> None:
+    found = summary(maker.make("pruned", p99_ms=1.5, size=90_000))
+    row = dict(zip(columns([found]), cells(found), strict=True))
+    assert list(row)[:5] == ["target", "variant", "verdict", "V Se", "V +P"]
+    assert row["verdict"] == "PASS"
+    assert row["V Se"].startswith("0.983 [0.9")
+    assert row["size"] == "90.1 kB"
+    assert row["times faster"] == "8.0"
+    teacher = summary(maker.make("teacher", p99_ms=12.0))
+    assert dict(zip(columns([teacher]), cells(teacher), strict=True))["times faster"] == "1 (yardstick)"
+
+
+def test_a_failing_deployment_counts_by_the_class_that_it_should_have_claimed(maker: Maker) -> None:
+    failing = summary(maker.make("quantized", missed=0.2))
+    assert failing.claimed == ["S"]
+    assert failing.worst_sensitivity == failing.gross("V", "sensitivity").value
+
+
+def test_the_markdown_says_simulated_names_failures_and_sets_claims_beside_measurements(maker: Maker) -> None:
+    found = [
+        summary(maker.make("teacher", p99_ms=12.0, size=6_000_000)),
+        summary(maker.make("quantized", missed=0.2, p99_ms=3.0, size=1_500_000)),
+    ]
+    told = results(found, [], SEED)
+    assert "SIMULATED PATIENTS" in told
+    assert "- quantized on onnxruntime-cpu: FAIL. 4 of 9 gates fail: G3" in told
+    assert "| QAT (int8) (quantized) | onnxruntime-cpu | 75% | 75% | 3.2x | 4.0x | 93.8% |" in told
+
+
+def test_claims_without_a_teacher_or_a_figure_show_a_dash(maker: Maker) -> None:
+    alone = summary(maker.make("pruned"), latency={"p99_ms": 1.0})
+    ((_, _, _, size, _, speed, _, _),) = claims.rows([alone], SEED)
+    assert (size, speed) == ("-", "-")
+
+
+def test_pages_hold_everything_inside_and_run_nothing_from_data(maker: Maker) -> None:
+    hostile = "<script>alert(1)</script>"
+    found = summary(maker.make("pruned"), deployment={"variant": hostile, "target": "onnxruntime-cpu"})
+    picture = maker.root / "evidence/onnxruntime-cpu/pruned/confusion.png"
+    pages = [
+        review_page(found, [picture]),
+        comparison_page([found], [], SEED, draw([found]), {("onnxruntime-cpu", hostile): [picture]}),
+    ]
+    for page in pages:
+        assert hostile not in page
+        assert "&lt;script&gt;" in page
+        assert "data:image/png;base64," in page
+        assert "http" not in page.replace("http-equiv", "")
+
+
+def test_the_headline_names_the_fastest_that_passes_or_says_that_none_does(maker: Maker) -> None:
+    good = summary(maker.make("combined", p99_ms=0.5, size=90_000))
+    bad = summary(maker.make("quantized", missed=0.2))
+    assert headline([bad]) == "0 of 1 compressed deployments pass every gate."
+    assert headline([bad, good]).startswith(
+        "1 of 2 compressed deployments pass every gate. The fastest is combined on onnxruntime-cpu: 90.1 kB, 24 times"
+    )
+
+
+def test_the_front_holds_what_nothing_beats_in_both() -> None:
+    assert front([(1.0, 0.9), (2.0, 0.95), (3.0, 0.94), (1.0, 0.9), (1.5, 0.85)]) == {0, 1, 3}
+
+
+def test_deployments_come_from_verified_files_in_the_order_of_params(
+    maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variant in ("combined", "pruned", "teacher"):
+        maker.make(variant)
+    (tmp_path / "params.yaml").write_text(
+        "evaluated: {targets: [onnxruntime-cpu], variants: [teacher, pruned, combined]}"
+    )
+    assert [s.variant for s in deployments(maker.root)] == ["teacher", "pruned", "combined"]
+    evidence = maker.root / "evidence/onnxruntime-cpu/pruned/evidence.json"
+    evidence.write_text(json.dumps({**json.loads(evidence.read_text()), "accuracy": 1.0}))
+    with pytest.raises(RuntimeError, match=r"evidence\.json: altered"):
+        deployments(maker.root)
+    with pytest.raises(RefusedError, match="make demo"):
+        deployments(tmp_path / "nowhere")
+
+
+def test_the_table_goes_between_the_markers_and_nowhere_else(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_into(readme, "| new |\n")
+    assert readme.read_text() == f"before\n{BEGIN}\n| new |\n{END}\nafter\n"
+    readme.write_text("no markers")
+    with pytest.raises(RefusedError, match="has no <!-- results:begin -->"):
+        write_into(readme, "x")
