@@ -54,10 +54,10 @@ format: setup  ## Put the formatting right, and what lint can mend by itself
 	@ruff check --fix .
 
 results: setup  ## Write the results table of the last `make repro` into README.md
-	@bedside results
+	@bedside results --write-readme
 
 ui: setup  ## MLflow's pages of `make repro` (STORE=build/demo for the demo's)
-	@cd $(or $(STORE),.) && mlflow ui --backend-store-uri sqlite:///mlflow.db --port 5000
+	@cd $(or $(STORE),.) && bedside ui
 
 pipeline: setup  ## Compile the Kubeflow pipeline to build/compress.yaml
 	@python -m pipelines.compress --out build/compress.yaml

@@ -51,7 +51,7 @@ def run(folder: Path) -> int:
     environment = environment_of(folder)
     status = subprocess.run(["dvc", "repro"], cwd=folder, env=environment, check=False).returncode
     if status == 0:
-        status = subprocess.run(["bedside", "verdicts"], cwd=folder, env=environment, check=False).returncode
+        status = subprocess.run([sys.executable, "-m", "bedside.cli", "verdicts"], cwd=folder, env=environment, check=False).returncode
     return status
 
 
