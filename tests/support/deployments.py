@@ -17,6 +17,7 @@ from bedside.artifacts import commit, open_artifact, sha256, staged
 from bedside.evaluation import evidence as clinical
 from bedside.gates.alone import SHARED, SPLITS
 from bedside.measurement.provenance import provenance
+from bedside.reporting import PICTURES
 
 CLASSES = ["N", "S", "V", "F"]
 PATIENTS = [f"patient-{number:02d}" for number in range(24)]
@@ -60,11 +61,15 @@ class Deployed:
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes deployments under `root`, all answering the same windows; `source` labels the data."""
+    """Makes deployments under `root`, all answering the same windows; `source` labels the data.
+
+    `drawn`: with the pictures of the evaluation instead of grey squares (seconds instead of milliseconds).
+    """
 
     root: Path
     source: str = "mitdb-1.0.0"
     seed: int = 0
+    drawn: bool = False
 
     def make(
         self,
@@ -128,11 +133,28 @@ class Maker:
         with staged(path) as staging:
             (staging / "evidence.json").write_text(json.dumps(told, indent=1, sort_keys=True))
             save_file(named, staging / "predictions.safetensors")
-            for picture in ("confusion.png", "per_patient.png", "roc.png", "flips.png"):
-                _draw(staging / picture)
+            self._pictures(staging, named, teacher, f"{variant} on {target}")
             inputs = {"graph": open_artifact(graph).digest}
             commit(staging, path, {"component": "evaluate", "inputs": inputs, "labels": {"source": self.source}})
         return path
+
+    def _pictures(
+        self, folder: Path, named: Mapping[str, np.ndarray[Any, Any]], teacher: np.ndarray[Any, Any], title: str
+    ) -> None:
+        if not self.drawn:
+            for picture in PICTURES:
+                _draw(folder / picture)
+            return
+        from bedside.evaluation import Predictions
+        from bedside.evaluation.pictures import draw
+
+        both = [Predictions.of(**{**named, "logits": logits}, classes=CLASSES) for logits in (named["logits"], teacher)]
+        time = np.linspace(-1, 1, 120)
+        beat = np.exp(-((time * 8) ** 2)) - 0.3 * np.exp(-(((time - 0.2) * 10) ** 2))
+        signal = np.repeat(beat[None, None], len(teacher), 0) + np.random.default_rng(0).normal(
+            0, 0.03, (len(teacher), 2, 120)
+        )
+        draw(folder, *both, signal=signal.astype(np.float32), records=PATIENTS, patients=PATIENTS, title=title)
 
 
 def rewritten(path: Path, file: str, **changes: object) -> None:
