@@ -2,9 +2,11 @@
 
 import json
 
+from bedside import tracking
 from bedside.artifacts import In, ModelIn, Out
 from bedside.component import Metrics, component
 from bedside.registry import Promote, Promotion, candidates
+from bedside.reporting import advice
 
 
 @component(image="train")
@@ -15,6 +17,7 @@ def promote(
     promotion = Promotion(candidates(graphs, evidence, verdicts), params, decision / "bundles")
     decided = promotion.run()
     (decision / "decision.json").write_text(json.dumps(decided, indent=1, sort_keys=True) + "\n")
+    tracking.note(f"{decided['target']}: {advice(decided)}")
     return {
         "promotion/registered": float(len(decided["registered"])),
         "promotion/refused": float(len(decided["refused"])),

@@ -1,14 +1,16 @@
 """Stage: evidence, verdicts and decisions of all deployments -> one page, one table, one picture."""
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import pydantic
 
+from bedside import tracking
 from bedside.artifacts import Artifact, In, Out
 from bedside.component import Metrics, component
 from bedside.errors import RefusedError
 from bedside.params import Params
-from bedside.reporting import PICTURES, SeedClaim, comparison_page, draw_pareto, results
+from bedside.reporting import PICTURES, SeedClaim, comparison_page, draw_pareto, headline, results
 from bedside.reporting.claims import SEED
 from bedside.summary import Summary
 
@@ -33,10 +35,20 @@ def report(*, evidence: list[In], verdicts: list[In], decisions: list[In], repor
     }
     page = comparison_page(summaries, decided, params.claims, pareto, pictures)
     (report / "index.html").write_text(page)
+    tracking.note(headline(summaries))
+    _flush()
     return {
         "report/deployments": float(len(summaries)),
         "report/passed": float(sum(summary.passes for summary in summaries)),
     }
+
+
+def _flush() -> None:
+    """Bring MLflow's pages up to date with the report; the report itself needs files only."""
+    try:
+        tracking.flush(timeout=20)
+    except tracking.TrackingError as error:
+        print(f"tracking: {error}", file=sys.stderr)
 
 
 def _paired(evidence: Sequence[Artifact], verdicts: Sequence[Artifact]) -> list[tuple[Artifact, Artifact]]:

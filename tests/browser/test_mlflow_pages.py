@@ -163,7 +163,7 @@ def test_the_runs_of_a_pipeline_stand_together_with_their_parameters(page: "Page
     page.goto(f"{site}/#/experiments/{experiment}/runs")
     sees(page, "pipeline nightly")
     page.locator("[role=row] button[data-component-id*=runnamecellrenderer]").first.click()
-    sees(page, "gate quantized", "promote")
+    sees(page, "gate quantized onnxruntime-cpu", "promote")
     shoot(page, "6-runs")
     (gate,) = [r for r in store.search_runs([experiment]) if r.info.run_name.startswith("gate quantized")]
     page.goto(f"{site}/#/experiments/{experiment}/runs/{gate.info.run_id}")

@@ -57,9 +57,9 @@ class Run:
     def output(self, name: str, artifact: Artifact) -> None:
         """Record the digest of a committed output, and the variant that its folder is named after."""
         tags = {f"output.{name}": artifact.digest, f"made.{artifact.digest[:16]}": name}
-        folder = artifact.path.resolve()
-        if folder.name not in (name, self._journal.component):
-            tags["mlflow.runName"] = f"{self._journal.component} {folder.name}"
+        about = _place(artifact.path.resolve())
+        if about and about != self._journal.component:
+            tags["mlflow.runName"] = f"{self._journal.component} {about}"
         self.tags(tags)
 
 
@@ -110,6 +110,12 @@ def current_run_id(timeout: float = 60) -> str:
         raise TrackingError("no stage is running, so there is no run to ask the tracking store for")
     flush(timeout)
     return _run_id(_running[-1].key)
+
+
+def _place(folder: Path) -> str:
+    """`artifacts/verdicts/<target>/<variant>` as `<variant> <target>`; empty in a launcher's own kind of folder."""
+    parts = folder.parts[folder.parts.index("artifacts") + 1 :] if "artifacts" in folder.parts else ()
+    return " ".join(reversed(parts[1:])) or "".join(parts)
 
 
 def _explain(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from bedside.tracking.journal import Event
 from bedside.tracking.lock import locked
 from bedside.tracking.store import KEY, Store, uri, was_refused_for_good
 
+DATA = ("recordings", "dataset", "test")  # ports that carry data
 RETRY = 2.0  # seconds between two attempts at a store that is away
 
 
@@ -129,6 +130,9 @@ def _send(store: Store, run_id: str, path: Path, batch: list[Event]) -> None:
 def _start(store: Store, run_id: str, _: Path, batch: list[Event]) -> None:
     start = batch[0]
     store.parameters(run_id, start["params"])
+    for name in DATA:
+        if f"input.{name}" in start["tags"]:
+            store.data(run_id, name, start["tags"][f"input.{name}"], start["tags"].get("data.version"))
     parents = store.find(f"made.{start['tags'].get('lineage.parent', 'nothing')[:16]}", "student")
     if parents and "lineage.parent" in start["tags"]:
         store.tags(run_id, {"lineage.parent_run": parents[-1].info.run_id})

@@ -1,5 +1,6 @@
 """The one place that talks to MLflow about runs. Every call here may be repeated without changing what is stored."""
 
+import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -137,6 +138,14 @@ class Store:
         every = [Metric(n, v, e["time"], e["step"]) for e in events for n, v in e["values"].items()]
         for part in _parts(every, 1000):
             asked(lambda part=part: self.client.log_batch(run_id, metrics=part))  # type: ignore[misc]
+
+    def data(self, run_id: str, name: str, digest: str, version: str | None) -> None:
+        """Show the data that a run read in MLflow's column for it."""
+        from mlflow.entities import Dataset, DatasetInput
+
+        source = json.dumps({"digest": digest, "version": version}, sort_keys=True)
+        dataset = Dataset(name=name, digest=digest[:32], source_type="artifact", source=source)
+        asked(lambda: self.client.log_inputs(run_id, datasets=[DatasetInput(dataset=dataset)]))
 
     def tags(self, run_id: str, values: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bedside import tracking
+from bedside.artifacts import Artifact
 from bedside.tracking import journal, origin
 from tests.unit.tracking.records import PRUNE
 
@@ -179,3 +180,20 @@ def test_stages_started_by_dvc_belong_to_that_dvc_process(workspace: Path) -> No
     first, second = done.stdout.splitlines()
     assert first == second
     assert time.strftime("%Y") in first
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("artifacts/models/distilled", "prune distilled"),
+        ("artifacts/verdicts/onnxruntime-cpu/combined", "prune combined onnxruntime-cpu"),
+        ("artifacts/dataset", "prune dataset"),
+        ("kfp/student", None),
+    ],
+)
+def test_a_run_is_named_after_the_variant_it_makes(workspace: Path, path: str, name: str | None) -> None:
+    with tracking.run("prune", PRUNE) as run:
+        run.output("student", Artifact(workspace / path, {"files": {}, "labels": {}}))
+    (journalled,) = journal.pending()
+    tags = next(event["values"] for event in journal.read(journalled) if event["event"] == "tags")
+    assert tags.get("mlflow.runName") == name
