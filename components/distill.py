@@ -38,9 +38,8 @@ def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: M
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
     guide, network = load(parent), params.student.network()
-    soft = logits_of(guide, splits.train)
     removed = require_fewer_parameters("distill", guide, network, params.least_share)
-    loss = distillation_loss(params.soft_targets, soft)
+    loss = distillation_loss(params.soft_targets, guide)
     fit(network, splits.train, len(splits.classes), params.training, loss, splits.score, name="soft-targets")
 
     rows = edge_cases(
@@ -48,7 +47,6 @@ def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: M
     )
     before = splits.score(network)
     guarded = without_forgetting(splits.score, before, params.edge_cases.tolerance)
-    loss = distillation_loss(params.soft_targets, soft[rows])
     chosen = subset(splits.train, rows)
     history = fit(network, chosen, len(splits.classes), params.edge_training, loss, guarded, name="edge-cases")
 

@@ -16,7 +16,6 @@ from bedside.params import Params
 from bedside.plugins import Choice
 from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.stages import Validation, open_splits, parameters, settle_operating_point, validation_metrics
-from bedside.training.validation import logits_of
 
 
 class Prune(Params):
@@ -35,7 +34,7 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
     """Remove the least important units of the parent in steps, each followed by fine-tuning."""
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
-    loss = distillation_loss(params.soft_targets, logits_of(load(teacher), splits.train))
+    loss = distillation_loss(params.soft_targets, load(teacher))
     shape, before = architecture_of(parent), load(parent)
     if not isinstance(shape, CnnLstm) or not isinstance(before, CnnLstmNetwork):
         raise RefusedError(f"prune takes a float cnn_lstm, not a {shape.kind}; prune before quantizing (params.yaml)")

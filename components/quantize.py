@@ -15,7 +15,6 @@ from bedside.params import Params
 from bedside.training.batches import Tensors
 from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.stages import Validation, open_splits, parameters, settle_operating_point, validation_metrics
-from bedside.training.validation import logits_of
 
 
 class Quantize(Params):
@@ -36,7 +35,7 @@ def quantize(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: 
         raise RefusedError(f"quantize takes a float cnn_lstm, not a {shape.kind}; quantize once, last (params.yaml)")
     network = quantized(source, shape)
     calibrate(network, Tensors.of(load_split(dataset, "calibration")))
-    loss = distillation_loss(params.soft_targets, logits_of(load(teacher), splits.train))
+    loss = distillation_loss(params.soft_targets, load(teacher))
     history = fit(network, splits.train, len(splits.classes), params.training, loss, splits.score)
     settle_operating_point(network, splits)
     network.settle()

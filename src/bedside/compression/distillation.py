@@ -20,14 +20,20 @@ class SoftTargets(Params):
     alpha: float = pydantic.Field(default=0.7, ge=0, le=1)
 
 
-def distillation_loss(how: SoftTargets, teacher_logits: Tensor) -> Loss:
-    """alpha T^2 KL(teacher || student, both softened) + (1 - alpha) cross entropy; logits (window, class), once."""
-    soft = torch.softmax(teacher_logits / how.temperature, dim=1)
+def distillation_loss(how: SoftTargets, teacher: nn.Module) -> Loss:
+    """alpha T^2 KL(teacher || student, both softened) + (1 - alpha) cross entropy.
+
+    The teacher answers the very window that the student is shown, augmentation included (Beyer et al. 2022): with
+    answers stored once for the recorded windows, twice as many validation beats flipped (docs/adr/0008).
+    """
+    teacher.eval()
 
     def loss(student: nn.Module, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            soft = torch.softmax(teacher(batch.signal, batch.rhythm) / how.temperature, dim=1)
         logits = student(batch.signal, batch.rhythm)
         log_student = torch.log_softmax(logits / how.temperature, dim=1)
-        imitation = functional.kl_div(log_student, soft[batch.index], reduction="batchmean") * how.temperature**2
+        imitation = functional.kl_div(log_student, soft, reduction="batchmean") * how.temperature**2
         return how.alpha * imitation + (1 - how.alpha) * functional.cross_entropy(logits, batch.label)
 
     return loss

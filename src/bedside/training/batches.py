@@ -32,12 +32,11 @@ class Sampling(Params):
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of one step: signal (batch, channel, time), rhythm (batch, feature), label (batch,), index (batch,)."""
+    """Windows of one step: signal (batch, channel, time), rhythm (batch, feature), label (batch,)."""
 
     signal: Tensor
     rhythm: Tensor
     label: Tensor
-    index: Tensor
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def epoch_batches(data: Tensors, classes: int, sampling: Sampling, seed: int, ep
     drawn = torch.multinomial(weights, sampling.windows, replacement=True, generator=generator)
     for index in torch.split(drawn, sampling.batch):
         signal, rhythm = augment(data.signal[index], data.rhythm[index], sampling.augmentation, generator)
-        yield Batch(signal, rhythm, data.label[index], index)
+        yield Batch(signal, rhythm, data.label[index])
 
 
 def augment(signal: Tensor, rhythm: Tensor, how: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from bedside.training.batches import Batch, Tensors
 
 LABEL = torch.tensor([0, 1, 2, 0])
 LOGITS = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 3.0], [1.0, 0.0, 0.0]])
-BATCH = Batch(torch.zeros(4, 2, 8), torch.zeros(4, 7), LABEL, torch.arange(4))
+BATCH = Batch(torch.zeros(4, 2, 8), torch.zeros(4, 7), LABEL)
 
 
 class Says(nn.Module):
@@ -33,23 +33,30 @@ class Says(nn.Module):
 
 
 def test_a_student_that_repeats_its_teacher_pays_only_for_the_labels() -> None:
-    loss = distillation_loss(SoftTargets(temperature=3.0, alpha=0.7), LOGITS)
+    loss = distillation_loss(SoftTargets(temperature=3.0, alpha=0.7), Says(LOGITS))
     expected = 0.3 * functional.cross_entropy(LOGITS, LABEL)
     assert loss(Says(LOGITS), BATCH).item() == pytest.approx(expected.item(), abs=1e-6)
 
 
 def test_alpha_one_needs_no_labels() -> None:
-    loss = distillation_loss(SoftTargets(alpha=1.0), LOGITS)
-    relabelled = Batch(BATCH.signal, BATCH.rhythm, LABEL.flip(0), BATCH.index)
+    loss = distillation_loss(SoftTargets(alpha=1.0), Says(LOGITS))
+    relabelled = Batch(BATCH.signal, BATCH.rhythm, LABEL.flip(0))
     student = Says(LOGITS + torch.randn(4, 3, generator=torch.Generator().manual_seed(0)))
     assert loss(student, BATCH).item() == loss(student, relabelled).item() > 0
 
 
-def test_soft_targets_follow_the_index_of_the_batch() -> None:
-    loss = distillation_loss(SoftTargets(alpha=1.0), LOGITS)
-    order = torch.tensor([2, 0, 3, 1])
-    shuffled = Batch(BATCH.signal, BATCH.rhythm, LABEL[order], order)
-    assert loss(Says(LOGITS[order]), shuffled).item() == pytest.approx(0.0, abs=1e-6)
+def test_the_teacher_is_asked_about_the_window_that_the_student_sees() -> None:
+    class Echo(nn.Module):
+        """Its logits are the first three samples of the window."""
+
+        def forward(self, signal: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
+            del rhythm
+            return signal[:, 0, :3]
+
+    seen = Batch(torch.randn(4, 2, 8, generator=torch.Generator().manual_seed(0)), BATCH.rhythm, LABEL)
+    loss = distillation_loss(SoftTargets(alpha=1.0), Echo())
+    assert loss(Echo(), seen).item() == pytest.approx(0.0, abs=1e-6)
+    assert loss(Says(LOGITS), seen).item() > 0.01
 
 
 def test_edge_cases_are_the_rare_windows_that_the_student_misses_with_replay() -> None:

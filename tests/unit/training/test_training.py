@@ -122,9 +122,9 @@ def test_full_balance_draws_every_class_equally_often_and_an_absent_one_never() 
 
 
 def test_no_augmentation_leaves_windows_as_recorded() -> None:
-    data = beats()
-    (batch,) = epoch_batches(data, 3, Sampling(windows=10, batch=10, augmentation=STILL), seed=0, epoch=0)
-    assert torch.equal(batch.signal, data.signal[batch.index])
+    recorded = {signal.numpy().tobytes() for signal in beats().signal}
+    (batch,) = epoch_batches(beats(), 3, Sampling(windows=10, batch=10, augmentation=STILL), seed=0, epoch=0)
+    assert {signal.numpy().tobytes() for signal in batch.signal} <= recorded
 
 
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
