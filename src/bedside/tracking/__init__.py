@@ -28,7 +28,7 @@ class Run:
     """One stage's record. Every method returns at once and never raises: telemetry must not cost the work."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+        self._journal, self._named = journal, False
 
     @property
     def key(self) -> str:
@@ -58,7 +58,8 @@ class Run:
         """Record the digest of a committed output, and the variant that its folder is named after."""
         tags = {f"output.{name}": artifact.digest, f"made.{artifact.digest[:16]}": name}
         about = _place(artifact.path.resolve())
-        if about and about != self._journal.component:
+        if about and about != self._journal.component and not self._named:  # the first output names the run
+            self._named = True
             tags["mlflow.runName"] = f"{self._journal.component} {about}"
         self.tags(tags)
 

@@ -133,9 +133,11 @@ def _start(store: Store, run_id: str, _: Path, batch: list[Event]) -> None:
     for name in DATA:
         if f"input.{name}" in start["tags"]:
             store.data(run_id, name, start["tags"][f"input.{name}"], start["tags"].get("data.version"))
-    parents = store.find(f"made.{start['tags'].get('lineage.parent', 'nothing')[:16]}", "student")
-    if parents and "lineage.parent" in start["tags"]:
-        store.tags(run_id, {"lineage.parent_run": parents[-1].info.run_id})
+    if "lineage.parent" in start["tags"]:
+        made = f"made.{start['tags']['lineage.parent'][:16]}"
+        makers = [run for port in ("teacher", "student") for run in store.find(made, port)]
+        if makers:
+            store.tags(run_id, {"lineage.parent_run": makers[-1].info.run_id})
 
 
 def _metrics(store: Store, run_id: str, _: Path, batch: list[Event]) -> None:

@@ -130,9 +130,10 @@ def test_what_the_store_will_never_take_does_not_block_the_rest(store: str, caps
     assert "forbidden letter" in capsys.readouterr().err
 
 
-def test_the_run_that_made_the_parent_is_named(store: str) -> None:
+@pytest.mark.parametrize("port", ["teacher", "student"])
+def test_the_run_that_made_the_parent_is_named(store: str, port: str) -> None:
     with tracking.run("distill", {**PRUNE, "inputs": {"dataset": "d" * 64}}) as run:
-        run.tags({"made.eeeeeeeeeeeeeeee": "student"})
+        run.tags({"made.eeeeeeeeeeeeeeee": port})
     logged()
     tracking.flush()
     (maker,) = runs(store, component="distill")
