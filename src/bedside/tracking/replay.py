@@ -50,7 +50,7 @@ class _Progress:
 
 
 def flush(timeout: float = 60) -> Flushed:
-    """Replay every journal of this workspace; try again until `timeout` seconds are over if the store is away.
+    """Replay every journal of this workspace; give up when the store has taken nothing for `timeout` seconds.
 
     Raises TrackingError when something could not be replayed. Nothing is lost then: the journals stay.
     """
@@ -58,7 +58,7 @@ def flush(timeout: float = 60) -> Flushed:
     while True:
         try:
             with locked(journal.folder() / ".lock", max(0.0, deadline - time.monotonic())):
-                return _flush(deadline)
+                return _flush()
         except TimeoutError as error:
             raise TrackingError(f"{error} ({_left()})") from None
         except TrackingError as error:
@@ -71,14 +71,12 @@ def _left() -> str:
     return f"nothing is lost: {len(journal.pending())} runs wait in {journal.folder()} for `bedside flush`"
 
 
-def _flush(deadline: float) -> Flushed:
+def _flush() -> Flushed:
     paths = journal.pending()
     if not paths:
         return Flushed(0, 0, 0)
     store, events, live = Store(), 0, 0
     for path in paths:
-        if time.monotonic() > deadline:
-            raise TrackingError(f"the tracking store {uri()} is too slow")
         sent, ended = _replay(store, path)
         events, live = events + sent, live + (not ended)
     return Flushed(len(paths), events, live)
