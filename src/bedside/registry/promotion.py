@@ -43,7 +43,7 @@ class Promote(Params):
         "that the verdict claims, as an aid to a person who looks at the ECG."
     )
     timeout: float = pydantic.Field(
-        default=60, gt=0, description="seconds to wait for the store and for other promotions"
+        default=120, gt=0, description="seconds to wait for the store and for other promotions"
     )
 
 

@@ -50,9 +50,11 @@ class _Progress:
 
 
 def flush(timeout: float = 60) -> Flushed:
-    """Replay every journal of this workspace; give up when the store has taken nothing for `timeout` seconds.
+    """Replay every journal of this workspace; a store that is away is tried again for `timeout` seconds.
 
-    Raises TrackingError when something could not be replayed. Nothing is lost then: the journals stay.
+    A store that takes what it is given may take longer than that; each call to it has its own limit.
+
+    Raises TrackingError when something could not be replayed; nothing is lost then, the journals stay.
     """
     deadline = time.monotonic() + timeout
     while True:
