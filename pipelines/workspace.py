@@ -48,11 +48,11 @@ def lay_out(folder: Path, profile: Path | None = None) -> None:
 
 def run(folder: Path) -> int:
     """`dvc repro` and the verdict table, with all run state inside the workspace; returns the exit status."""
-    environment = environment_of(folder)
-    status = subprocess.run(["dvc", "repro"], cwd=folder, env=environment, check=False).returncode
-    if status == 0:
-        status = subprocess.run([sys.executable, "-m", "bedside.cli", "verdicts"], cwd=folder, env=environment, check=False).returncode
-    return status
+    for command in (["dvc", "repro"], [sys.executable, "-m", "bedside.cli", "verdicts"]):
+        status = subprocess.run(command, cwd=folder, env=environment_of(folder), check=False).returncode
+        if status:
+            return status
+    return 0
 
 
 def environment_of(folder: Path) -> dict[str, str]:
