@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from bedside import tracking
 from bedside.artifacts import In, Out
 from bedside.component import Metrics, component
 from bedside.gates import Budget, Gates, judge, open_case
@@ -13,6 +14,7 @@ def gate(*, evidence: In, reference: In, verdict: Out, gates: Gates, budget: Bud
     """Judge a deployment by the clinical gates, against the teacher's evidence on the same target."""
     outcome = judge(open_case(evidence, reference, gates, budget)) | {"labels": evidence.labels | reference.labels}
     (Path(verdict) / "verdict.json").write_text(json.dumps(outcome, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    tracking.note(outcome["reason"])
     statuses = {f"gates/{result['id']}": float(result["status"] == "PASS") for result in outcome["gates"]}
     return statuses | {"gates/verdict": float(outcome["verdict"] == "PASS")}
 
