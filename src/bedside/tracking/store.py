@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bedside.tracking.database import create_if_missing
 from bedside.tracking.errors import TrackingError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def client() -> "MlflowClient":
     logging.getLogger("alembic").setLevel(logging.WARNING)  # a new database would tell the story of its tables
     from mlflow import MlflowClient
 
+    asked(lambda: create_if_missing(uri()))
     return asked(lambda: MlflowClient(tracking_uri=uri(), registry_uri=uri()))
 
 
