@@ -3,6 +3,7 @@
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets, distillation_loss
+from bedside.compression.fidelity import fidelity
 from bedside.compression.gain import require_fewer_parameters
 from bedside.compression.pruning.base import Importance
 from bedside.compression.pruning.schedule import Schedule, most_important
@@ -34,7 +35,8 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
     """Remove the least important units of the parent in steps, each followed by fine-tuning."""
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
-    loss = distillation_loss(params.soft_targets, load(teacher))
+    guide = load(teacher)
+    loss, score = distillation_loss(params.soft_targets, guide), fidelity(guide, splits)
     shape, before = architecture_of(parent), load(parent)
     if not isinstance(shape, CnnLstm) or not isinstance(before, CnnLstmNetwork):
         raise RefusedError(f"prune takes a float cnn_lstm, not a {shape.kind}; prune before quantizing (params.yaml)")
@@ -44,7 +46,7 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
         scores = params.importance.scores(network, splits.validation, len(splits.classes))
         counts = {name: params.schedule.kept(step, original[name], len(score)) for name, score in scores.items()}
         network, shape = shrink(network, shape, most_important(scores, counts))
-        fit(network, splits.train, len(splits.classes), params.training, loss, splits.score, name=f"step-{step}")
+        fit(network, splits.train, len(splits.classes), params.training, loss, score, name=f"step-{step}")
     removed = require_fewer_parameters("prune", before, network, params.least_share)
     settle_operating_point(network, splits)
     save(network, shape, student)

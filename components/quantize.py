@@ -5,6 +5,7 @@ import torch
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets, distillation_loss
+from bedside.compression.fidelity import fidelity
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import load, save
@@ -35,14 +36,16 @@ def quantize(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: 
         raise RefusedError(f"quantize takes a float cnn_lstm, not a {shape.kind}; quantize once, last (params.yaml)")
     network = quantized(source, shape)
     calibrate(network, Tensors.of(load_split(dataset, "calibration")))
-    loss = distillation_loss(params.soft_targets, load(teacher))
-    history = fit(network, splits.train, len(splits.classes), params.training, loss, splits.score)
+    guide = load(teacher)
+    loss, score = distillation_loss(params.soft_targets, guide), fidelity(guide, splits)
+    history = fit(network, splits.train, len(splits.classes), params.training, loss, score)
     settle_operating_point(network, splits)
     network.settle()
     save(network.eval(), QuantizedCnnLstm(float_shape=shape), student)
     return {
         "model/parameters": float(parameters(network)),
-        "validation/score_without_training": history[0]["score"],
+        "validation/fidelity_without_training": history[0]["score"],
+        "validation/fidelity": max(entry["score"] for entry in history),
         **validation_metrics(network, splits),
     }
 
