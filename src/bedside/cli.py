@@ -114,9 +114,10 @@ def _verdict_table(target: str, summaries: Sequence["Summary"]) -> "Table":
     colors = {"PASS": "bold green", "FAIL": "bold red"}
     patients = "simulated patients" if is_simulated(summaries) else summaries[0].source
     shown = [i for i, name in enumerate(columns(summaries)) if name not in ("target", "p50", "peak memory")]
-    table = Table(title=f"{target}, {patients}", title_justify="left")
-    for i in shown:
-        table.add_column(columns(summaries)[i], justify="left" if i < 3 else "right")
+    table = Table(title=f"{target}, {patients}", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for position, i in enumerate(shown):
+        texts = position < 2  # a variant's name and its verdict are never cut
+        table.add_column(columns(summaries)[i], justify="left" if texts else "right", no_wrap=texts)
     for summary in summaries:
         told = [Text(cells(summary)[i].split(" [")[0].removesuffix(" (yardstick)")) for i in shown]
         told[1].stylize(colors.get(str(summary.verdict["verdict"]), "bold yellow"))
