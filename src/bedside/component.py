@@ -135,7 +135,7 @@ class Component:
 
 
 def component(*, image: str) -> Callable[[Callable[..., Metrics]], Component]:
-    """Declare a stage that runs in the container image `docker/<image>.Dockerfile`."""
+    """Declare a stage; `image` is the kind of container image that it runs in (pipelines/compress.py names them)."""
     return lambda function: Component(function, image)
 
 
