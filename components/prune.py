@@ -26,7 +26,7 @@ class Prune(Params):
     schedule: Schedule = Schedule()
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=3, learning_rate=5e-4)
-    validation: Validation = Validation(span=0)
+    validation: Validation = Validation()
     least_share: float = 0.05
 
 

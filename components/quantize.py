@@ -23,7 +23,7 @@ class Quantize(Params):
 
     soft_targets: SoftTargets = SoftTargets(temperature=2.0, alpha=0.9)
     training: Training = Training(epochs=2, learning_rate=1e-4, weight_decay=0.0)
-    validation: Validation = Validation(span=0)
+    validation: Validation = Validation()
 
 
 @component(image="train")

@@ -34,7 +34,7 @@ def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params
 
     def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
         logits = model(batch.signal, batch.rhythm)
-        return functional.cross_entropy(logits, batch.label, label_smoothing=params.label_smoothing)
+        return functional.cross_entropy(logits, batch.target, label_smoothing=params.label_smoothing)
 
     fit(network, splits.train, len(splits.classes), params.training, cross_entropy, splits.score)
     settle_operating_point(network, splits)

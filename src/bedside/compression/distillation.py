@@ -34,7 +34,7 @@ def distillation_loss(how: SoftTargets, teacher: nn.Module) -> Loss:
         logits = student(batch.signal, batch.rhythm)
         log_student = torch.log_softmax(logits / how.temperature, dim=1)
         imitation = functional.kl_div(log_student, soft, reduction="batchmean") * how.temperature**2
-        return how.alpha * imitation + (1 - how.alpha) * functional.cross_entropy(logits, batch.label)
+        return how.alpha * imitation + (1 - how.alpha) * functional.cross_entropy(logits, batch.target)
 
     return loss
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pydantic
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from bedside.datasets.windows import Windows
 from bedside.params import Params
@@ -19,6 +21,7 @@ class Augmentation(Params):
     shift: int = pydantic.Field(default=3, ge=0, description="largest shift in samples, as a QRS detector's jitter")
     flip: float = pydantic.Field(default=0.5, ge=0, le=1, description="share of windows with reversed polarity")
     rhythm: float = pydantic.Field(default=0.03, ge=0, description="standard deviation added to rhythm features")
+    mixup: float = pydantic.Field(default=0.3, ge=0, description="Beta(a, a) of the share of a second window; 0: none")
 
 
 class Sampling(Params):
@@ -32,11 +35,11 @@ class Sampling(Params):
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of one step: signal (batch, channel, time), rhythm (batch, feature), label (batch,)."""
+    """Windows of one step: signal (batch, channel, time), rhythm (batch, feature), target (batch, class) shares."""
 
     signal: Tensor
     rhythm: Tensor
-    label: Tensor
+    target: Tensor
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,11 @@ def epoch_batches(data: Tensors, classes: int, sampling: Sampling, seed: int, ep
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     weights = class_weights(data.label, classes, sampling.balance)[data.label]
     drawn = torch.multinomial(weights, sampling.windows, replacement=True, generator=generator)
+    shares = np.random.default_rng([seed, epoch])
     for index in torch.split(drawn, sampling.batch):
         signal, rhythm = augment(data.signal[index], data.rhythm[index], sampling.augmentation, generator)
-        yield Batch(signal, rhythm, data.label[index])
+        batch = Batch(signal, rhythm, functional.one_hot(data.label[index], classes).float())
+        yield mixed(batch, sampling.augmentation.mixup, generator, shares)
 
 
 def augment(signal: Tensor, rhythm: Tensor, how: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -82,3 +87,15 @@ def augment(signal: Tensor, rhythm: Tensor, how: Augmentation, generator: torch.
     shift = int(torch.randint(-how.shift, how.shift + 1, (1,), generator=generator))
     rhythm = rhythm + how.rhythm * torch.randn(rhythm.shape, generator=generator)
     return torch.roll(signal, shift, dims=2), rhythm
+
+
+def mixed(batch: Batch, concentration: float, generator: torch.Generator, shares: np.random.Generator) -> Batch:
+    """Mixup (Zhang et al. 2018): each window with a share of another one, and its target with the same share."""
+    if concentration == 0:
+        return batch
+    share, other = (
+        float(shares.beta(concentration, concentration)),
+        torch.randperm(len(batch.target), generator=generator),
+    )
+    parts = (getattr(batch, name) for name in ("signal", "rhythm", "target"))
+    return Batch(*(share * part + (1 - share) * part[other] for part in parts))

@@ -18,7 +18,7 @@ class Validation(Params):
     """Which classes validation patients watch over, and how far the operating point may move."""
 
     watched: tuple[str, ...] = ("S", "V")
-    span: float = pydantic.Field(default=2.0, ge=0, description="largest bias on a logit; 0 leaves the network as is")
+    span: float = pydantic.Field(default=0.0, ge=0, description="largest bias on a logit; 0 leaves the network as is")
     step: float = pydantic.Field(default=0.25, gt=0)
 
 

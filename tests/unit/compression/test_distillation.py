@@ -17,7 +17,7 @@ from bedside.training.batches import Batch, Tensors
 
 LABEL = torch.tensor([0, 1, 2, 0])
 LOGITS = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 3.0], [1.0, 0.0, 0.0]])
-BATCH = Batch(torch.zeros(4, 2, 8), torch.zeros(4, 7), LABEL)
+BATCH = Batch(torch.zeros(4, 2, 8), torch.zeros(4, 7), torch.eye(3)[LABEL])
 
 
 class Says(nn.Module):
@@ -40,7 +40,7 @@ def test_a_student_that_repeats_its_teacher_pays_only_for_the_labels() -> None:
 
 def test_alpha_one_needs_no_labels() -> None:
     loss = distillation_loss(SoftTargets(alpha=1.0), Says(LOGITS))
-    relabelled = Batch(BATCH.signal, BATCH.rhythm, LABEL.flip(0))
+    relabelled = Batch(BATCH.signal, BATCH.rhythm, BATCH.target.flip(0))
     student = Says(LOGITS + torch.randn(4, 3, generator=torch.Generator().manual_seed(0)))
     assert loss(student, BATCH).item() == loss(student, relabelled).item() > 0
 
@@ -53,7 +53,7 @@ def test_the_teacher_is_asked_about_the_window_that_the_student_sees() -> None:
             del rhythm
             return signal[:, 0, :3]
 
-    seen = Batch(torch.randn(4, 2, 8, generator=torch.Generator().manual_seed(0)), BATCH.rhythm, LABEL)
+    seen = Batch(torch.randn(4, 2, 8, generator=torch.Generator().manual_seed(0)), BATCH.rhythm, BATCH.target)
     loss = distillation_loss(SoftTargets(alpha=1.0), Echo())
     assert loss(Echo(), seen).item() == pytest.approx(0.0, abs=1e-6)
     assert loss(Says(LOGITS), seen).item() > 0.01

@@ -17,7 +17,7 @@ from bedside.training.validation import average_precision, logits_of, operating_
 
 SHAPE = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=5, stride=4),), lstm=(8,), head=8, classes=3, dropout=0.0)
 TRAINING = Training(epochs=4, threads=1, sampling=Sampling(windows=64, batch=32))
-STILL = Augmentation(gain=0, noise=0, shift=0, rhythm=0, flip=0)
+STILL = Augmentation(gain=0, noise=0, shift=0, rhythm=0, flip=0, mixup=0)
 RECORD = {"component": "train", "params": {}}
 
 
@@ -32,7 +32,7 @@ def beats(windows: int = 96) -> Tensors:
 
 
 def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
-    return functional.cross_entropy(model(batch.signal, batch.rhythm), batch.label)
+    return functional.cross_entropy(model(batch.signal, batch.rhythm), batch.target)
 
 
 def score(network: nn.Module) -> dict[str, float]:
@@ -125,6 +125,17 @@ def test_no_augmentation_leaves_windows_as_recorded() -> None:
     recorded = {signal.numpy().tobytes() for signal in beats().signal}
     (batch,) = epoch_batches(beats(), 3, Sampling(windows=10, batch=10, augmentation=STILL), seed=0, epoch=0)
     assert {signal.numpy().tobytes() for signal in batch.signal} <= recorded
+
+
+def test_mixup_gives_window_and_target_the_same_share_of_another_window() -> None:
+    only = STILL.model_copy(update={"mixup": 1.0})
+    data = beats()
+    constant = Tensors(data.label[:, None, None].float().expand(-1, 2, 40), data.rhythm, data.label, data.patient)
+    (batch,) = epoch_batches(constant, 3, Sampling(windows=30, batch=30, augmentation=only), seed=0, epoch=0)
+    expected = (batch.target * torch.arange(3.0)).sum(1)
+    assert torch.allclose(batch.signal[:, 0, 0], expected, atol=1e-5)
+    assert torch.allclose(batch.target.sum(1), torch.ones(30))
+    assert ((batch.target > 0).sum(1) == 2).any()
 
 
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
