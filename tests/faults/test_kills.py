@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 def test_a_pipeline_killed_again_and_again_completes_with_the_same_contents(tiny_run: Path, tmp_path: Path) -> None:
     chance, killed, rounds = random.Random(0), 0, 0
     while killed < KILLS:
-        folder, rounds = pipeline.lay_out(tmp_path / f"round-{rounds}"), rounds + 1
+        folder, rounds = pipeline.lay_out_again(tiny_run, tmp_path / f"round-{rounds}"), rounds + 1
         while killed < KILLS and pipeline.kill_while_running(folder, chance, longest=20):
             killed += 1
             pipeline.artifacts(folder / "artifacts")  # whatever is visible is complete, or this raises

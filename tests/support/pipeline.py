@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,20 @@ REPRODUCIBLE = {"ingest", "prepare", "train_teacher", "distill", "prune", "quant
 
 
 def lay_out(folder: Path) -> Path:
+    """A new workspace of this project's sources as they are now."""
     workspace.lay_out(folder, TINY)
+    return folder
+
+
+def lay_out_again(like: Path, folder: Path) -> Path:
+    """A new workspace of the very sources that `like` has run on (the project's may have been edited since)."""
+    folder.mkdir()
+    for name in (*workspace.COPIED, "params.yaml", ".dvc/config"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        if (like / name).is_dir():
+            shutil.copytree(like / name, folder / name)
+        else:
+            shutil.copyfile(like / name, folder / name)
     return folder
 
 
