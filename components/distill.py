@@ -37,7 +37,8 @@ def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: M
     del teacher  # an assistant chain names the assistant as parent
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
-    guide, network = load(parent), params.student.network()
+    shape = splits.fitted(params.student)
+    guide, network = load(parent), shape.network()
     removed = require_fewer_parameters("distill", guide, network, params.least_share)
     loss = distillation_loss(params.soft_targets, guide)
     fit(network, splits.train, len(splits.classes), params.training, loss, splits.score, name="soft-targets")
@@ -51,7 +52,7 @@ def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: M
     history = fit(network, chosen, len(splits.classes), params.edge_training, loss, guarded, name="edge-cases")
 
     settle_operating_point(network, splits)
-    save(network, params.student, student)
+    save(network, shape, student)
     return {
         "model/parameters": float(parameters(network)),
         "model/parameters_removed": removed,

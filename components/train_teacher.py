@@ -30,7 +30,8 @@ def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params
     accepted(approval, dataset)  # windows that nobody approved are never trained on
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
-    network = params.architecture.network()
+    shape = splits.fitted(params.architecture)
+    network = shape.network()
 
     def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
         logits = model(batch.signal, batch.rhythm)
@@ -38,7 +39,7 @@ def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params
 
     fit(network, splits.train, len(splits.classes), params.training, cross_entropy, splits.score)
     settle_operating_point(network, splits)
-    save(network, params.architecture, teacher)
+    save(network, shape, teacher)
     return {"model/parameters": float(parameters(network)), **validation_metrics(network, splits)}
 
 

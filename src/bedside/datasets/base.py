@@ -1,12 +1,13 @@
 """The family of sources: where recordings come from."""
 
+import abc
 from pathlib import Path
 
 from bedside.datasets.recording import Header
 from bedside.plugins import Plugin
 
 
-class Source(Plugin):
+class Source(Plugin, abc.ABC):
     """Recordings in WFDB format; every header must say `rate` (Hz), `gain` (ADC units per `units`) and `units`."""
 
     rate: float = 360.0
@@ -14,13 +15,13 @@ class Source(Plugin):
     units: str = "mV"
 
     @property
+    @abc.abstractmethod
     def label(self) -> str:
         """What everything that is made from this source is labelled with."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def fetch(self, folder: Path) -> dict[str, str]:
         """Fill `folder` with `<record>.hea`, `.dat` and `.atr`; return the reason for each record it cannot have."""
-        raise NotImplementedError
 
     def same_person(self) -> dict[str, str]:
         """Records that are another recording of a person: `{record: patient}`; every other record is a patient."""

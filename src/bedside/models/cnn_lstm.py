@@ -1,7 +1,8 @@
 """CNN-LSTM: convolutions read the beat's shape, an LSTM reads it in time, and the rhythm joins before the head."""
 
 import itertools
-from typing import Literal, cast
+from collections.abc import Sequence
+from typing import Literal, Self, cast
 
 import pydantic
 import torch
@@ -24,12 +25,16 @@ class CnnLstm(Architecture):
 
     kind: Literal["cnn_lstm"] = "cnn_lstm"
     convolutions: tuple[ConvBlock, ...]
-    lstm: tuple[int, ...] = pydantic.Field(min_length=1, description="units of each LSTM layer")
+    lstm: tuple[int, ...] = pydantic.Field(default=(), description="units of each LSTM layer; none: mean over time")
     head: int = pydantic.Field(gt=0)
     signal_channels: int = 2
     rhythm_features: int = 7
     classes: int = 4
     dropout: float = pydantic.Field(default=0.2, ge=0, lt=1)
+
+    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
+        size = {"signal_channels": signal[0], "rhythm_features": rhythm[0], "classes": classes}
+        return self.model_copy(update=size)
 
     def network(self) -> "CnnLstmNetwork":
         return CnnLstmNetwork(self)
@@ -58,8 +63,9 @@ class CnnLstmNetwork(nn.Module):
         )
         units = [widths[-1], *shape.lstm]
         self.lstm = nn.ModuleList(nn.LSTM(i, o, batch_first=True) for i, o in itertools.pairwise(units))
+        self.width = units[-1]  # of what the head is given of the signal; rhythm comes after it
         self.dropout = nn.Dropout(shape.dropout)
-        self.hidden = nn.Linear(units[-1] + shape.rhythm_features, shape.head)
+        self.hidden = nn.Linear(self.width + shape.rhythm_features, shape.head)
         self.output = nn.Linear(shape.head, shape.classes)
 
     @property
@@ -81,8 +87,15 @@ class CnnLstmNetwork(nn.Module):
         """The head's activations (batch, head), which feature distillation compares."""
         for block in self.blocks:
             signal = block(signal)
-        sequence = signal.transpose(1, 2)
-        for layer in self.layers:
-            sequence, (last, _) = layer(sequence)
-        joined = torch.cat([self.dropout(last[0]), rhythm], dim=1)
+        joined = torch.cat([self.dropout(summary(signal, self.layers)), rhythm], dim=1)
         return torch.relu(self.hidden(joined))
+
+
+def summary(signal: Tensor, layers: Sequence[nn.Module]) -> Tensor:
+    """(batch, channel, time) -> (batch, unit): the last LSTM layer's final state; without any, the mean over time."""
+    if not layers:
+        return signal.mean(dim=2)
+    sequence = signal.transpose(1, 2)
+    for layer in layers:
+        sequence, (last, _) = layer(sequence)
+    return cast(Tensor, last[0])

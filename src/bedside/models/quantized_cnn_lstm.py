@@ -1,13 +1,14 @@
 """The CNN-LSTM as int8 kernels will compute it: batch norms folded, activations and weights on 8-bit grids."""
 
-from typing import Literal, cast
+from collections.abc import Sequence
+from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bedside.models.base import Architecture
-from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork
+from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, summary
 from bedside.models.fake_quant import ActivationQuantizer, QuantizedConv1d, QuantizedLinear, QuantizedLSTM
 
 
@@ -16,6 +17,9 @@ class QuantizedCnnLstm(Architecture):
 
     kind: Literal["quantized_cnn_lstm"] = "quantized_cnn_lstm"
     float_shape: CnnLstm
+
+    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
+        return self.model_copy(update={"float_shape": self.float_shape.fitted(signal, rhythm, classes)})
 
     def network(self) -> "QuantizedCnnLstmNetwork":
         return QuantizedCnnLstmNetwork(self.float_shape)
@@ -46,10 +50,7 @@ class QuantizedCnnLstmNetwork(nn.Module):
         signal = self.grid_signal(signal)
         for convolution, grid in zip(self.convolutions, self.grid_convolutions, strict=True):
             signal = grid(torch.relu(convolution(signal)))
-        sequence = signal.transpose(1, 2)
-        for layer in self.layers:
-            sequence, (last, _) = layer(sequence)
-        joined = self.grid_joined(torch.cat([last[0], rhythm], dim=1))
+        joined = self.grid_joined(torch.cat([summary(signal, self.layers), rhythm], dim=1))
         features: Tensor = self.grid_hidden(torch.relu(self.hidden(joined)))
         return features
 

@@ -1,5 +1,6 @@
 """The family of suites: what must hold of a kind of data before it is used."""
 
+import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,9 @@ class Judgement:
     rows: Sequence[Mapping[str, Any]]
 
 
-class Validate(Plugin):
+class Validate(Plugin, abc.ABC):
     """A suite of expectations; its fields are the limits, so that a loosened limit shows in a params diff."""
 
+    @abc.abstractmethod
     def judge(self, data: Artifact, docs: Path) -> Judgement:
         """Derive tables from `data`, judge them, and leave Data Docs in the folder `docs`."""
-        raise NotImplementedError

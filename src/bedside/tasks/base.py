@@ -1,5 +1,6 @@
 """The family of tasks: a clinical problem, from one recording to labelled windows."""
 
+import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,18 +37,18 @@ def joined(parts: Sequence[RecordWindows]) -> RecordWindows:
     )
 
 
-class Task(Plugin):
+class Task(Plugin, abc.ABC):
     """One clinical problem; its fields say how windows are cut and labelled and how patients are split."""
 
     split: Choice[Split]
 
+    @abc.abstractmethod
     def windows(self, folder: Path, record: str, training: bool) -> RecordWindows:
         """Cut and label one recording; label -1 is a window that only the test set counts and nothing scores.
 
         `training` windows may be more than one per event (other leads, say); all others are one per event.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def description(self) -> dict[str, Any]:
         """What a reader of dataset.json must know: `classes`, `sampling_rate` and the like."""
-        raise NotImplementedError

@@ -30,6 +30,9 @@ class Sampling(Params):
     windows: int = pydantic.Field(default=16000, gt=0)
     batch: int = pydantic.Field(default=128, gt=0)
     balance: float = pydantic.Field(default=0.5, ge=0, le=1, description="0: as recorded, 1: classes equally often")
+    patients: float = pydantic.Field(
+        default=0.5, ge=0, le=1, description="within a class, 0: as recorded, 1: its patients equally often"
+    )
     augmentation: Augmentation = Augmentation()
 
 
@@ -59,16 +62,22 @@ class Tensors:
         return len(self.label)
 
 
-def class_weights(label: Tensor, classes: int, balance: float) -> Tensor:
-    """How often a window of each class is drawn, relative to chance; absent classes get 0."""
-    counts = torch.bincount(label, minlength=classes).double()
-    return torch.where(counts > 0, (counts.sum() / counts.clamp_min(1)) ** balance, 0.0)
+def window_weights(label: Tensor, patient: Tensor, balance: float, patients: float) -> Tensor:
+    """How often each window (window,) is drawn, up to a factor: towards equal classes, and equal patients within each.
+
+    Half of a rare class is often one patient; what is learned from it should not be that patient.
+    """
+    _, kind, beats = torch.unique(label, return_inverse=True, return_counts=True)
+    _, group, own = torch.unique(torch.stack([label, patient]), dim=1, return_inverse=True, return_counts=True)
+    within = own.double()[group] ** -patients
+    whole = torch.zeros(len(beats), dtype=torch.float64).index_add_(0, kind, within)
+    return within / whole[kind] * beats.double()[kind] ** (1 - balance)
 
 
 def epoch_batches(data: Tensors, classes: int, sampling: Sampling, seed: int, epoch: int) -> Iterator[Batch]:
     """The batches of one epoch; a resumed run draws exactly the batches that the killed one would have drawn."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    weights = class_weights(data.label, classes, sampling.balance)[data.label]
+    weights = window_weights(data.label, data.patient, sampling.balance, sampling.patients)
     drawn = torch.multinomial(weights, sampling.windows, replacement=True, generator=generator)
     shares = np.random.default_rng([seed, epoch])
     for index in torch.split(drawn, sampling.batch):

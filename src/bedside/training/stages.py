@@ -1,6 +1,7 @@
 """What every training stage does before and after its own idea: open the splits, watch, choose the operating point."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pydantic
@@ -9,9 +10,12 @@ from torch import Tensor, nn
 
 from bedside.artifacts import Artifact
 from bedside.datasets.windows import load_split
+from bedside.models import Architecture
 from bedside.params import Params
 from bedside.training.batches import Tensors
 from bedside.training.validation import f1, logits_of, operating_point, watch
+
+A = TypeVar("A", bound=Architecture)
 
 
 class Validation(Params):
@@ -38,6 +42,10 @@ class Splits:
     def score(self, network: nn.Module) -> dict[str, float]:
         """What chooses the epoch."""
         return watch(network, self.validation, self.watched)
+
+    def fitted(self, architecture: A) -> A:
+        """The architecture for these windows and classes."""
+        return architecture.fitted(self.train.signal.shape[1:], self.train.rhythm.shape[1:], len(self.classes))
 
 
 def open_splits(dataset: Artifact, how: Validation) -> Splits:

@@ -71,6 +71,15 @@ def test_removing_units_that_answer_zero_changes_no_logit() -> None:
     assert shape.head == 3
 
 
+def test_a_network_without_lstm_is_pruned_too() -> None:
+    shape = SHAPE.model_copy(update={"lstm": ()})
+    keep = {name: units for name, units in KEEP.items() if not name.startswith("lstm")}
+    whole = shape.network().eval()
+    silence(whole)
+    smaller, _ = shrink(whole, shape, keep)
+    assert torch.allclose(smaller(data().signal, data().rhythm), whole(data().signal, data().rhythm), atol=1e-6)
+
+
 def test_the_new_shape_describes_the_new_network() -> None:
     smaller, shape = shrink(network(), SHAPE, KEEP)
     shape.network().load_state_dict(smaller.state_dict())

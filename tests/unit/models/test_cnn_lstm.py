@@ -36,6 +36,22 @@ def test_logits_have_one_row_per_window_and_one_column_per_class() -> None:
     assert fresh()(*inputs(5)).shape == (5, 4)
 
 
+def test_without_lstm_the_mean_over_time_is_what_the_head_reads() -> None:
+    shape = SHAPE.model_copy(update={"lstm": ()})
+    network = shape.network().eval()
+    signal, rhythm = inputs()
+    read = signal
+    for block in network.blocks:
+        read = block(read)
+    expected = network.output(torch.relu(network.hidden(torch.cat([read.mean(2), rhythm], 1))))
+    assert torch.allclose(network(signal, rhythm), expected, atol=1e-6)
+
+
+def test_a_shape_is_fitted_to_the_windows_it_will_read() -> None:
+    network = SHAPE.fitted(signal=(3, 40), rhythm=(2,), classes=5).network().eval()
+    assert network(torch.zeros(4, 3, 40), torch.zeros(4, 2)).shape == (4, 5)
+
+
 def test_a_saved_network_answers_as_before(tmp_path: Path) -> None:
     network = fresh()
     assert torch.equal(stored(network, SHAPE, tmp_path / "m")(*inputs()), network(*inputs()))

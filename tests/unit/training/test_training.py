@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from bedside import scratch
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
-from bedside.training.batches import Augmentation, Batch, Sampling, Tensors, class_weights, epoch_batches
+from bedside.training.batches import Augmentation, Batch, Sampling, Tensors, epoch_batches, window_weights
 from bedside.training.loop import Training, fit, prepare_torch, rate
 from bedside.training.validation import average_precision, logits_of, operating_point, watch
 
@@ -114,11 +114,26 @@ def test_an_epoch_can_be_drawn_again() -> None:
     assert not torch.equal(first[0], other[0])
 
 
-def test_full_balance_draws_every_class_equally_often_and_an_absent_one_never() -> None:
-    label = torch.tensor([0] * 90 + [1] * 10)
-    drawn = class_weights(label, 3, balance=1.0)
-    assert drawn[0] * 90 == pytest.approx(float(drawn[1] * 10))
-    assert drawn[2] == 0
+def test_full_balance_draws_every_class_equally_often() -> None:
+    label = torch.tensor([0] * 90 + [2] * 10)
+    weights = window_weights(label, torch.zeros_like(label), balance=1.0, patients=0.0)
+    assert weights[label == 0].sum() == pytest.approx(float(weights[label == 2].sum()))
+
+
+def test_no_balance_draws_windows_as_recorded() -> None:
+    label, patient = torch.tensor([0, 0, 0, 1]), torch.tensor([0, 0, 1, 1])
+    weights = window_weights(label, patient, balance=0.0, patients=0.0)
+    assert torch.allclose(weights, torch.ones(4, dtype=torch.float64))
+
+
+def test_patients_of_a_class_are_drawn_equally_often_without_changing_the_share_of_the_class() -> None:
+    label = torch.tensor([0] * 50 + [1] * 9 + [1])
+    patient = torch.tensor([0] * 50 + [1] * 9 + [2])
+    weights = window_weights(label, patient, balance=0.5, patients=1.0)
+    rare = label == 1
+    assert weights[rare][:9].sum() == pytest.approx(float(weights[rare][9]))
+    as_recorded = window_weights(label, patient, balance=0.5, patients=0.0)
+    assert weights[rare].sum() / weights.sum() == pytest.approx(float(as_recorded[rare].sum() / as_recorded.sum()))
 
 
 def test_no_augmentation_leaves_windows_as_recorded() -> None:

@@ -64,7 +64,7 @@ def _copy(old: CnnLstmNetwork, new: CnnLstmNetwork, keep: Mapping[str, Tensor]) 
         units = keep[f"lstm.{number}"]
         _copy_lstm(layer, smaller, units, inputs)
         inputs = units
-    rhythm = torch.arange(old.layers[-1].hidden_size, old.hidden.in_features)
+    rhythm = torch.arange(old.width, old.hidden.in_features)
     columns, rows = torch.cat([inputs, rhythm]), keep["hidden"]
     new.hidden.weight.copy_(old.hidden.weight[rows][:, columns])
     new.hidden.bias.copy_(old.hidden.bias[rows])

@@ -1,5 +1,6 @@
 """The family of splits: which records go where, always whole patients."""
 
+import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,9 +17,9 @@ class Assignment:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-class Split(Plugin):
+class Split(Plugin, abc.ABC):
     """A rule that gives every record to one split or says why not."""
 
+    @abc.abstractmethod
     def assign(self, patients: Mapping[str, str]) -> Assignment:
         """Divide the records of `{record: patient}`."""
-        raise NotImplementedError
