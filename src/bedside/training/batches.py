@@ -71,7 +71,8 @@ def window_weights(label: Tensor, patient: Tensor, balance: float, patients: flo
     _, group, own = torch.unique(torch.stack([label, patient]), dim=1, return_inverse=True, return_counts=True)
     within = own.double()[group] ** -patients
     whole = torch.zeros(len(beats), dtype=torch.float64).index_add_(0, kind, within)
-    return within / whole[kind] * beats.double()[kind] ** (1 - balance)
+    weights: Tensor = within / whole[kind] * beats.double()[kind] ** (1 - balance)
+    return weights
 
 
 def epoch_batches(data: Tensors, classes: int, sampling: Sampling, seed: int, epoch: int) -> Iterator[Batch]:

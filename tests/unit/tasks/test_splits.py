@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bedside.params import ParamsError, validate
-from bedside.tasks.splits.base import NAMES, Split
+from bedside.tasks.splits.base import NAMES
 from bedside.tasks.splits.by_share import ByShare
 from bedside.tasks.splits.de_chazal import DS1, DS2, PACED, DeChazal
 
@@ -26,7 +26,7 @@ def test_validation_and_calibration_come_out_of_ds1() -> None:
     learned = [record for name in ("train", "validation", "calibration") for record in assignment.splits[name]]
     assert sorted(learned) == sorted(set(DS1) - {"201"})
     with pytest.raises(ParamsError, match=r"come out of DS1 .* \['232'\] do not"):
-        validate(Split, {"kind": "de-chazal", "validation": ["232"]}, "task.split")
+        validate(DeChazal, {"kind": "de-chazal", "validation": ["232"]}, "task.split")
 
 
 def test_a_record_that_was_not_accepted_is_in_no_split() -> None:
