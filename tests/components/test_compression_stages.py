@@ -11,6 +11,7 @@ from bedside.errors import RefusedError
 from bedside.models import load
 from bedside.models.fake_quant import weight_scales
 from bedside.models.quantized_cnn_lstm import QuantizedCnnLstmNetwork
+from bedside.signals.rhythm import FEATURES
 from bedside.training.stages import parameters
 from components.distill import distill
 from components.prune import prune
@@ -105,7 +106,10 @@ def test_a_quantized_model_lies_on_its_grid_and_answers_like_its_parent(
         steps = weight / weight_scales(weight)[:, None]
         assert torch.allclose(steps, steps.round(), atol=1e-3)
     generator = torch.Generator().manual_seed(0)
-    signal, rhythm = torch.rand(32, 2, 120, generator=generator), 0.1 * torch.randn(32, 7, generator=generator)
+    signal, rhythm = (
+        torch.rand(32, 2, 120, generator=generator),
+        0.1 * torch.randn(32, len(FEATURES), generator=generator),
+    )
     difference = (network(signal, rhythm) - load(open_artifact(teacher))(signal, rhythm)).abs().max()
     assert 0 < difference < 0.2
 

@@ -59,7 +59,7 @@ def test_the_dataset_and_the_test_artifact_describe_themselves(cohort: Cohort) -
     dataset, test = open_artifact(cohort.dataset), open_artifact(cohort.test)
     about = dataset.json("dataset.json")
     assert about["classes"] == ["N", "S", "V", "F"]
-    assert about["inputs"] == {"signal": [2, 120], "rhythm": [7]}
+    assert about["inputs"] == {"signal": [2, 120], "rhythm": [14]}
     assert set(about["splits"]) == set(LEARNED)
     assert set(test.json("dataset.json")["splits"]) == {"test"}
     assert "test.safetensors" not in dataset.manifest["files"]

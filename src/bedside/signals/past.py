@@ -18,6 +18,19 @@ def past_median(values: NDArray[np.floating], count: int) -> NDArray[np.floating
     return medians.reshape(values.shape)
 
 
+def past_mean(values: NDArray[np.floating], count: int) -> NDArray[np.floating]:
+    """Mean of the `count` values before each of (beat,); fewer at the start, and the first is its own mean.
+
+    Worked count: `past_mean([4, 1, 9, 2], 2)` is `[4, 4, 2.5, 5]`.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(len(values))
+    starts = np.maximum(ends - count, 0)
+    means = (sums[ends] - sums[starts]) / np.maximum(ends - starts, 1)
+    means[:1] = values[:1]
+    return np.asarray(means)
+
+
 def past_deviation(values: NDArray[np.floating], count: int) -> NDArray[np.floating]:
     """Standard deviation of the `count` values before each of (beat,); 0 for the first two, fewer at the start."""
     deviations = np.zeros_like(values)

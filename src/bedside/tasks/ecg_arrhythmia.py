@@ -36,7 +36,7 @@ class EcgArrhythmia(Task):
     rate: float = pydantic.Field(default=120.0, gt=0)
     window_before_s: float = pydantic.Field(default=0.45, gt=0)
     window_after_s: float = pydantic.Field(default=0.55, gt=0)
-    template_beats: int = pydantic.Field(default=48, ge=1)
+    template_beats: int = pydantic.Field(default=128, ge=1)
     train_on_every_lead: bool = True
     split: Choice[Split] = DeChazal()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bedside.signals.past import past_deviation, past_median
+from bedside.signals.past import past_deviation, past_mean, past_median
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8, 48])
@@ -20,6 +20,13 @@ def test_the_worked_count_of_the_docstring_holds() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 8, 9, 60])
+def test_the_past_mean_equals_a_plain_loop(rows: int) -> None:
+    values = np.random.default_rng(rows).normal(size=rows)
+    expected = [values[0], *(values[max(0, i - 8) : i].mean() for i in range(1, rows))]
+    np.testing.assert_allclose(past_mean(values, 8), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 8, 9, 60])
 def test_the_past_deviation_equals_a_plain_loop(rows: int) -> None:
     values = np.random.default_rng(rows).normal(size=rows)
     expected = [0.0, 0.0, *(values[max(0, i - 8) : i].std() for i in range(2, rows))][:rows]
@@ -31,5 +38,6 @@ def test_a_row_changes_nothing_before_itself() -> None:
     changed = values.copy()
     changed[60:] += 5
     np.testing.assert_array_equal(past_median(changed, 9)[:61], past_median(values, 9)[:61])
-    np.testing.assert_array_equal(past_deviation(changed[:, 0], 9)[:61], past_deviation(values[:, 0], 9)[:61])
+    for past in (past_mean, past_deviation):
+        np.testing.assert_array_equal(past(changed[:, 0], 9)[:61], past(values[:, 0], 9)[:61])
     assert (past_median(changed, 9)[61:] != past_median(values, 9)[61:]).any()

@@ -12,6 +12,7 @@ from bedside.datasets.recording import read_annotations, read_header, read_signa
 from bedside.datasets.simulated import Simulated
 from bedside.errors import RefusedError
 from bedside.signals.filters import LOOK_AHEAD
+from bedside.signals.rhythm import FEATURES
 from bedside.tasks.ecg_arrhythmia import EcgArrhythmia
 
 TASK = EcgArrhythmia()
@@ -53,7 +54,7 @@ def test_every_beat_gives_one_window_of_the_declared_shape(folder: Path) -> None
     windows = TASK.windows(folder, "s001", training=False)
     beats = [s for s in read_annotations(folder / "s001.atr").symbol.tolist() if s != "+"]
     assert windows.signal.shape == (len(beats), 2, 120)
-    assert windows.rhythm.shape == (len(beats), 7)
+    assert windows.rhythm.shape == (len(beats), len(FEATURES))
     assert windows.signal.dtype == windows.rhythm.dtype == np.float32
     shorter = TASK.model_copy(update={"window_before_s": 0.25, "rate": 180.0})
     assert shorter.windows(folder, "s001", training=False).signal.shape[2] == 45 + 99
