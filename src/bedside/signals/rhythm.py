@@ -49,7 +49,7 @@ def rhythm(time: NDArray[np.float64], count: int) -> NDArray[np.float32]:
 
 
 def _typical(interval: NDArray[np.floating]) -> NDArray[np.floating]:
-    return np.maximum(interval, LEAST_TYPICAL_S)
+    return np.asarray(np.maximum(interval, LEAST_TYPICAL_S))
 
 
 def _log(value: NDArray[np.floating]) -> NDArray[np.float64]:
