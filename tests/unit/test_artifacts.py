@@ -33,6 +33,13 @@ def test_the_digest_is_of_the_contents_alone(make_artifact: MakeArtifact, tmp_pa
     assert one.digest != open_artifact(make_artifact("renamed", {"a2.json": '{"x": 1}', "deep/b.txt": "b"})).digest
 
 
+def test_a_file_written_for_its_owner_alone_is_readable_by_another_account(tmp_path: Path) -> None:
+    with staged(tmp_path / "made") as staging:
+        (staging / "private").touch(mode=0o600)
+        commit(staging, tmp_path / "made", {"component": "any", "labels": {}})
+    assert (tmp_path / "made/private").stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize("name", [*FILES, MANIFEST])
 @pytest.mark.parametrize("seed", range(5))
 def test_one_flipped_bit_is_refused_and_the_file_named(make_artifact: MakeArtifact, name: str, seed: int) -> None:
