@@ -115,9 +115,7 @@ def commit(staging: Path, path: Path, record: Mapping[str, Any]) -> Artifact:
     """Write the manifest (with `record` beside the file digests), flush everything, rename the folder into place."""
     names = sorted(str(f.relative_to(staging)) for f in staging.rglob("*") if f.is_file())
     for name in names:
-        (staging / name).chmod(
-            0o644
-        )  # some libraries write for their owner alone; a step under another account reads it
+        (staging / name).chmod(0o644)  # some libraries write for their owner alone
     manifest = {"schema": 1, **record, "files": {name: sha256(staging / name) for name in names}}
     write_atomic(staging / MANIFEST, _sealed(manifest))
     for entry in [*staging.rglob("*"), staging]:
