@@ -53,8 +53,8 @@ format: setup  ## Put the formatting right, and what lint can mend by itself
 	@ruff format .
 	@ruff check --fix .
 
-results: setup  ## Write the results table of the last `make repro` into README.md
-	@bedside results --write-readme
+results: setup  ## Write the results of the last `make repro` into README.md and docs/results
+	@bedside results --write
 
 ui: setup  ## MLflow's pages of `make repro` (STORE=build/demo for the demo's)
 	@cd $(or $(STORE),.) && bedside ui

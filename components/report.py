@@ -10,7 +10,7 @@ from bedside.artifacts import Artifact, In, Out
 from bedside.component import Metrics, component
 from bedside.errors import RefusedError
 from bedside.params import Params
-from bedside.reporting import PICTURES, SeedClaim, comparison_page, draw_pareto, headline, results
+from bedside.reporting import PICTURES, SeedClaim, comparison_page, draw_pareto, headline, results, short
 from bedside.reporting.claims import SEED
 from bedside.summary import Summary
 
@@ -29,6 +29,7 @@ def report(*, evidence: list[In], verdicts: list[In], decisions: list[In], repor
     pareto = draw_pareto(summaries)
     (report / "pareto.png").write_bytes(pareto)
     (report / "results.md").write_text(results(summaries, decided, params.claims))
+    (report / "short.md").write_text(short(summaries, decided, params.claims))
     pictures = {
         (summary.target, summary.variant): [artifact / name for name in PICTURES if name in artifact.manifest["files"]]
         for summary, artifact in zip(summaries, evidence, strict=True)

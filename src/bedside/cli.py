@@ -2,7 +2,7 @@
 
 bedside verdicts                    every deployment's verdict, and where to look
 bedside ui                          MLflow's pages: runs, models, aliases, review pages
-bedside results --write-readme      put the results table into README.md
+bedside results --write             put the results into README.md and docs/results
 bedside approve TARGET VERSION ...  a reviewer's sign-off: challenger becomes champion
 bedside rollback TARGET ...         the way back, one command
 bedside log --verify                what was promoted and refused; detects edits
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bedside.summary import Summary
 
 PORT = 5000
+PAGES = "http://127.0.0.1:{}/#/models"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -53,10 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     ui.add_argument("--port", type=int, default=PORT)
     ui.set_defaults(run=_ui)
 
-    results = commands.add_parser("results", description="print the results table, or put it into the README")
+    results = commands.add_parser("results", description="print all results, or put them into README.md and docs")
     results.add_argument("--report", type=Path, default=Path("artifacts/report"), help="the report's folder")
-    results.add_argument("--readme", type=Path, default=Path("README.md"))
-    results.add_argument("--write-readme", action="store_true", help="replace the part between the results markers")
+    results.add_argument("--readme", type=Path, default=Path("README.md"), help="gets the short table, between markers")
+    results.add_argument("--docs", type=Path, default=Path("docs/results"), help="gets every variant, and the picture")
+    results.add_argument("--write", action="store_true", help="write them instead of printing")
     results.set_defaults(run=_results)
 
     approve = commands.add_parser("approve", description="sign off a registered version: it becomes champion")
@@ -140,9 +142,7 @@ def _where_to_look(artifacts: Path) -> None:
     if store.uri().startswith("http"):
         print(f"MLflow:  {store.uri()}")
     else:
-        print(
-            f"MLflow:  mlflow ui --backend-store-uri {store.uri()} --port {PORT}   then http://127.0.0.1:{PORT}/#/models"
-        )
+        print(f"MLflow:  (cd {Path.cwd()} && {Path(sys.executable).parent / 'bedside'} ui)   then {PAGES.format(PORT)}")
 
 
 def _ui(arguments: argparse.Namespace) -> None:
@@ -156,7 +156,7 @@ def _ui(arguments: argparse.Namespace) -> None:
     if store.uri().startswith("http"):
         print(f"The tracking store is a server: open {store.uri()}")
         return
-    print(f"Registered models: http://127.0.0.1:{arguments.port}/#/models  (Ctrl-C ends it)", flush=True)
+    print(f"Registered models: {PAGES.format(arguments.port)}  (Ctrl-C ends it)", flush=True)
     # Their job runner is eight processes for features that this project does not use.
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri(), "--workers", "1"]
@@ -165,14 +165,15 @@ def _ui(arguments: argparse.Namespace) -> None:
 
 def _results(arguments: argparse.Namespace) -> None:
     from bedside.artifacts import open_artifact
-    from bedside.reporting.finished import write_into
+    from bedside.reporting.finished import write_into, write_page
 
-    table = (open_artifact(arguments.report) / "results.md").read_text()
-    if not arguments.write_readme:
-        print(table, end="")
+    report = open_artifact(arguments.report)
+    if not arguments.write:
+        print((report / "results.md").read_text(), end="")
         return
-    write_into(arguments.readme, table)
-    print(f"{arguments.readme}: results written")
+    write_into(arguments.readme, (report / "short.md").read_text())
+    page = write_page(arguments.docs, (report / "results.md").read_text(), (report / "pareto.png").read_bytes())
+    print(f"results written to {arguments.readme} and {page}")
 
 
 def _approve(arguments: argparse.Namespace) -> None:

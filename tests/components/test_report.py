@@ -35,6 +35,7 @@ def test_the_report_shows_every_deployment_with_its_pictures_inside(deployed: li
         ["pruned", "PASS"],
         ["quantized", "FAIL"],
     ]
+    assert "| quantized | FAIL |" in (done / "short.md").read_text()
     assert (done / "pareto.png").read_bytes().startswith(b"\x89PNG")
     assert done.labels == {"source": "simulated"}
 

@@ -8,5 +8,16 @@ from bedside.reporting.pages import review_page as review_page
 from bedside.reporting.pareto import draw as draw_pareto
 from bedside.reporting.table import advice as advice
 from bedside.reporting.table import results as results
+from bedside.reporting.table import short as short
 
-__all__ = ["PICTURES", "SeedClaim", "advice", "comparison_page", "draw_pareto", "headline", "results", "review_page"]
+__all__ = [
+    "PICTURES",
+    "SeedClaim",
+    "advice",
+    "comparison_page",
+    "draw_pareto",
+    "headline",
+    "results",
+    "review_page",
+    "short",
+]

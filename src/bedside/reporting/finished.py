@@ -47,3 +47,16 @@ def write_into(readme: Path, table: str) -> None:
     if not begin or not end:
         raise RefusedError(f"{readme}: has no {BEGIN} ... {END}; add both lines where the results belong")
     write_atomic(readme, f"{before}{BEGIN}\n{table.strip()}\n{END}{after}")
+
+
+def write_page(folder: Path, table: str, pareto: bytes) -> Path:
+    """`README.md` and `pareto.png` in `folder`: all results, as a page that a repository shows; returns the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pareto.png").write_bytes(pareto)
+    page = folder / "README.md"
+    told = (
+        "Written by `bedside results --write` from the evidence of one run; `dvc.lock` names its data, code and models."
+    )
+    picture = "![Sensitivity of the worst claimed class against p99 latency and size](pareto.png)"
+    write_atomic(page, f"# Results: every variant on every target\n\n{told}\n\n{picture}\n\n{table}")
+    return page

@@ -10,8 +10,16 @@ from bedside.summary import MISSING, Summary, text
 Decision = Mapping[str, Any]
 
 
+def short(summaries: Sequence[Summary], decisions: Sequence[Decision], seed: Mapping[str, SeedClaim]) -> str:
+    """What the README shows: the variants that the seed articles make claims about, and the smallest that passes."""
+    passing = [s for s in summaries if s.is_compressed and s.passes]
+    smallest = min(passing, key=lambda s: s.figure("size_bytes") or float("inf"), default=None)
+    named = {*seed, *({smallest.variant} if smallest else set())}
+    return results([s for s in summaries if s.variant in named], decisions, seed)
+
+
 def results(summaries: Sequence[Summary], decisions: Sequence[Decision], seed: Mapping[str, SeedClaim]) -> str:
-    """What `bedside results --write-readme` puts into the README."""
+    """Everything as markdown: the table, the registry, what failed and why, and the seed claims."""
     parts = [
         provenance(summaries),
         _table(columns(summaries), [cells(summary) for summary in summaries]),

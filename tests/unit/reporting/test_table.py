@@ -9,10 +9,10 @@ from bedside.artifacts import open_artifact
 from bedside.errors import RefusedError
 from bedside.reporting import claims
 from bedside.reporting.claims import SEED
-from bedside.reporting.finished import BEGIN, END, deployments, write_into
+from bedside.reporting.finished import BEGIN, END, deployments, write_into, write_page
 from bedside.reporting.pages import comparison_page, headline, review_page
 from bedside.reporting.pareto import draw, front
-from bedside.reporting.table import cells, columns, results
+from bedside.reporting.table import cells, columns, results, short
 from bedside.summary import Share, Summary, bytes_in_words, text
 from tests.support.deployments import Deployed, Maker
 
@@ -79,6 +79,29 @@ def test_the_markdown_says_simulated_names_failures_and_sets_claims_beside_measu
     assert "SIMULATED PATIENTS" in told
     assert "- quantized on onnxruntime-cpu: FAIL. 4 of 9 gates fail: G3" in told
     assert "| QAT (int8) (quantized) | onnxruntime-cpu | 75% | 75% | 3.2x | 4.0x | 93.8% |" in told
+
+
+def test_the_readme_shows_what_the_articles_claim_and_the_smallest_that_passes(maker: Maker) -> None:
+    found = [
+        summary(maker.make("teacher", p99_ms=12.0, size=6_000_000)),
+        summary(maker.make("tiny", size=8_000)),
+        summary(maker.make("separable", size=50_000)),
+        summary(maker.make("quantized", missed=0.2, size=2_000)),
+    ]
+    told = short(found, [], SEED)
+    assert [name for name in ("teacher", "tiny", "separable", "quantized") if f"| {name} |" in told] == [
+        "teacher",
+        "tiny",
+        "quantized",
+    ]
+
+
+def test_all_results_are_a_page_with_its_picture(tmp_path: Path) -> None:
+    page = write_page(tmp_path / "results", "| a | table |\n", b"png")
+    assert page.read_text().endswith(
+        "![Sensitivity of the worst claimed class against p99 latency and size](pareto.png)\n\n| a | table |\n"
+    )
+    assert (page.parent / "pareto.png").read_bytes() == b"png"
 
 
 def test_claims_without_a_teacher_or_a_figure_show_a_dash(maker: Maker) -> None:
