@@ -25,6 +25,7 @@ from bedside import code, scratch, tracking
 from bedside.artifacts import Artifact, ArtifactError, Port, commit, open_artifact, staged, write_atomic
 from bedside.errors import RefusedError
 from bedside.params import Params, ParamsError, load, lookup
+from bedside.tracking.cost import measured
 
 Metrics = dict[str, float]
 
@@ -35,6 +36,7 @@ class Component:
     def __init__(self, function: Callable[..., Metrics], image: str) -> None:
         functools.update_wrapper(self, function)
         self.function, self.image, self.name = function, image, function.__name__
+        self.is_process = False  # started by its command line, so that the process' start and memory are the stage's
         hints = typing.get_type_hints(function, include_extras=True)
         self.ports: dict[str, Port] = {}
         self.many: set[str] = set()
@@ -84,13 +86,15 @@ class Component:
         with scratch.opened(record), tracking.run(self.name, record) as run, contextlib.ExitStack() as stack:
             outs = [name for name, port in self.ports.items() if port.direction == "out"]
             staging = {name: stack.enter_context(staged(Path(values[name]))) for name in outs}
-            result = self.function(**inputs, **staging, **models)
+            cost: dict[str, float] = {}
+            with measured(cost, own_process=self.is_process):
+                result = self.function(**inputs, **staging, **models)
             labels = _merged([record["labels"], _own_labels(staging.values())])
             for name in outs:
                 run.artifacts(name, staging[name])
                 artifact = commit(staging[name], Path(values[name]), {**record, "labels": labels, "port": name})
                 run.output(name, artifact)
-            run.metrics(result)
+            run.metrics({**result, **cost})
             if metrics is not None:
                 write_atomic(metrics, json.dumps(result, indent=1, sort_keys=True) + "\n")
         return result
@@ -98,6 +102,7 @@ class Component:
     def main(self, argv: Sequence[str] | None = None) -> None:
         """Run from the command line; what the user can mend is one message, without a traceback."""
         values = vars(self.parser().parse_args(argv))
+        self.is_process = True
         try:
             self._expect(values.pop("code"))
             self(**values)

@@ -62,6 +62,18 @@ def test_a_call_and_a_command_line_write_the_same_contents(inputs: dict[str, Pat
     assert json.loads(metrics.read_text()) == {"validation/loss": 0.25}
 
 
+def test_a_command_line_records_what_the_stage_cost(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path / "home"))
+    shrink.main([str(a) for a in shrink.argv({**inputs, "params": "{}"})])
+    (journal,) = (tmp_path / "home").rglob("*.jsonl")
+    recorded = [json.loads(line) for line in journal.read_text().splitlines()]
+    metrics = {k: v for event in recorded if event["event"] == "metrics" for k, v in event["values"].items()}
+    assert 0 <= metrics["stage/work_seconds"] < metrics["stage/startup_seconds"]
+    assert 20 < metrics["stage/peak_memory_mb"] < 20_000
+
+
 def test_the_manifest_says_what_the_output_follows_from(inputs: dict[str, Path]) -> None:
     shrink(**inputs, params={"ratio": 0.25, "epochs": 3.0})  # a launcher that sends every number as a float
     manifest = open_artifact(inputs["student"]).manifest
