@@ -25,16 +25,27 @@ class CnnLstm(Architecture):
 
     kind: Literal["cnn_lstm"] = "cnn_lstm"
     convolutions: tuple[ConvBlock, ...]
-    lstm: tuple[int, ...] = pydantic.Field(default=(), description="units of each LSTM layer; none: mean over time")
+    lstm: tuple[int, ...] = pydantic.Field(
+        default=(), description="units of each LSTM layer; with none the head reads every instant"
+    )
     head: int = pydantic.Field(gt=0)
     signal_channels: int = 2
+    signal_length: int = 120
     rhythm_features: int = 7
     classes: int = 4
     dropout: float = pydantic.Field(default=0.2, ge=0, lt=1)
 
     def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
-        size = {"signal_channels": signal[0], "rhythm_features": rhythm[0], "classes": classes}
-        return self.model_copy(update=size)
+        size = {"signal_channels": signal[0], "signal_length": signal[1]}
+        return self.model_copy(update={**size, "rhythm_features": rhythm[0], "classes": classes})
+
+    @property
+    def instants(self) -> int:
+        """Length of the signal after the convolutions."""
+        length = self.signal_length
+        for block in self.convolutions:
+            length = (length + 2 * (block.kernel // 2) - block.kernel) // block.stride + 1
+        return length
 
     def network(self) -> "CnnLstmNetwork":
         return CnnLstmNetwork(self)
@@ -63,7 +74,8 @@ class CnnLstmNetwork(nn.Module):
         )
         units = [widths[-1], *shape.lstm]
         self.lstm = nn.ModuleList(nn.LSTM(i, o, batch_first=True) for i, o in itertools.pairwise(units))
-        self.width = units[-1]  # of what the head is given of the signal; rhythm comes after it
+        # Of what the head is given of the signal; rhythm comes after it.
+        self.width = units[-1] if shape.lstm else units[-1] * shape.instants
         self.dropout = nn.Dropout(shape.dropout)
         self.hidden = nn.Linear(self.width + shape.rhythm_features, shape.head)
         self.output = nn.Linear(shape.head, shape.classes)
@@ -92,9 +104,12 @@ class CnnLstmNetwork(nn.Module):
 
 
 def summary(signal: Tensor, layers: Sequence[nn.Module]) -> Tensor:
-    """(batch, channel, time) -> (batch, unit): the last LSTM layer's final state; without any, the mean over time."""
+    """(batch, channel, time) -> (batch, unit): the last LSTM layer's final state; without any, channel by channel.
+
+    A mean over time would be shorter, but students that keep every instant imitate an LSTM better (docs/adr/0010).
+    """
     if not layers:
-        return signal.mean(dim=2)
+        return signal.flatten(1)
     sequence = signal.transpose(1, 2)
     for layer in layers:
         sequence, (last, _) = layer(sequence)

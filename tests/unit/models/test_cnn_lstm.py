@@ -36,14 +36,14 @@ def test_logits_have_one_row_per_window_and_one_column_per_class() -> None:
     assert fresh()(*inputs(5)).shape == (5, 4)
 
 
-def test_without_lstm_the_mean_over_time_is_what_the_head_reads() -> None:
+def test_without_lstm_the_head_reads_every_instant() -> None:
     shape = SHAPE.model_copy(update={"lstm": ()})
     network = shape.network().eval()
     signal, rhythm = inputs()
     read = signal
     for block in network.blocks:
         read = block(read)
-    expected = network.output(torch.relu(network.hidden(torch.cat([read.mean(2), rhythm], 1))))
+    expected = network.output(torch.relu(network.hidden(torch.cat([read.flatten(1), rhythm], 1))))
     assert torch.allclose(network(signal, rhythm), expected, atol=1e-6)
 
 

@@ -64,6 +64,9 @@ def _copy(old: CnnLstmNetwork, new: CnnLstmNetwork, keep: Mapping[str, Tensor]) 
         units = keep[f"lstm.{number}"]
         _copy_lstm(layer, smaller, units, inputs)
         inputs = units
+    if not old.layers:  # the head reads every instant of each channel
+        instants = torch.arange(old.width // old.blocks[-1].conv.out_channels)
+        inputs = (inputs[:, None] * len(instants) + instants).flatten()
     rhythm = torch.arange(old.width, old.hidden.in_features)
     columns, rows = torch.cat([inputs, rhythm]), keep["hidden"]
     new.hidden.weight.copy_(old.hidden.weight[rows][:, columns])
