@@ -1,5 +1,7 @@
 """Distil the teacher into a compact student, then fine-tune it on the rare conditions it still misses."""
 
+from typing import Any, ClassVar
+
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.distillation import (
@@ -30,8 +32,17 @@ class Distill(Params):
     validation: Validation = Validation()
     least_share: float = 0.3
 
+    example: ClassVar[dict[str, Any]] = {
+        "student": {"kind": "cnn_lstm", "convolutions": [{"channels": 8, "kernel": 7, "stride": 4}], "head": 8},
+        "training": {"epochs": 1, "sampling": {"windows": 64}},
+        "edge_training": {"epochs": 1, "sampling": {"windows": 64}},
+    }
+    no_gain: ClassVar[dict[str, Any]] = {
+        "student": {"kind": "cnn_lstm", "convolutions": [{"channels": 64, "kernel": 7}], "lstm": [32], "head": 64},
+    }
 
-@component(image="train")
+
+@component(image="train", gives="{params[student][kind]}")
 def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: Distill) -> Metrics:
     """Train a compact student on its parent's soft targets; validation patients choose the epoch."""
     del teacher  # an assistant chain names the assistant as parent

@@ -1,5 +1,7 @@
 """Prune whole channels, LSTM cells and neurons, so that every runtime gains; fine-tune after each step."""
 
+from typing import Any, ClassVar
+
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets, distillation_loss
@@ -29,8 +31,17 @@ class Prune(Params):
     validation: Validation = Validation()
     least_share: float = 0.05
 
+    example: ClassVar[dict[str, Any]] = {
+        "schedule": {"ratio": 0.5, "steps": 1, "multiple": 2},
+        "training": {"epochs": 1, "sampling": {"windows": 64}},
+    }
+    no_gain: ClassVar[dict[str, Any]] = {
+        "schedule": {"ratio": 0.1, "steps": 1, "multiple": 64},
+        "training": {"epochs": 0},
+    }
 
-@component(image="train")
+
+@component(image="train", takes=("cnn_lstm",), gives="cnn_lstm")
 def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: Prune) -> Metrics:
     """Remove the least important units of the parent in steps, each followed by fine-tuning."""
     prepare_torch(params.training)

@@ -1,5 +1,7 @@
 """Quantization-aware training: from a float network to one whose weights and ranges are ready for int8 kernels."""
 
+from typing import Any, ClassVar
+
 import torch
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
@@ -25,8 +27,10 @@ class Quantize(Params):
     training: Training = Training(epochs=2, learning_rate=1e-4, weight_decay=0.0)
     validation: Validation = Validation()
 
+    example: ClassVar[dict[str, Any]] = {"training": {"epochs": 1, "sampling": {"windows": 64}}}
 
-@component(image="train")
+
+@component(image="train", takes=("cnn_lstm",), gives="quantized_cnn_lstm")
 def quantize(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: Quantize) -> Metrics:
     """Calibrate ranges on calibration patients, train with rounding in the loop, and settle weights on their grid."""
     prepare_torch(params.training)

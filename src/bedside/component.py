@@ -33,10 +33,13 @@ Metrics = dict[str, float]
 class Component:
     """A stage: its ports and parameter models, read from the function's signature, and the ways to run it."""
 
-    def __init__(self, function: Callable[..., Metrics], image: str) -> None:
+    def __init__(
+        self, function: Callable[..., Metrics], image: str, takes: Sequence[str] = (), gives: str = "{parent}"
+    ) -> None:
         functools.update_wrapper(self, function)
         self.function, self.image, self.name = function, image, function.__name__
         self.is_process = False  # started by its command line, so that the process' start and memory are the stage's
+        self.takes, self.gives = tuple(takes), gives
         hints = typing.get_type_hints(function, include_extras=True)
         self.ports: dict[str, Port] = {}
         self.many: set[str] = set()
@@ -139,9 +142,15 @@ class Component:
         }
 
 
-def component(*, image: str) -> Callable[[Callable[..., Metrics]], Component]:
-    """Declare a stage; `image` is the kind of container image that it runs in (pipelines/compress.py names them)."""
-    return lambda function: Component(function, image)
+def component(
+    *, image: str, takes: Sequence[str] = (), gives: str = "{parent}"
+) -> Callable[[Callable[..., Metrics]], Component]:
+    """Declare a stage; `image` is the kind of container image that it runs in (pipelines/compress.py names them).
+
+    A technique also says which kinds of architecture it takes (none named: any) and which it gives, so that a lineage
+    is checked before anything runs (bedside.lineage, which reads these words without importing the component).
+    """
+    return lambda function: Component(function, image, takes, gives)
 
 
 def flag(name: str) -> str:

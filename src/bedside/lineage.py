@@ -1,12 +1,25 @@
-"""The lineage tree: a variant is a parent and a technique; the tree is data in params.yaml."""
+"""The lineage tree: a variant is a parent and a technique; the tree is data in params.yaml.
 
+`check` judges it before anything runs. What a technique takes and gives stands in its own file, beside its function:
+
+    @component(image="train", takes=("cnn_lstm",), gives="quantized_cnn_lstm")
+
+`gives` may be `{parent}`, the kind that came in, or follow from the parameters: `{params[student][kind]}`. The words
+are read from the source, so that a check costs no import of torch.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from bedside.params import Params
+from bedside.params import Params, ParamsError, validate
 
 ROOT = "teacher"
+PORTS = ("dataset", "teacher", "parent", "student")  # a component with these is a technique
 
 
 class Variant(Params):
@@ -45,6 +58,74 @@ class Lineage(Params):
     def order(self) -> list[str]:
         """Variants so that every parent comes before its children."""
         return sorted(self.variants, key=lambda name: len(self.path(name)))
+
+
+@dataclass(frozen=True)
+class Technique:
+    """Which kinds of architecture it takes (none named: any), and which it gives (see the module)."""
+
+    takes: tuple[str, ...] = ()
+    gives: str = "{parent}"
+
+
+def techniques(components: Path) -> dict[str, Technique]:
+    """Every technique in a folder of components, by name."""
+    return {file.stem: found for file in sorted(components.glob("*.py")) if (found := _declared(file)) is not None}
+
+
+def _declared(file: Path) -> Technique | None:
+    """What a file's stage declares, if it is a technique: the function of the file's own name, with the ports."""
+    for node in ast.parse(file.read_text()).body:
+        if not isinstance(node, ast.FunctionDef) or node.name != file.stem:
+            continue
+        if {argument.arg for argument in node.args.kwonlyargs} >= set(PORTS):
+            calls = (one for one in node.decorator_list if isinstance(one, ast.Call))
+            words = {word.arg: word.value for call in calls for word in call.keywords}
+            return Technique(**{name: ast.literal_eval(words[name]) for name in ("takes", "gives") if name in words})
+    return None
+
+
+def check(params: Mapping[str, Any], components: Path, where: str = "params.yaml") -> Lineage:
+    """The lineage of these parameters; ParamsError with the path of what cannot run, and why."""
+    lineage = validate(Lineage, {"variants": params["variants"]}, where=where)
+    problems = [f"{where}:{problem}" for problem in _problems(lineage, params, techniques(components))]
+    if problems:
+        raise ParamsError("\n".join(problems))
+    return lineage
+
+
+def _problems(lineage: Lineage, params: Mapping[str, Any], known: Mapping[str, Technique]) -> Iterator[str]:
+    kinds: dict[str, str | None] = {ROOT: params["train_teacher"]["architecture"]["kind"]}
+    for name in lineage.order():  # parents first; None: its maker was refused, so nothing is said of its children
+        variant, parent = lineage.variants[name], kinds[lineage.variants[name].parent]
+        technique, kinds[name] = known.get(variant.technique), None
+        if technique is None:
+            yield f"variants.{name}.technique: unknown technique {variant.technique!r}; known: {', '.join(known)}"
+        elif parent is not None and technique.takes and parent not in technique.takes:
+            yield _cannot_apply(lineage, name, technique, parent)
+        elif parent is not None:
+            kinds[name] = _given(technique, parent, variant.params)
+    for name in params.get("evaluated", {}).get("variants", []):
+        if name not in kinds:
+            yield f"evaluated.variants: unknown variant {name!r}; known: {', '.join(kinds)}"
+
+
+def _given(technique: Technique, parent: str, params: Mapping[str, Any]) -> str | None:
+    """The kind that comes out; None where the parameters do not say (the technique itself refuses those)."""
+    try:
+        return technique.gives.format(parent=parent, params=params)
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _cannot_apply(lineage: Lineage, name: str, technique: Technique, kind: str) -> str:
+    variant = lineage.variants[name]
+    maker = f", made by {lineage.variants[variant.parent].technique}" if variant.parent != ROOT else ""
+    return (
+        f"variants.{name}.technique: {variant.technique} takes {' or '.join(technique.takes)}, and its parent "
+        f"{variant.parent!r} is a {kind}{maker} ({' -> '.join(lineage.path(name))}); "
+        f"let {variant.technique} come earlier in the chain, or name another parent"
+    )
 
 
 class Deployment(Params):

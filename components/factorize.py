@@ -1,0 +1,57 @@
+"""Low-rank factorization: layers whose weights are nearly of low rank become two thin ones; then fine-tuning."""
+
+from typing import Any, ClassVar
+
+import pydantic
+
+from bedside.artifacts import DatasetIn, ModelIn, ModelOut
+from bedside.component import Metrics, component
+from bedside.compression.distillation import SoftTargets
+from bedside.compression.factorization import factorized, ranks
+from bedside.compression.gain import require_fewer_parameters
+from bedside.compression.recovery import recover
+from bedside.models import load, save
+from bedside.models.factored_cnn_lstm import open_float
+from bedside.params import Params
+from bedside.training.loop import Training, prepare_torch
+from bedside.training.stages import Validation, open_splits
+
+
+class Factorize(Params):
+    """How much of each layer is kept, and the fine-tuning. A layer that gains nothing at its rank stays as it is."""
+
+    energy: float = pydantic.Field(default=0.9, gt=0, le=1, description="share of the squared singular values kept")
+    ranks: dict[str, pydantic.PositiveInt] = pydantic.Field(
+        default_factory=dict, description="instead of `energy`, by layer: convolutions.1, lstm.0, hidden"
+    )
+    soft_targets: SoftTargets = SoftTargets()
+    training: Training = Training(epochs=3, learning_rate=5e-4)
+    validation: Validation = Validation()
+    least_share: float = 0.05
+
+    example: ClassVar[dict[str, Any]] = {"energy": 0.5, "training": {"epochs": 1, "sampling": {"windows": 64}}}
+    no_gain: ClassVar[dict[str, Any]] = {"energy": 1.0}
+
+
+@component(image="train", takes=("cnn_lstm", "factored_cnn_lstm"), gives="factored_cnn_lstm")
+def factorize(
+    *, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: Factorize
+) -> Metrics:
+    """Write layers of the parent as two factors from their singular values, then fine-tune."""
+    prepare_torch(params.training)
+    splits = open_splits(dataset, params.validation)
+    before, shape = open_float(parent, "factorize")
+    chosen = ranks(before, shape, params.energy, params.ranks)
+    network, shape = factorized(before, shape, chosen)
+    removed = require_fewer_parameters("factorize", before, network, params.least_share)
+    metrics = recover(network, load(teacher), splits, params.soft_targets, params.training)
+    save(network, shape, student)
+    return {
+        "model/parameters_removed": removed,
+        **{f"rank/{name}": float(rank) for name, rank in chosen.items()},
+        **metrics,
+    }
+
+
+if __name__ == "__main__":
+    factorize.main()
