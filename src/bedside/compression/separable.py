@@ -95,7 +95,9 @@ def imitation(whole: nn.Module, moment: Tensor, rounds: int) -> tuple[nn.Sequent
 
 def best_mix(weight: Tensor, filters: Tensor, moment: Tensor) -> Tensor:
     """P (output, input) for given filters (input, kernel): W C S^T (S C S^T)^-1."""
-    spread = (torch.eye(len(filters), dtype=filters.dtype)[:, :, None] * filters).flatten(1)  # S: (input, input * kernel)
+    spread = (torch.eye(len(filters), dtype=filters.dtype)[:, :, None] * filters).flatten(
+        1
+    )  # S: (input, input * kernel)
     read = moment @ spread.T
     mix: Tensor = torch.linalg.solve(spread @ read, weight.flatten(1) @ read, left=False)
     return mix
