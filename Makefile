@@ -35,7 +35,8 @@ demo: setup  ## The whole pipeline on a simulated cohort, in build/demo (about 5
 	@python -m pipelines.workspace build/demo --profile profiles/simulated.yaml --run
 
 repro: setup  ## The whole pipeline on the data that params.yaml names; redoes only what changed
-	@dvc repro
+	@bedside check
+	@dvc repro --keep-going || { bedside unfinished; exit 1; }
 	@bedside verdicts
 
 test: setup  ## The default tests (a few minutes)

@@ -8,25 +8,31 @@ The graph is unrolled from the lineage tree in params.yaml; `dvc.yaml` is the sa
 import argparse
 import importlib
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.pipeline_task import PipelineTask
 
+import components
 from bedside import kubeflow
 from bedside.component import Component
-from bedside.lineage import ROOT, Lineage
+from bedside.lineage import ROOT, Lineage, check
+from bedside.params import ParamsError, lookup
 
 # Measurements and judgements are never taken from a cache.
 NEVER_CACHED = {"evaluate", "gate", "promote"}
 
 
 def build(params: Mapping[str, Any], images: Mapping[str, str] | None = None) -> BaseComponent:
-    """The pipeline for these parameters; `source` stays a run-time parameter, so a schedule can name other data."""
+    """The pipeline for these parameters; `source` stays a run-time parameter, so a schedule can name other data.
+
+    Raises ParamsError when a variant cannot be made from its parent.
+    """
+    lineage = check(params, Path(components.__path__[0]))
 
     def add(name: str, shown: str, **values: Any) -> PipelineTask:
         declared = stage(name)
@@ -44,7 +50,7 @@ def build(params: Mapping[str, Any], images: Mapping[str, str] | None = None) ->
         ).outputs
         dataset = prepared["dataset"]
         approval = add("validate", "validate_windows", data=dataset, params=params["validate"]["windows"])
-        models = _models(add, dataset, approval.outputs["report"], params)
+        models = _models(add, dataset, approval.outputs["report"], params["train_teacher"], lineage)
 
         variants, targets = params["evaluated"]["variants"], params["evaluated"]["targets"]
         graphs = {
@@ -63,11 +69,10 @@ def build(params: Mapping[str, Any], images: Mapping[str, str] | None = None) ->
     return compress
 
 
-def _models(add: Any, dataset: Any, approval: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+def _models(add: Any, dataset: Any, approval: Any, teacher: Any, lineage: Lineage) -> dict[str, Any]:
     """Every model of the lineage tree, parents first."""
-    teach = add("train_teacher", "train_teacher", dataset=dataset, approval=approval, params=params["train_teacher"])
+    teach = add("train_teacher", "train_teacher", dataset=dataset, approval=approval, params=teacher)
     models = {ROOT: teach.outputs["teacher"]}
-    lineage = Lineage(variants=params["variants"])
     for name in lineage.order():
         variant = lineage.variants[name]
         made = add(
@@ -146,7 +151,11 @@ def main() -> None:
     )
     given = parser.parse_args()
     images = dict(pair.split("=", 1) for pair in given.image)
-    kubeflow.compile_to(given.out, build(yaml.safe_load(given.params.read_text()), images))
+    try:
+        pipeline = build(lookup(given.params, ""), images)
+    except ParamsError as error:
+        sys.exit(f"compress: {error}")
+    kubeflow.compile_to(given.out, pipeline)
     print(f"compiled to {given.out}")
 
 

@@ -47,12 +47,21 @@ def lay_out(folder: Path, profile: Path | None = None) -> None:
 
 
 def run(folder: Path) -> int:
-    """`dvc repro` and the verdict table, with all run state inside the workspace; returns the exit status."""
-    for command in (["dvc", "repro"], [sys.executable, "-m", "bedside.cli", "verdicts"]):
-        status = subprocess.run(command, cwd=folder, env=environment_of(folder), check=False).returncode
-        if status:
-            return status
-    return 0
+    """`make repro` there, with all run state inside the workspace; returns the exit status.
+
+    A variant that fails does not stop those that do not depend on it; the run then ends with what is missing.
+    """
+
+    def call(*command: str) -> int:
+        return subprocess.run(command, cwd=folder, env=environment_of(folder), check=False).returncode
+
+    bedside = (sys.executable, "-m", "bedside.cli")
+    if status := call(*bedside, "check"):
+        return status
+    if status := call("dvc", "repro", "--keep-going"):
+        call(*bedside, "unfinished")
+        return status
+    return call(*bedside, "verdicts")
 
 
 def environment_of(folder: Path) -> dict[str, str]:

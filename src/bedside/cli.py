@@ -1,5 +1,6 @@
 """Look at results, sign off, roll back, keep records. The pipeline itself is run by `dvc repro` (or `make demo`).
 
+bedside check                       can the lineage in params.yaml be made? before anything runs
 bedside verdicts                    every deployment's verdict, and where to look
 bedside ui                          MLflow's pages: runs, models, aliases, review pages
 bedside results --write             put the results into README.md and docs/results
@@ -8,6 +9,7 @@ bedside rollback TARGET ...         the way back, one command
 bedside log --verify                what was promoted and refused; detects edits
 bedside verify BUNDLE               check a bundle's signature, offline
 bedside flush                       replay recorded runs into the tracking store
+bedside unfinished                  after a run that failed: what is missing, what waits for it, what to do
 """
 
 import argparse
@@ -17,9 +19,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bedside.params import ParamsError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from bedside.lineage import Lineage
     from bedside.summary import Summary
 
 PORT = 5000
@@ -31,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, ParamsError) as error:
         sys.exit(f"bedside: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
@@ -43,6 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         required=True, metavar="COMMAND", help="one of the above; `bedside COMMAND --help` tells more"
     )
+
+    check = commands.add_parser("check", description="whether every variant in params.yaml can be made from its parent")
+    check.add_argument("--params", type=Path, default=Path("params.yaml"), help="with `components/` beside it")
+    check.set_defaults(run=_check)
 
     verdicts = commands.add_parser("verdicts", description="every deployment's verdict, and where to look")
     verdicts.add_argument(
@@ -88,7 +97,30 @@ def _parser() -> argparse.ArgumentParser:
     flush = commands.add_parser("flush", description="replay recorded runs into the tracking store")
     flush.add_argument("--timeout", type=float, default=60, metavar="SECONDS")
     flush.set_defaults(run=_flush)
+
+    unfinished = commands.add_parser("unfinished", description="what is missing after a run that failed, and what next")
+    unfinished.add_argument("--params", type=Path, default=Path("params.yaml"))
+    unfinished.add_argument("--models", type=Path, default=Path("artifacts/models"))
+    unfinished.set_defaults(run=_unfinished)
     return parser
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    lineage = _lineage(arguments.params)
+    print(f"{arguments.params}: all {len(lineage.variants)} variants can be made from their parents")
+
+
+def _lineage(params: Path) -> "Lineage":
+    from bedside.lineage import check
+    from bedside.params import lookup
+
+    return check(lookup(params, ""), params.parent / "components", where=str(params))
+
+
+def _unfinished(arguments: argparse.Namespace) -> None:
+    from bedside.unfinished import closing_message
+
+    print("\n" + "\n".join(closing_message(_lineage(arguments.params), arguments.models)), file=sys.stderr)
 
 
 def _verdicts(arguments: argparse.Namespace) -> None:

@@ -87,7 +87,7 @@ def _declared(file: Path) -> Technique | None:
 
 def check(params: Mapping[str, Any], components: Path, where: str = "params.yaml") -> Lineage:
     """The lineage of these parameters; ParamsError with the path of what cannot run, and why."""
-    lineage = validate(Lineage, {"variants": params["variants"]}, where=where)
+    lineage = validate(Lineage, {"variants": params.get("variants")}, where=where)
     problems = [f"{where}:{problem}" for problem in _problems(lineage, params, techniques(components))]
     if problems:
         raise ParamsError("\n".join(problems))
@@ -95,8 +95,9 @@ def check(params: Mapping[str, Any], components: Path, where: str = "params.yaml
 
 
 def _problems(lineage: Lineage, params: Mapping[str, Any], known: Mapping[str, Technique]) -> Iterator[str]:
-    kinds: dict[str, str | None] = {ROOT: params["train_teacher"]["architecture"]["kind"]}
-    for name in lineage.order():  # parents first; None: its maker was refused, so nothing is said of its children
+    # Parents first. None: what made it was refused, or its parameters do not say; nothing is said of its children.
+    kinds: dict[str, str | None] = {ROOT: params.get("train_teacher", {}).get("architecture", {}).get("kind")}
+    for name in lineage.order():
         variant, parent = lineage.variants[name], kinds[lineage.variants[name].parent]
         technique, kinds[name] = known.get(variant.technique), None
         if technique is None:

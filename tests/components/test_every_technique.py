@@ -1,4 +1,4 @@
-"""The contract of a technique, held against every component that has a technique's ports; docs/how-to/add-a-technique.md.
+"""The contract of a technique (docs/how-to/add-a-technique.md), held against every component with its ports.
 
 A technique added later is covered by being there. Its parameter model brings what a test needs to know: `example`, the
 smallest parameters with which it works on the network below, and `no_gain`, with which it must refuse.

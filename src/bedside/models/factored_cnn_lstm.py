@@ -105,7 +105,10 @@ def low_rank(like: nn.Module, rank: int) -> nn.Sequential:
             inputs = nn.Linear(like.input_size, rank, bias=False)
             return nn.Sequential(inputs, nn.LSTM(rank, like.hidden_size, batch_first=True))
         case nn.Linear():
-            return nn.Sequential(nn.Linear(like.in_features, rank, bias=False), nn.Linear(rank, like.out_features))
+            return nn.Sequential(
+                nn.Linear(like.in_features, rank, bias=False),
+                nn.Linear(rank, like.out_features, bias=like.bias is not None),
+            )
     raise TypeError(f"no low-rank pair for a {type(like).__name__}")
 
 
