@@ -20,8 +20,8 @@ def closing_message(lineage: Lineage, models: Path) -> Iterator[str]:
         stage = f"variant@{name}" if name != ROOT else "train_teacher"
         yield f"NOT MADE: {name}; its reason stands above, after \"Running stage '{stage}'\"."
     if waiting:
-        yield f"Waiting for it: {', '.join(waiting)} (what lies in {models} of these is from an earlier run)."
-    yield f"Made all the same: {', '.join(made) or 'nothing'}. Promotion and the report wait until every variant is made."
+        yield f"Waiting for that: {', '.join(waiting)} (what {models} holds of these is from an earlier run)."
+    yield f"Made all the same: {', '.join(made) or 'no variant'}. Promotion and report wait until all are made."
     yield (
         "Next: change its numbers in params.yaml, or take it and what follows from it out of `variants` and "
         "`evaluated.variants`; the same command then runs only what is missing."

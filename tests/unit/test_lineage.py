@@ -1,7 +1,16 @@
-import pytest
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
-from bedside.lineage import Lineage
+import pytest
+import yaml
+
+from bedside.lineage import PORTS, Lineage, check, techniques
 from bedside.params import ParamsError, validate
+
+COMPONENTS = Path(__file__).parents[2] / "components"
 
 
 def tree(**parents: str) -> Lineage:
@@ -31,3 +40,108 @@ def test_a_circle_is_refused() -> None:
         tree(a="b", b="a")
     with pytest.raises(ParamsError, match="goes in a circle"):
         tree(a="a")
+
+
+def pipeline(evaluated: tuple[str, ...] = ("teacher",), **variants: tuple[str, str]) -> dict[str, Any]:
+    """Parameters with a cnn_lstm as teacher and variants given as (parent, technique)."""
+    student = {"student": {"kind": "cnn_lstm"}}
+    return {
+        "train_teacher": {"architecture": {"kind": "cnn_lstm"}},
+        "variants": {
+            name: {"parent": parent, "technique": technique, "params": student if technique == "distill" else {}}
+            for name, (parent, technique) in variants.items()
+        },
+        "evaluated": {"variants": list(evaluated)},
+    }
+
+
+def refused(match: str, **variants: tuple[str, str]) -> None:
+    with pytest.raises(ParamsError, match=match):
+        check(pipeline(**variants), COMPONENTS)
+
+
+def test_the_projects_own_lineage_can_be_made() -> None:
+    params = yaml.safe_load((COMPONENTS.parent / "params.yaml").read_text())
+    assert set(check(params, COMPONENTS).variants) == set(params["variants"])
+
+
+@pytest.mark.parametrize("chain", [("distill", "prune", "quantize"), ("prune", "substitute", "factorize")])
+def test_a_chain_in_which_each_technique_takes_what_the_one_before_gives_is_accepted(chain: tuple[str, ...]) -> None:
+    first, second, third = chain
+    check(pipeline(a=("teacher", first), b=("a", second), c=("b", third)), COMPONENTS)
+
+
+def test_an_unknown_technique_is_refused_with_the_known_ones() -> None:
+    refused(
+        r"params.yaml:variants.a.technique: unknown technique 'prune_it'; known: .*distill, .*prune, quantize",
+        a=("teacher", "prune_it"),
+    )
+
+
+def test_a_stage_that_is_no_technique_is_refused_as_one() -> None:
+    refused("unknown technique 'evaluate'", a=("teacher", "evaluate"))
+
+
+def test_a_technique_that_cannot_apply_is_refused_with_the_rule_in_words() -> None:
+    refused(
+        r"variants.combined.technique: prune takes cnn_lstm, and its parent 'small' is a quantized_cnn_lstm, made by "
+        r"quantize \(teacher -> small -> combined\); let prune come earlier",
+        combined=("small", "prune"),
+        small=("teacher", "quantize"),
+    )
+    refused(
+        r"prune takes cnn_lstm, .* a factored_cnn_lstm, made by factorize", a=("teacher", "factorize"), b=("a", "prune")
+    )
+
+
+def test_every_problem_is_told_at_once_and_none_that_only_follows_from_another() -> None:
+    with pytest.raises(ParamsError) as told:
+        check(
+            pipeline(
+                a=("teacher", "quantize"),
+                b=("a", "prune"),
+                c=("b", "quantize"),
+                d=("teacher", "nothing"),
+                e=("d", "prune"),
+            ),
+            COMPONENTS,
+        )
+    assert [line.split(".technique")[0] for line in str(told.value).splitlines()] == [
+        "params.yaml:variants.d",
+        "params.yaml:variants.b",
+    ]
+
+
+def test_what_a_student_is_follows_from_its_parameters() -> None:
+    params = pipeline(a=("teacher", "distill"), b=("a", "prune"))
+    check(params, COMPONENTS)
+    params["variants"]["a"]["params"]["student"]["kind"] = "transformer"
+    with pytest.raises(ParamsError, match="'a' is a transformer, made by distill"):
+        check(params, COMPONENTS)
+
+
+def test_what_is_evaluated_must_exist() -> None:
+    with pytest.raises(ParamsError, match=r"evaluated.variants: unknown variant 'b'; known: teacher, a"):
+        check(pipeline(("teacher", "b"), a=("teacher", "prune")), COMPONENTS)
+
+
+def test_a_technique_that_says_nothing_takes_anything_and_gives_what_it_took(tmp_path: Path) -> None:
+    ports = ", ".join(f"{port}: int" for port in PORTS)
+    for name, words in {"tidy": "", "grid": ", takes=('cnn_lstm',), gives='grid'"}.items():
+        source = f"@component(image='train'{words})\ndef {name}(*, {ports}) -> None: ...\n"
+        (tmp_path / f"{name}.py").write_text(source)
+    (tmp_path / "helper.py").write_text("def helper() -> None: ...\n")
+    assert set(techniques(tmp_path)) == {"tidy", "grid"}
+    check(pipeline(a=("teacher", "tidy"), b=("a", "grid"), c=("b", "tidy")), tmp_path)
+    with pytest.raises(ParamsError, match="'c' is a grid, made by tidy"):
+        check(pipeline(a=("teacher", "tidy"), b=("a", "grid"), c=("b", "tidy"), d=("c", "grid")), tmp_path)
+
+
+def test_a_check_is_quick_it_imports_no_torch() -> None:
+    script = (
+        "import sys, yaml; from pathlib import Path; from bedside.lineage import check; "
+        f"folder = Path({str(COMPONENTS)!r}); check(yaml.safe_load((folder / '../params.yaml').read_text()), folder); "
+        "assert not {'torch', 'onnx', 'kfp', 'dvc'} & set(sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(COMPONENTS.parent / "src")}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
