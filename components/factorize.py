@@ -9,9 +9,10 @@ from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets
 from bedside.compression.factorization import factorized, ranks
 from bedside.compression.gain import require_fewer_parameters
+from bedside.compression.moments import drawn, second_moments
 from bedside.compression.recovery import recover
 from bedside.models import load, save
-from bedside.models.factored_cnn_lstm import open_float
+from bedside.models.factored_cnn_lstm import open_float, require_layers
 from bedside.params import Params
 from bedside.training.loop import Training, prepare_torch
 from bedside.training.stages import Validation, open_splits
@@ -20,16 +21,21 @@ from bedside.training.stages import Validation, open_splits
 class Factorize(Params):
     """How much of each layer is kept, and the fine-tuning. A layer that gains nothing at its rank stays as it is."""
 
-    energy: float = pydantic.Field(default=0.9, gt=0, le=1, description="share of the squared singular values kept")
+    energy: float = pydantic.Field(default=0.9, gt=0, le=1, description="share of a layer's squared answers kept")
     ranks: dict[str, pydantic.PositiveInt] = pydantic.Field(
         default_factory=dict, description="instead of `energy`, by layer: convolutions.1, lstm.0, hidden"
     )
+    windows: int = pydantic.Field(default=2048, gt=0, description="training windows that show what a layer reads")
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=3, learning_rate=5e-4)
     validation: Validation = Validation()
     least_share: float = 0.05
 
-    example: ClassVar[dict[str, Any]] = {"energy": 0.5, "training": {"epochs": 1, "sampling": {"windows": 64}}}
+    example: ClassVar[dict[str, Any]] = {
+        "energy": 0.9,
+        "windows": 64,
+        "training": {"epochs": 1, "sampling": {"windows": 64}},
+    }
     no_gain: ClassVar[dict[str, Any]] = {"energy": 1.0}
 
 
@@ -41,8 +47,10 @@ def factorize(
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
     before, shape = open_float(parent, "factorize")
-    chosen = ranks(before, shape, params.energy, params.ranks)
-    network, shape = factorized(before, shape, chosen)
+    require_layers(shape, params.ranks, "ranks")
+    moments = second_moments(before, shape.left, drawn(splits, params.training, params.windows))
+    chosen = ranks(before, moments, params.energy, params.ranks)
+    network, shape = factorized(before, shape, moments, chosen)
     removed = require_fewer_parameters("factorize", before, network, params.least_share)
     metrics = recover(network, load(teacher), splits, params.soft_targets, params.training)
     save(network, shape, student)

@@ -8,12 +8,12 @@ from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets
 from bedside.compression.gain import require_fewer_parameters
+from bedside.compression.moments import drawn, second_moments
 from bedside.compression.recovery import recover
 from bedside.compression.separable import replaceable, separated
 from bedside.models import load, save
 from bedside.models.factored_cnn_lstm import open_float
 from bedside.params import Params
-from bedside.training.batches import epoch_batches
 from bedside.training.loop import Training, prepare_torch
 from bedside.training.stages import Validation, open_splits
 
@@ -44,9 +44,8 @@ def substitute(
     splits = open_splits(dataset, params.validation)
     before, shape = open_float(parent, "substitute")
     names = replaceable(before, shape, params.spared)
-    sampling = params.training.sampling.model_copy(update={"windows": params.windows})
-    batches = epoch_batches(splits.train, len(splits.classes), sampling, params.training.seed, epoch=0)
-    network, shape, lost = separated(before, shape, names, batches, params.rounds)
+    moments = second_moments(before, names, drawn(splits, params.training, params.windows))
+    network, shape, lost = separated(before, shape, moments, params.rounds)
     removed = require_fewer_parameters("substitute", before, network, params.least_share)
     metrics = recover(network, load(teacher), splits, params.soft_targets, params.training)
     save(network, shape, student)

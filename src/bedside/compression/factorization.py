@@ -1,7 +1,9 @@
-"""Low-rank factorization: a layer's weights as a product of two thin matrices, from their singular values.
+"""Low-rank factorization: a layer as the product of two thin ones, from the singular values of its answers.
 
 The best approximation of a rank is the truncated SVD (Eckart and Young 1936); for networks Denton et al. 2014, a
-convolution as a spatial one of `rank` filters and a 1x1 one Zhang et al. 2016. `rank` pays only below break-even.
+convolution as a spatial one of `rank` filters and a 1x1 one Zhang et al. 2016. Those minimise the error of the answers
+on real inputs, not of the weights (as Chen et al. 2021, DRONE, for linear layers): with C the second moment of the
+inputs, the SVD of W C^1/2 does. `rank` pays only below break-even.
 """
 
 import copy
@@ -11,23 +13,23 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from bedside.compression.moments import Moments
 from bedside.models.cnn_lstm import CnnLstmNetwork
-from bedside.models.factored_cnn_lstm import FactoredCnnLstm, layer, low_rank, put, require_layers
+from bedside.models.factored_cnn_lstm import FactoredCnnLstm, layer, low_rank, put
 
 N = TypeVar("N", bound=CnnLstmNetwork)
 INPUT_WEIGHTS = ("weight", "weight_ih_l0")
 
 
-def ranks(network: CnnLstmNetwork, shape: FactoredCnnLstm, energy: float, given: Mapping[str, int]) -> dict[str, int]:
-    """Rank of each whole layer: the `given` one, else what keeps `energy`; without the layers that would gain nothing.
+def ranks(network: CnnLstmNetwork, moments: Moments, energy: float, given: Mapping[str, int]) -> dict[str, int]:
+    """Rank of each layer in `moments`: the `given` one, else what keeps `energy`; without layers that gain nothing.
 
-    Energy is the share of the sum of squared singular values, so of the squared weights.
+    Energy is the share of the layer's squared answers to what it reads.
     """
-    require_layers(shape, given, "ranks")
     found = {}
-    for name in shape.left:
+    for name, moment in moments.items():
         weight = matrix(layer(network, name))
-        rank = given.get(name) or rank_of(weight, energy)
+        rank = given.get(name) or rank_of(weight, moment, energy)
         if rank < break_even(weight):
             found[name] = rank
     return found
@@ -40,10 +42,19 @@ def matrix(like: nn.Module) -> Tensor:
     return weight.detach().flatten(1)
 
 
-def rank_of(weight: Tensor, energy: float) -> int:
+def rank_of(weight: Tensor, moment: Tensor, energy: float) -> int:
     """Smallest rank that keeps this share of the energy; singular values 3 and 1 keep 90% at rank 1."""
-    kept = torch.linalg.svdvals(weight.double()).square().cumsum(0)
+    _, values, _ = decomposed(weight, moment)
+    kept = values.square().cumsum(0)
     return int((kept < energy * kept[-1] * (1 - 1e-12)).sum()) + 1  # a hair less: sums of shares round
+
+
+def decomposed(weight: Tensor, moment: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """U (outputs, r), s (r,), V (r, inputs) with W = U s V; of any rank, the leading part answers most like W."""
+    size, direction = torch.linalg.eigh(moment)
+    root = direction * size.sqrt()  # root @ root.T is the moment
+    left, values, right = torch.linalg.svd(weight.double() @ root, full_matrices=False)
+    return left, values, (right / size.sqrt()) @ direction.T
 
 
 def break_even(weight: Tensor) -> float:
@@ -52,18 +63,20 @@ def break_even(weight: Tensor) -> float:
     return outputs * inputs / (outputs + inputs)
 
 
-def factorized(network: N, shape: FactoredCnnLstm, chosen: Mapping[str, int]) -> tuple[N, FactoredCnnLstm]:
+def factorized(
+    network: N, shape: FactoredCnnLstm, moments: Moments, chosen: Mapping[str, int]
+) -> tuple[N, FactoredCnnLstm]:
     """A copy of the network with the chosen layers of that rank, and its shape."""
     result = copy.deepcopy(network)
     for name, rank in chosen.items():
-        put(result, name, factors(layer(network, name), rank))
+        put(result, name, factors(layer(network, name), moments[name], rank))
     return result, shape.model_copy(update={"ranks": {**shape.ranks, **chosen}})
 
 
 @torch.no_grad()
-def factors(like: nn.Module, rank: int) -> nn.Sequential:
-    """The two layers whose product is nearest to one; each takes the square root of the singular values."""
-    left, values, right = torch.linalg.svd(matrix(like).double(), full_matrices=False)
+def factors(like: nn.Module, moment: Tensor, rank: int) -> nn.Sequential:
+    """The two layers that answer most like one; each takes the square root of the singular values."""
+    left, values, right = decomposed(matrix(like), moment)
     root, pair = values[:rank].sqrt(), low_rank(like, rank)
     rest = {name: tensor for name, tensor in like.state_dict().items() if name not in INPUT_WEIGHTS}
     pair[1].load_state_dict(rest, strict=False)  # biases, and what an LSTM does with its own past

@@ -1,24 +1,23 @@
 """Depthwise-separable substitutes for convolutions, each fitted to imitate its layer on what that layer really reads.
 
 A layer's answer to a patch x is W x; a substitute's is P S x, with S one filter per input channel and P the mix of
-channels. The sum of |W x - P S x|^2 over patches depends on these only through their second moment C = sum x x^T, so it
-is minimised exactly, over P and S in turns: least squares on the layer's inputs and outputs, as in Zhang et al. 2016.
+channels. The sum of |W x - P S x|^2 is minimised exactly over P and over S in turns: least squares on the layer's
+inputs and outputs, as in Zhang et al. 2016.
 """
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bedside.compression.moments import Moments, energy, ridged
 from bedside.models.cnn_lstm import CnnLstmNetwork
-from bedside.models.factored_cnn_lstm import FactoredCnnLstm, depthwise_pointwise, layer, put, require_layers, steps
-from bedside.training.batches import Batch
+from bedside.models.factored_cnn_lstm import FactoredCnnLstm, depthwise_pointwise, layer, put, require_layers
 
 N = TypeVar("N", bound=CnnLstmNetwork)
-RIDGE = 1e-6  # share of the mean energy: directions that no patch has must not blow up
 
 
 def replaceable(network: CnnLstmNetwork, shape: FactoredCnnLstm, spared: Sequence[str]) -> list[str]:
@@ -37,43 +36,14 @@ def _size(module: nn.Module) -> int:
 
 
 def separated(
-    network: N, shape: FactoredCnnLstm, names: Sequence[str], batches: Iterable[Batch], rounds: int
+    network: N, shape: FactoredCnnLstm, moments: Moments, rounds: int
 ) -> tuple[N, FactoredCnnLstm, dict[str, float]]:
-    """A copy with these convolutions replaced, its shape, and per layer the share of its answer that got lost."""
+    """A copy with the convolutions in `moments` replaced, its shape, and the share of each one's answers that is lost."""
     result, lost = copy.deepcopy(network), {}
-    for name, moment in second_moments(network, names, batches).items():
+    for name, moment in moments.items():
         substitute, lost[name] = imitation(layer(network, name), moment, rounds)
         put(result, name, substitute)
-    return result, shape.model_copy(update={"separable": (*shape.separable, *names)}), lost
-
-
-@torch.no_grad()
-def second_moments(network: nn.Module, names: Sequence[str], batches: Iterable[Batch]) -> dict[str, Tensor]:
-    """Per convolution, the sum over patches of x x^T: (inputs * kernel, inputs * kernel)."""
-    found: dict[str, Tensor] = {}
-
-    def watch(name: str) -> torch.utils.hooks.RemovableHandle:
-        def add(convolution: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            seen = patches(convolution, inputs[0]).double()
-            found[name] = found.get(name, 0) + seen.T @ seen
-
-        return layer(network, name).register_forward_pre_hook(add)
-
-    network.eval()
-    hooks = [watch(name) for name in names]
-    for batch in batches:
-        network(batch.signal, batch.rhythm)
-    for hook in hooks:
-        hook.remove()
-    return found
-
-
-def patches(convolution: nn.Module, signal: Tensor) -> Tensor:
-    """What a convolution sees at each instant: (batch, channel, time) -> (batch * instant, channel * kernel)."""
-    assert isinstance(convolution, nn.Conv1d)
-    kernel, stride, padding = steps(convolution)
-    seen = functional.pad(signal, (padding, padding)).unfold(2, kernel, stride)
-    return seen.transpose(1, 2).flatten(2).flatten(0, 1)
+    return result, shape.model_copy(update={"separable": (*shape.separable, *moments)}), lost
 
 
 @torch.no_grad()
@@ -81,7 +51,6 @@ def imitation(whole: nn.Module, moment: Tensor, rounds: int) -> tuple[nn.Sequent
     """The pair that answers most like a convolution on patches of this second moment, and the share of energy lost."""
     assert isinstance(whole, nn.Conv1d)
     weight = whole.weight.double()  # (output, input, kernel)
-    moment = moment + RIDGE * moment.diagonal().mean() * torch.eye(len(moment), dtype=torch.float64)
     filters = torch.linalg.svd(weight.transpose(0, 1), full_matrices=False).Vh[:, 0]  # best of each channel by itself
     for _ in range(rounds):
         filters = best_filters(weight, best_mix(weight, filters, moment), moment)
@@ -108,10 +77,4 @@ def best_filters(weight: Tensor, mix: Tensor, moment: Tensor) -> Tensor:
     kernel = weight.shape[2]
     each = mix.repeat_interleave(kernel, dim=1)  # (output, input * kernel)
     system, target = (each.T @ each) * moment, (each * (weight.flatten(1) @ moment)).sum(0)
-    system = system + RIDGE * system.diagonal().mean() * torch.eye(len(system), dtype=torch.float64)
-    return functional.normalize(torch.linalg.solve(system, target).reshape(-1, kernel), dim=1)
-
-
-def energy(weight: Tensor, moment: Tensor) -> Tensor:
-    """Sum over patches of |W x|^2, from their second moment."""
-    return ((weight @ moment) * weight).sum()
+    return functional.normalize(torch.linalg.solve(ridged(system), target).reshape(-1, kernel), dim=1)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bedside.compression.separable import imitation, patches, replaceable, second_moments, separated
+from bedside.compression.moments import Moments, read_by, second_moments
+from bedside.compression.separable import imitation, replaceable, separated
 from bedside.errors import RefusedError
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
 from bedside.models.factored_cnn_lstm import FactoredCnnLstm, layer
@@ -35,6 +36,10 @@ def fresh() -> CnnLstmNetwork:
     return WHOLE.network().eval()
 
 
+def moments(network: CnnLstmNetwork) -> Moments:
+    return second_moments(network, [SECOND], batches())
+
+
 def missed(whole: nn.Module, pair: nn.Module, read: Tensor) -> float:
     """Share of the energy of the layer's answers that the pair does not give."""
     with torch.no_grad():
@@ -49,7 +54,7 @@ def read_by_second(network: CnnLstmNetwork) -> Tensor:
 def test_patches_times_weights_are_what_the_convolution_answers() -> None:
     convolution = nn.Conv1d(3, 4, 5, stride=2, padding=2, bias=False)
     signal = torch.randn(2, 3, 20)
-    by_hand = patches(convolution, signal) @ convolution.weight.flatten(1).T
+    by_hand = read_by(convolution, signal) @ convolution.weight.flatten(1).T
     assert torch.allclose(by_hand, convolution(signal).transpose(1, 2).flatten(0, 1), atol=1e-6)
 
 
@@ -58,7 +63,7 @@ def test_a_layer_that_is_separable_is_imitated_exactly() -> None:
     with torch.no_grad():
         weight = network.blocks[1].conv.weight
         weight.copy_(torch.randn(12, 8, 1) * torch.randn(1, 8, 5))
-    same, _, lost = separated(network, SHAPE, [SECOND], batches(), rounds=3)
+    same, _, lost = separated(network, SHAPE, moments(network), rounds=3)
     signal, rhythm = batches(1)[0].signal, batches(1)[0].rhythm
     assert torch.allclose(same(signal, rhythm), network(signal, rhythm), atol=1e-4)
     assert lost[SECOND] < 1e-6
@@ -66,7 +71,7 @@ def test_a_layer_that_is_separable_is_imitated_exactly() -> None:
 
 def test_the_reported_loss_is_the_one_on_real_inputs() -> None:
     network = fresh()
-    result, _, lost = separated(network, SHAPE, [SECOND], batches(), rounds=3)
+    result, _, lost = separated(network, SHAPE, moments(network), rounds=3)
     found = missed(network.blocks[1].conv, layer(result, SECOND), read_by_second(network))
     assert lost[SECOND] == pytest.approx(found, rel=1e-2)
 
@@ -75,7 +80,7 @@ def test_imitating_on_real_inputs_loses_less_than_looking_at_the_weights_alone()
     network = fresh()
     whole, read = network.blocks[1].conv, read_by_second(network)
     blind, _ = imitation(whole, torch.eye(40, dtype=torch.float64), rounds=0)
-    moment = second_moments(network, [SECOND], batches())[SECOND]
+    moment = moments(network)[SECOND]
     fitted = [missed(whole, imitation(whole, moment, rounds)[0], read) for rounds in (0, 1, 10)]
     assert missed(whole, blind, read) > 1.1 * fitted[0]
     assert fitted[0] > fitted[1] > fitted[2]
@@ -84,7 +89,7 @@ def test_imitating_on_real_inputs_loses_less_than_looking_at_the_weights_alone()
 def test_no_step_of_gradient_descent_improves_on_the_fit() -> None:
     network = fresh()
     whole, read = network.blocks[1].conv, read_by_second(network)
-    moment = second_moments(network, [SECOND], batches())[SECOND]
+    moment = moments(network)[SECOND]
     pair, _ = imitation(whole, moment, rounds=300)
     before = missed(whole, pair, read)
     optimizer = torch.optim.Adam(pair.parameters(), 1e-3)
@@ -104,6 +109,6 @@ def test_only_convolutions_that_get_smaller_are_replaced_and_spared_ones_never()
 
 def test_the_new_shape_describes_the_new_network() -> None:
     network = fresh()
-    result, shape, _ = separated(network, SHAPE, [SECOND], batches(), rounds=1)
+    result, shape, _ = separated(network, SHAPE, moments(network), rounds=1)
     shape.network().load_state_dict(result.state_dict())
     assert parameters(network) - parameters(result) == 12 * 8 * 5 - (8 * 5 + 12 * 8)

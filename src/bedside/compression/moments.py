@@ -1,0 +1,65 @@
+"""What a layer really reads, in one matrix: the second moment of its inputs over training windows.
+
+A layer that answers W x is best replaced by one that answers most like it on the x that occur; the sum of squared
+differences |W x - V x|^2 depends on the inputs only through C = sum x x^T.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bedside.models.factored_cnn_lstm import layer, steps
+from bedside.training.batches import Batch, epoch_batches
+from bedside.training.loop import Training
+from bedside.training.stages import Splits
+
+Moments = Mapping[str, Tensor]
+RIDGE = 1e-6  # share of the mean energy, for directions in which no input lies
+
+
+@torch.no_grad()
+def second_moments(network: nn.Module, names: Sequence[str], batches: Iterable[Batch]) -> Moments:
+    """C of each named layer, (inputs, inputs) in float64, with a ridge that makes it invertible."""
+    found: dict[str, Tensor] = {}
+
+    def watch(name: str) -> torch.utils.hooks.RemovableHandle:
+        def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            seen = read_by(module, inputs[0]).double()
+            found[name] = found.get(name, 0) + seen.T @ seen
+
+        return layer(network, name).register_forward_pre_hook(add)
+
+    network.eval()
+    hooks = [watch(name) for name in names]
+    for batch in batches if names else ():
+        network(batch.signal, batch.rhythm)
+    for hook in hooks:
+        hook.remove()
+    return {name: ridged(found[name]) for name in names}
+
+
+def drawn(splits: Splits, training: Training, windows: int) -> Iterator[Batch]:
+    """Batches of training windows, drawn and varied as the fine-tuning will see them."""
+    sampling = training.sampling.model_copy(update={"windows": windows})
+    return epoch_batches(splits.train, len(splits.classes), sampling, training.seed, epoch=0)
+
+
+def ridged(system: Tensor) -> Tensor:
+    """A symmetric matrix, made safe to invert."""
+    return system + RIDGE * system.diagonal().mean() * torch.eye(len(system), dtype=system.dtype)
+
+
+def read_by(module: nn.Module, values: Tensor) -> Tensor:
+    """One row per answer: of a convolution its patches (batch * instant, channel * kernel), else the last axis."""
+    if not isinstance(module, nn.Conv1d):
+        return values.flatten(0, -2)
+    kernel, stride, padding = steps(module)
+    seen = functional.pad(values, (padding, padding)).unfold(2, kernel, stride)
+    return seen.transpose(1, 2).flatten(2).flatten(0, 1)
+
+
+def energy(weight: Tensor, moment: Tensor) -> Tensor:
+    """Sum of |W x|^2 over the inputs, for W (outputs, inputs)."""
+    return ((weight @ moment) * weight).sum()
