@@ -21,7 +21,7 @@ from bedside.training.stages import Validation, open_splits
 class Factorize(Params):
     """How much of each layer is kept, and the fine-tuning. A layer that gains nothing at its rank stays as it is."""
 
-    energy: float = pydantic.Field(default=0.9, gt=0, le=1, description="share of a layer's squared answers kept")
+    energy: float = pydantic.Field(default=0.98, gt=0, le=1, description="share of a layer's squared answers kept")
     ranks: dict[str, pydantic.PositiveInt] = pydantic.Field(
         default_factory=dict, description="instead of `energy`, by layer: convolutions.1, lstm.0, hidden"
     )

@@ -38,7 +38,7 @@ def _size(module: nn.Module) -> int:
 def separated(
     network: N, shape: FactoredCnnLstm, moments: Moments, rounds: int
 ) -> tuple[N, FactoredCnnLstm, dict[str, float]]:
-    """A copy with the convolutions in `moments` replaced, its shape, and the share of each one's answers that is lost."""
+    """A copy with the convolutions in `moments` replaced, its shape, and the share of each one's answers lost."""
     result, lost = copy.deepcopy(network), {}
     for name, moment in moments.items():
         substitute, lost[name] = imitation(layer(network, name), moment, rounds)
