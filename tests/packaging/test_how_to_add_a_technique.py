@@ -60,16 +60,16 @@ def test_every_command_of_the_page_works_and_both_launchers_have_the_new_stage(p
     check, contract, stages, compiled = printed
     assert "can be made from their parents" in printed[check]
     assert " passed" in printed[contract]
-    assert {"variant@averaged", "export@averaged"} <= set(printed[stages].split())
+    assert {"variant@flattened", "export@flattened"} <= set(printed[stages].split())
     ir = (project / compiled.split()[-1]).read_text()
-    assert "variant@averaged" in ir
-    assert "components.average" in ir
+    assert "variant@flattened" in ir
+    assert "components.flatten" in ir
 
 
 def test_a_misplaced_variant_is_refused_before_anything_runs(project: Path) -> None:
     params = yaml.safe_load((project / "params.yaml").read_text())
-    params["variants"]["averaged"]["parent"] = "quantized"
+    params["variants"]["flattened"]["parent"] = "quantized"
     wrong = project / "wrong.yaml"
     wrong.write_text(yaml.safe_dump(params))
-    with pytest.raises(AssertionError, match=r"variants\.averaged\.technique: average takes cnn_lstm"):
+    with pytest.raises(AssertionError, match=r"variants\.flattened\.technique: flatten takes cnn_lstm"):
         run("bedside check --params wrong.yaml", project)
