@@ -1,5 +1,7 @@
 """Prune whole channels, LSTM cells and neurons, so that every runtime gains; fine-tune after each step."""
 
+import json
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
@@ -7,9 +9,12 @@ from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets, distillation_loss
 from bedside.compression.fidelity import fidelity
 from bedside.compression.gain import require_fewer_parameters
+from bedside.compression.pruning.allocation import Allocation, Uniform
 from bedside.compression.pruning.base import Importance
-from bedside.compression.pruning.schedule import Schedule, most_important
-from bedside.compression.pruning.surgery import groups, shrink
+from bedside.compression.pruning.cost import macs
+from bedside.compression.pruning.schedule import Cubic, Schedule, most_important
+from bedside.compression.pruning.sensitivity import Curves, Scan, judgement, scan, sensitivity_metrics
+from bedside.compression.pruning.surgery import resized, shrink
 from bedside.compression.pruning.taylor import Taylor
 from bedside.errors import RefusedError
 from bedside.models import load, save
@@ -22,10 +27,12 @@ from bedside.training.stages import Validation, open_splits, parameters, settle_
 
 
 class Prune(Params):
-    """What scores a unit, how many go when, and the fine-tuning after each step."""
+    """What scores a unit, how the layers' sensitivity is found and heeded, how many go when, and the fine-tuning."""
 
     importance: Choice[Importance] = Taylor()
-    schedule: Schedule = Schedule()
+    scan: Scan = Scan()
+    allocation: Choice[Allocation] = Uniform()
+    schedule: Choice[Schedule] = Cubic()
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=3, learning_rate=5e-4)
     validation: Validation = Validation()
@@ -48,24 +55,42 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
     splits = open_splits(dataset, params.validation)
     guide = load(teacher)
     loss, score = distillation_loss(params.soft_targets, guide), fidelity(guide, splits)
-    shape, before = architecture_of(parent), load(parent)
-    if not isinstance(shape, CnnLstm) or not isinstance(before, CnnLstmNetwork):
-        raise RefusedError(f"prune takes a float cnn_lstm, not a {shape.kind}; prune before quantizing (params.yaml)")
-    network = before
-    original = {name: group.units for name, group in groups(before).items()}
-    for step in range(1, params.schedule.steps + 1):
+    whole, before = architecture_of(parent), load(parent)
+    if not isinstance(whole, CnnLstm) or not isinstance(before, CnnLstmNetwork):
+        raise RefusedError(f"prune takes a float cnn_lstm, not a {whole.kind}; prune before quantizing (params.yaml)")
+    network, shape, samples = before, whole, splits.validation.signal.shape[2]
+    scores = params.importance.scores(network, splits.validation, len(splits.classes))
+    curves = scan(network, shape, scores, judgement(guide, splits, params.scan.windows), params.scan.shares)
+    for step, counts in enumerate(plan(params, whole, curves, samples), start=1):
         scores = params.importance.scores(network, splits.validation, len(splits.classes))
-        counts = {name: params.schedule.kept(step, original[name], len(score)) for name, score in scores.items()}
         network, shape = shrink(network, shape, most_important(scores, counts))
         fit(network, splits.train, len(splits.classes), params.training, loss, score, name=f"step-{step}")
     removed = require_fewer_parameters("prune", before, network, params.least_share)
     settle_operating_point(network, splits)
     save(network, shape, student)
+    (student / "sensitivity.json").write_text(json.dumps(curves, indent=1, sort_keys=True) + "\n")
     return {
         "model/parameters": float(parameters(network)),
         "model/parameters_removed": removed,
+        "model/macs": float(macs(shape, samples)),
+        "model/macs_removed": 1 - macs(shape, samples) / macs(whole, samples),
+        **sensitivity_metrics(curves),
         **validation_metrics(network, splits),
     }
+
+
+def plan(params: Prune, shape: CnnLstm, curves: Curves, samples: int) -> list[dict[str, int]]:
+    """How many units of each group are left after each step; a window has `samples` in time."""
+    units = {name: int(points[0]["units"]) for name, points in curves.items()}
+
+    def counts(shares: Mapping[str, float]) -> dict[str, int]:
+        return {name: params.schedule.kept(shares[name], units[name]) for name in units}
+
+    def cost(shares: Mapping[str, float]) -> int:
+        return macs(resized(shape, counts(shares)), samples)
+
+    removed = [params.schedule.removed(step) for step in range(1, params.schedule.steps + 1)]
+    return [counts(params.allocation.shares(share, curves, cost)) for share in removed]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import torch
 from bedside.compression.gain import require_fewer_parameters
 from bedside.compression.pruning.base import Importance
 from bedside.compression.pruning.magnitude import Magnitude
-from bedside.compression.pruning.schedule import Schedule, most_important
+from bedside.compression.pruning.schedule import Cubic, Iterative, OneShot, Schedule, most_important
 from bedside.compression.pruning.surgery import GATES, groups, shrink
 from bedside.compression.pruning.taylor import Taylor, evenly
 from bedside.errors import RefusedError
@@ -122,16 +122,34 @@ def test_samples_are_spread_over_the_whole_split() -> None:
     assert evenly(torch.arange(100), 5).tolist() == [0, 24, 49, 74, 99]
 
 
-def test_the_schedule_removes_most_at_first_and_ends_at_its_ratio() -> None:
-    schedule = Schedule(ratio=0.5, steps=3, multiple=1)
+def test_the_cubic_schedule_removes_most_at_first_and_ends_at_its_ratio() -> None:
+    schedule = Cubic(ratio=0.5, steps=3)
     removed = [schedule.removed(step) for step in (1, 2, 3)]
     assert removed[-1] == 0.5
     assert removed[0] > removed[1] - removed[0] > removed[2] - removed[1] > 0
 
 
 def test_kept_units_come_in_the_multiples_that_kernels_like() -> None:
-    assert Schedule(ratio=0.3, steps=1, multiple=16).kept(1, original=128, now=128) == 96
-    assert Schedule(ratio=0.9, steps=1, multiple=16).kept(1, original=32, now=32) == 16
+    assert OneShot(multiple=16).kept(0.3, original=128) == 96
+    assert OneShot(multiple=16).kept(0.9, original=32) == 16
+
+
+def test_a_group_smaller_than_the_multiple_stays_whole() -> None:
+    assert OneShot(multiple=16).kept(0.5, original=8) == 8
+
+
+def test_the_iterative_schedule_removes_in_equal_steps() -> None:
+    assert [Iterative(ratio=0.75, steps=3).removed(step) for step in (1, 2, 3)] == [0.25, 0.5, 0.75]
+
+
+def test_the_one_shot_schedule_has_one_step() -> None:
+    assert OneShot(ratio=0.4).removed(1) == 0.4
+    with pytest.raises(ValueError, match="steps"):
+        Schedule.build({"kind": "one_shot", "steps": 2})
+
+
+def test_a_schedule_without_a_kind_is_the_gradual_one() -> None:
+    assert Schedule.build({"ratio": 0.4, "steps": 3}) == Cubic(ratio=0.4, steps=3)
 
 
 def test_every_parameter_but_the_last_layer_belongs_to_a_unit() -> None:

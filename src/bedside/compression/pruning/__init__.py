@@ -1,1 +1,3 @@
-"""Structured pruning: score, schedule and surgery, kept apart."""
+"""Pruning, structured (whole units go) and unstructured (single weights become zero); score, schedule, allocation and
+surgery are kept apart.
+"""

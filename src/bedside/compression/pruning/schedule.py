@@ -1,33 +1,76 @@
-"""How much is removed when: the cubic schedule of gradual pruning (Zhu and Gupta 2017)."""
+"""How much is removed when: at once, in equal steps, or most of it first. Fine-tuning follows each step."""
+
+import abc
+from typing import Literal, Self
 
 import pydantic
 import torch
 from torch import Tensor
 
 from bedside.compression.pruning.base import Scores
-from bedside.params import Params
+from bedside.plugins import Plugin
 
 
-class Schedule(Params):
-    """Remove a share `ratio` of every group's units in `steps`, the first the largest; counts in multiples."""
+class Schedule(Plugin, abc.ABC):
+    """Remove a share `ratio` in `steps`; what is left is counted in multiples. Without a `kind` it is cubic."""
 
     ratio: float = pydantic.Field(default=0.3, gt=0, lt=1)
     steps: int = pydantic.Field(default=2, gt=0)
-    multiple: int = pydantic.Field(default=8, gt=0, description="unit counts that the target's kernels like")
+    multiple: int = pydantic.Field(default=8, gt=0, description="counts that the target's kernels like")
+
+    @classmethod
+    def build(cls, raw: object) -> Self:
+        return super().build({"kind": "cubic", **raw} if isinstance(raw, dict) else raw)
+
+    @abc.abstractmethod
+    def removed(self, step: int) -> float:
+        """Share removed after `step` of `steps` (1-based); `ratio` after the last."""
+
+    def kept(self, share: float, original: int) -> int:
+        """What is left of `original` units or weights when `share` of them goes, in multiples.
+
+        >>> OneShot(multiple=16).kept(0.3, 128)
+        96
+        """
+        rounded = max(self.multiple, round(original * (1 - share) / self.multiple) * self.multiple)
+        return min(original, rounded)
+
+
+class OneShot(Schedule):
+    """Everything at once."""
+
+    kind: Literal["one_shot"] = "one_shot"
+    steps: Literal[1] = 1
 
     def removed(self, step: int) -> float:
-        """Share removed after `step` of `steps` (1-based): ratio * (1 - (1 - step/steps)^3).
+        del step
+        return self.ratio
 
-        >>> Schedule(ratio=0.4, steps=2).removed(1)
-        0.35
-        """
+
+class Iterative(Schedule):
+    """Equal steps (Han et al. 2015).
+
+    >>> Iterative(ratio=0.4, steps=2).removed(1)
+    0.2
+    """
+
+    kind: Literal["iterative"] = "iterative"
+
+    def removed(self, step: int) -> float:
+        return self.ratio * step / self.steps
+
+
+class Cubic(Schedule):
+    """Gradual pruning, the first step the largest: ratio * (1 - (1 - step/steps)^3) (Zhu and Gupta 2017).
+
+    >>> Cubic(ratio=0.4, steps=2).removed(1)
+    0.35
+    """
+
+    kind: Literal["cubic"] = "cubic"
+
+    def removed(self, step: int) -> float:
         return self.ratio * (1 - (1 - step / self.steps) ** 3)
-
-    def kept(self, step: int, original: int, now: int) -> int:
-        """Units of a group after `step`, from how many it had at first and has now."""
-        wanted = original * (1 - self.removed(step))
-        rounded = max(self.multiple, round(wanted / self.multiple) * self.multiple)
-        return min(now, rounded)
 
 
 def most_important(scores: Scores, counts: dict[str, int]) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
+from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork
 
 GATES = 4
 
@@ -39,14 +39,18 @@ def groups(network: CnnLstmNetwork) -> dict[str, Group]:
     return found
 
 
+def resized(shape: CnnLstm, counts: Mapping[str, int]) -> CnnLstm:
+    """The shape with `counts` units in each group."""
+    blocks = tuple(
+        block.model_copy(update={"channels": counts[f"convolutions.{n}"]}) for n, block in enumerate(shape.convolutions)
+    )
+    lstm = tuple(counts[f"lstm.{n}"] for n in range(len(shape.lstm)))
+    return shape.model_copy(update={"convolutions": blocks, "lstm": lstm, "head": counts["hidden"]})
+
+
 def shrink(network: CnnLstmNetwork, shape: CnnLstm, keep: Mapping[str, Tensor]) -> tuple[CnnLstmNetwork, CnnLstm]:
     """The network without the units that `keep` (group -> sorted indices) does not name, and its new shape."""
-    blocks = tuple(
-        ConvBlock(channels=len(keep[f"convolutions.{n}"]), kernel=block.kernel, stride=block.stride)
-        for n, block in enumerate(shape.convolutions)
-    )
-    lstm = tuple(len(keep[f"lstm.{n}"]) for n in range(len(shape.lstm)))
-    smaller = shape.model_copy(update={"convolutions": blocks, "lstm": lstm, "head": len(keep["hidden"])})
+    smaller = resized(shape, {name: len(units) for name, units in keep.items()})
     result = smaller.network()
     with torch.no_grad():
         _copy(network, result, keep)
