@@ -75,6 +75,7 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
         "model/macs": float(macs(shape, samples)),
         "model/macs_removed": 1 - macs(shape, samples) / macs(whole, samples),
         **sensitivity_metrics(curves),
+        "validation/fidelity": score(network)["score"],
         **validation_metrics(network, splits),
     }
 

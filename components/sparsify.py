@@ -58,7 +58,12 @@ def sparsify(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: 
     gained = require_sparser(before, network, params.least_share)
     settle_operating_point(network, splits)
     save(network, shape, student)
-    return {"model/parameters": float(parameters(network)), **gained, **validation_metrics(network, splits)}
+    return {
+        "model/parameters": float(parameters(network)),
+        **gained,
+        "validation/fidelity": score(network)["score"],
+        **validation_metrics(network, splits),
+    }
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ def require_sparser(before: nn.Module, after: nn.Module, least_share: float) -> 
     share, sizes = 1 - nonzero(after) / nonzero(before), [compressed_bytes(network) for network in (before, after)]
     if share < least_share or sizes[1] >= sizes[0]:
         raise RefusedError(
-            f"sparsify made {share:.1%} of {nonzero(before)} weights zero, where {least_share:.0%} would be worth a "
-            f"variant, and of {sizes[0]} bytes after gzip {sizes[1]}; raise its ratio in params.yaml or drop the variant"
+            f"sparsify made {share:.1%} of {nonzero(before)} weights zero, where {least_share:.0%} would be worth "
+            f"it, and of {sizes[0]} bytes after gzip {sizes[1]}; raise its ratio in params.yaml or drop the variant"
         )
     return {
         "model/sparsity": 1 - nonzero(after) / parameters(after),

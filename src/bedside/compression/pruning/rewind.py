@@ -2,8 +2,8 @@
 
 `initial` is the experiment of Frankle and Carbin (2019): the weights before any training, rebuilt from the seed in the
 parent's manifest, so they are the very ones and not a fresh draw, which the paper shows to do worse. `parent` is its
-form for trained networks (Chen et al. 2020): back to the parent's final weights. An early epoch (Frankle et al. 2020) is
-not offered: artifacts hold the final weights alone.
+form for trained networks (Chen et al. 2020): back to the parent's final weights. An early epoch (Frankle et al. 2020)
+is not offered: artifacts hold the final weights alone.
 """
 
 from typing import Literal
