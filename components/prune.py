@@ -58,10 +58,10 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
     whole, before = architecture_of(parent), load(parent)
     if not isinstance(whole, CnnLstm) or not isinstance(before, CnnLstmNetwork):
         raise RefusedError(f"prune takes a float cnn_lstm, not a {whole.kind}; prune before quantizing (params.yaml)")
-    network, shape, samples = before, whole, splits.validation.signal.shape[2]
+    network, shape = before, whole
     scores = params.importance.scores(network, splits.validation, len(splits.classes))
     curves = scan(network, shape, scores, judgement(guide, splits, params.scan.windows), params.scan.shares)
-    for step, counts in enumerate(plan(params, whole, curves, samples), start=1):
+    for step, counts in enumerate(plan(params, whole, curves), start=1):
         scores = params.importance.scores(network, splits.validation, len(splits.classes))
         network, shape = shrink(network, shape, most_important(scores, counts))
         fit(network, splits.train, len(splits.classes), params.training, loss, score, name=f"step-{step}")
@@ -72,23 +72,23 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
     return {
         "model/parameters": float(parameters(network)),
         "model/parameters_removed": removed,
-        "model/macs": float(macs(shape, samples)),
-        "model/macs_removed": 1 - macs(shape, samples) / macs(whole, samples),
+        "model/macs": float(macs(shape)),
+        "model/macs_removed": 1 - macs(shape) / macs(whole),
         **sensitivity_metrics(curves),
         "validation/fidelity": score(network)["score"],
         **validation_metrics(network, splits),
     }
 
 
-def plan(params: Prune, shape: CnnLstm, curves: Curves, samples: int) -> list[dict[str, int]]:
-    """How many units of each group are left after each step; a window has `samples` in time."""
+def plan(params: Prune, shape: CnnLstm, curves: Curves) -> list[dict[str, int]]:
+    """How many units of each group are left after each step."""
     units = {name: int(points[0]["units"]) for name, points in curves.items()}
 
     def counts(shares: Mapping[str, float]) -> dict[str, int]:
         return {name: params.schedule.kept(shares[name], units[name]) for name in units}
 
     def cost(shares: Mapping[str, float]) -> int:
-        return macs(resized(shape, counts(shares)), samples)
+        return macs(resized(shape, counts(shares)))
 
     removed = [params.schedule.removed(step) for step in range(1, params.schedule.steps + 1)]
     return [counts(params.allocation.shares(share, curves, cost)) for share in removed]

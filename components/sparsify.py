@@ -6,6 +6,7 @@ zeros again, so this is the last technique on its branch.
 """
 
 import functools
+from typing import Any, ClassVar
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
@@ -17,7 +18,6 @@ from bedside.compression.pruning.schedule import Cubic, Schedule
 from bedside.errors import RefusedError
 from bedside.models import load, save
 from bedside.models.io import architecture_of
-from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm
 from bedside.params import Params
 from bedside.plugins import Choice
 from bedside.training.loop import Training, fit, prepare_torch
@@ -37,8 +37,14 @@ class Sparsify(Params):
     validation: Validation = Validation()
     least_share: float = 0.3
 
+    example: ClassVar[dict[str, Any]] = {
+        "schedule": {"ratio": 0.8, "steps": 1},
+        "training": {"epochs": 1, "sampling": {"windows": 64}},
+    }
+    no_gain: ClassVar[dict[str, Any]] = {"schedule": {"ratio": 0.1, "steps": 1}, "training": {"epochs": 0}}
 
-@component(image="train")
+
+@component(image="train", takes=("cnn_lstm", "factored_cnn_lstm"))
 def sparsify(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: Sparsify) -> Metrics:
     """Zero the smallest weights of each layer in steps; what is zero stays zero through the fine-tuning after it."""
     prepare_torch(params.training)
@@ -46,7 +52,7 @@ def sparsify(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: 
     guide = load(teacher)
     loss, score = distillation_loss(params.soft_targets, guide), fidelity(guide, splits)
     shape, network, before = architecture_of(parent), load(parent), load(parent)
-    if isinstance(shape, QuantizedCnnLstm):
+    if shape.kind not in sparsify.takes:
         raise RefusedError(f"sparsify takes a float network, not a {shape.kind}; sparsify before it (params.yaml)")
     start = start_of(parent, params.rewind)
     for step in range(1, params.schedule.steps + 1):

@@ -65,7 +65,7 @@ def validate(model: type[P], raw: object, where: str) -> P:
 
 def _explain(model: type[Params], problem: Any, where: str) -> str:
     location, message = [str(part) for part in problem["loc"]], problem["msg"]
-    path = ".".join([where if ":" in where else f"{where}:", *location]).replace(":.", ":")
+    path = ".".join([where if ":" in where else f"{where}:", *location]).replace(":.", ":").rstrip(":")
     if problem["type"] == "extra_forbidden":
         known = list(_fields_at(model, location[:-1]))
         close = difflib.get_close_matches(location[-1], known, n=1)

@@ -44,7 +44,7 @@ def approval(cohort: Cohort) -> Path:
 
 @pytest.fixture(scope="module")
 def teacher(cohort: Cohort, approval: Path) -> Path:
-    return taught(cohort, approval, "teacher", SHORT)
+    return taught(cohort, approval, "teacher", {**SHORT, "epochs": 2, "sampling": {"windows": 1024, "batch": 64}})
 
 
 def taught(cohort: Cohort, approval: Path, name: str, training: dict[str, Any], **other: Any) -> Path:

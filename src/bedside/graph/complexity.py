@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 from bedside.graph.surgery import View
 
 Shapes = Mapping[str, tuple[int, ...]]
-WEIGHTS = {"Conv": (1, 2), "Gemm": (1, 2), "LSTM": (1, 2, 3)}
+WEIGHTS = {"Conv": (1, 2), "Gemm": (1, 2), "LSTM": (1, 2, 3), "MatMul": (1,)}
 # Tensors that no kernel writes out: a runtime fuses these into the operator before or after.
 ALIASES = frozenset({"Relu", "QuantizeLinear", "DequantizeLinear", "Squeeze"})
 
@@ -48,6 +48,8 @@ def macs(node: onnx.NodeProto, shapes: Shapes) -> int:
         return prod(output) * prod(weight[1:])
     if node.op_type == "Gemm":
         return prod(shapes[node.input[1]])
+    if node.op_type == "MatMul":
+        return prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
     if node.op_type == "LSTM":
         steps = shapes[node.input[0]][0]
         return steps * (prod(shapes[node.input[1]]) + prod(shapes[node.input[2]]))
