@@ -1,7 +1,7 @@
 """Class-balanced sampling and label-preserving augmentation, reproducible from (seed, epoch) alone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pydantic
@@ -38,11 +38,16 @@ class Sampling(Params):
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of one step: signal (batch, channel, time), rhythm (batch, feature), target (batch, class) shares."""
+    """Windows of one step: signal (batch, channel, time), rhythm (batch, feature), target (batch, class) shares.
+
+    `rows` (batch, 2) are the two rows of the split that each window is mixed from, the first with `share`.
+    """
 
     signal: Tensor
     rhythm: Tensor
     target: Tensor
+    rows: Tensor = field(default_factory=lambda: torch.empty(0, 2, dtype=torch.int64))  # none: not drawn from a split
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ def epoch_batches(data: Tensors, classes: int, sampling: Sampling, seed: int, ep
     shares = np.random.default_rng([seed, epoch])
     for index in torch.split(drawn, sampling.batch):
         signal, rhythm = augment(data.signal[index], data.rhythm[index], sampling.augmentation, generator)
-        batch = Batch(signal, rhythm, functional.one_hot(data.label[index], classes).float())
+        target = functional.one_hot(data.label[index], classes).float()
+        batch = Batch(signal, rhythm, target, torch.stack([index, index], dim=1))
         yield mixed(batch, sampling.augmentation.mixup, generator, shares)
 
 
@@ -107,5 +113,6 @@ def mixed(batch: Batch, concentration: float, generator: torch.Generator, shares
         float(shares.beta(concentration, concentration)),
         torch.randperm(len(batch.target), generator=generator),
     )
-    parts = (getattr(batch, name) for name in ("signal", "rhythm", "target"))
-    return Batch(*(share * part + (1 - share) * part[other] for part in parts))
+    parts = (batch.signal, batch.rhythm, batch.target)
+    signal, rhythm, target = (share * part + (1 - share) * part[other] for part in parts)
+    return Batch(signal, rhythm, target, torch.stack([batch.rows[:, 0], batch.rows[other, 0]], dim=1), share)
