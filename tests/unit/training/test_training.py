@@ -142,6 +142,15 @@ def test_no_augmentation_leaves_windows_as_recorded() -> None:
     assert {signal.numpy().tobytes() for signal in batch.signal} <= recorded
 
 
+@pytest.mark.parametrize("mixup", [0.0, 1.0])
+def test_a_batch_knows_the_recorded_windows_it_is_made_of(mixup: float) -> None:
+    only, data = STILL.model_copy(update={"mixup": mixup}), beats()
+    for batch in epoch_batches(data, 3, Sampling(windows=60, batch=25, augmentation=only), seed=0, epoch=0):
+        one, other = batch.rows.unbind(1)
+        again = batch.share * data.signal[one] + (1 - batch.share) * data.signal[other]
+        assert torch.allclose(batch.signal, again, atol=1e-6)
+
+
 def test_mixup_gives_window_and_target_the_same_share_of_another_window() -> None:
     only = STILL.model_copy(update={"mixup": 1.0})
     data = beats()

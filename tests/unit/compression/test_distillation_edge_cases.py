@@ -1,0 +1,127 @@
+"""The step on edge cases: a condition that was missed is learned, and what would be forgotten is rolled back."""
+
+import pytest
+import torch
+from torch import nn
+
+from bedside.compression.distillation.edge_cases import (
+    EdgeCases,
+    edge_cases,
+    floors,
+    learn_edge_cases,
+    subset,
+    with_replay,
+    without_forgetting,
+)
+from bedside.compression.distillation.soft_targets import SoftTargets
+from bedside.errors import RefusedError
+from bedside.models.cnn_lstm import CnnLstmNetwork
+from bedside.training.batches import Tensors
+from bedside.training.stages import Splits, Validation
+from bedside.training.validation import logits_of
+from tests.unit.compression.bumps import CLASSES, LARGE, SMALL, bumps, splits, taught, training, weights
+
+VALIDATION = bumps(40, 40, 40, 40, seed=9)
+
+
+@pytest.fixture(scope="module")
+def teacher() -> CnnLstmNetwork:
+    return taught(LARGE, 60, 60, 60, 60)
+
+
+def right(network: nn.Module) -> list[float]:
+    """Share of each class that is right on validation patients."""
+    same = logits_of(network, VALIDATION).argmax(1) == VALIDATION.label
+    return [same[VALIDATION.label == c].float().mean().item() for c in range(len(CLASSES))]
+
+
+def test_a_rare_condition_that_the_student_missed_is_learned_and_no_other_is_lost(teacher: CnnLstmNetwork) -> None:
+    student = taught(SMALL, 60, 60, 60, 0)
+    before, seen = right(student), splits(bumps(400, 40, 40, 12, seed=5), VALIDATION)
+    metrics = learn_edge_cases(
+        EdgeCases(rare=("F",), replay=10), training(4, 1e-2), SoftTargets(), student, teacher, seen
+    )
+    after = right(student)
+    assert before[3] == 0.0
+    assert after[3] > 0.8
+    assert all(now >= then - 0.02 for now, then in zip(after[:3], before[:3], strict=True))
+    assert metrics["edge_cases/windows"] == 12
+    assert metrics["edge_cases/rescued"] > 0.8
+    assert metrics["edge_cases/kept_epoch"] > 0
+
+
+def test_a_step_so_strong_that_another_condition_is_forgotten_is_rolled_back(teacher: CnnLstmNetwork) -> None:
+    student = taught(SMALL, 60, 60, 0, 0)
+    before, seen = weights(student), splits(bumps(400, 0, 12, 12, seed=5), VALIDATION)  # no S to replay
+    strong = training(4, 5e-2)
+    metrics = learn_edge_cases(EdgeCases(rare=("V", "F"), replay=1), strong, SoftTargets(), student, teacher, seen)
+    assert metrics["edge_cases/kept_epoch"] == 0
+    assert weights(student) == before
+
+    unguarded = EdgeCases(rare=("V", "F"), replay=1, tolerance=1.0)
+    learn_edge_cases(unguarded, strong, SoftTargets(), student, teacher, seen)
+    assert sum(right(student)) > 2.5  # it would have been the truer one on average,
+    assert right(student)[1] < 0.5  # at the price of S
+
+
+class Answers(nn.Module):
+    """A network that gives each window, known by its first sample, a fixed answer."""
+
+    def __init__(self, answers: list[int]) -> None:
+        super().__init__()
+        self.logits = torch.eye(3)[torch.tensor(answers)]
+
+    def forward(self, signal: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
+        del rhythm
+        return self.logits[signal[:, 0, 0].long()]
+
+
+LABEL = torch.tensor([0, 0, 1, 1, 2, 2])
+NUMBERED = Tensors(torch.arange(6.0).reshape(6, 1, 1), torch.arange(6.0)[:, None], LABEL, torch.zeros(6))
+THREE = Splits(["N", "S", "V"], NUMBERED, NUMBERED, Validation())
+
+
+def test_an_edge_case_is_rare_and_the_teacher_has_it_right_and_the_student_wrong() -> None:
+    student, teacher = Answers([1, 0, 0, 0, 0, 2]), Answers([0, 0, 1, 0, 2, 2])
+    #  a missed N, an N, a missed S, an S that both miss, a missed V, a V that both have
+    assert edge_cases(EdgeCases(rare=("S", "V")), THREE, student, teacher).tolist() == [2, 4]
+    assert edge_cases(EdgeCases(rare=("V",)), THREE, student, teacher).tolist() == [4]
+
+
+def test_a_student_that_misses_nothing_its_teacher_knows_is_left_alone() -> None:
+    twin = Answers([0, 0, 0, 0, 2, 2])
+    metrics = learn_edge_cases(EdgeCases(rare=("S", "V")), training(1, 1.0), SoftTargets(), twin, twin, THREE)
+    assert metrics == {"edge_cases/windows": 0.0, "edge_cases/rescued": 0.0, "edge_cases/kept_epoch": 0.0}
+
+
+def test_no_rare_class_means_no_such_step() -> None:
+    assert not len(edge_cases(EdgeCases(rare=()), THREE, Answers([1] * 6), Answers(LABEL.tolist())))
+
+
+def test_a_rare_class_that_the_data_does_not_have_is_refused() -> None:
+    with pytest.raises(RefusedError, match="unknown class F; known: N, S, V"):
+        edge_cases(EdgeCases(rare=("S", "F")), THREE, Answers([0] * 6), Answers([0] * 6))
+
+
+def test_replay_adds_other_windows_in_proportion_and_each_once() -> None:
+    rows = with_replay(torch.tensor([3, 50]), 100, replay=4, seed=0).tolist()
+    assert {3, 50} < set(rows)
+    assert len(rows) == len(set(rows)) == 2 + 8
+    assert with_replay(torch.tensor([3, 50]), 100, replay=1000, seed=0).tolist() == list(range(100))
+
+
+def test_a_class_may_fall_to_the_teacher_but_not_below_both() -> None:
+    before = {"score": 0.7, "V": 0.8, "S": 0.6, "N_kept": 0.99}
+    least = floors(before, {"score": 0.6, "V": 0.9, "S": 0.5}, 0.05)
+    assert least == pytest.approx({"V": 0.75, "S": 0.45, "N_kept": 0.94})
+    as_good = {"score": 0.9, "V": 0.76, "S": 0.46, "N_kept": 0.95}
+    assert without_forgetting(lambda _: as_good, least)(nn.Identity())["score"] == 0.9
+    for name in least:
+        forgets = {**as_good, name: 0.4}
+        assert without_forgetting(lambda _, f=forgets: f, least)(nn.Identity())["score"] == float("-inf")
+
+
+def test_a_subset_keeps_rows_together() -> None:
+    part = subset(NUMBERED, torch.tensor([1, 4]))
+    assert part.signal.flatten().tolist() == part.rhythm.flatten().tolist() == [1.0, 4.0]
+    assert part.label.tolist() == [0, 2]
