@@ -10,7 +10,7 @@ from bedside.errors import RefusedError
 from bedside.training.batches import Batch
 from bedside.training.loop import fit, prepare_torch
 from bedside.training.validation import logits_of
-from tests.unit.compression.bumps import CLASSES, LARGE, SMALL, STILL, bumps, latest, taught, training
+from tests.unit.compression.waves import CLASSES, LARGE, SMALL, STILL, beats, latest, taught, training
 
 LABEL = torch.tensor([0, 1, 2, 0])
 LOGITS = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 3.0], [1.0, 0.0, 0.0]])
@@ -70,8 +70,8 @@ def test_stored_answers_are_those_to_the_recorded_windows_mixed_as_the_windows_a
 
 
 def test_a_student_learns_from_stored_answers_alone() -> None:
-    data, teacher = bumps(60, 20, 20, 20), taught(LARGE, 60, 20, 20, 20)
-    how = training(epochs=12, learning_rate=2e-2, augmentation=STILL.model_copy(update={"mixup": 0.3}))
+    data, teacher = beats(60, 20, 20, 20), taught(LARGE, 60, 20, 20, 20)
+    how = training(epochs=6, learning_rate=2e-2, augmentation=STILL.model_copy(update={"mixup": 0.3}))
     prepare_torch(how)
     loss = distillation_loss(SoftTargets(alpha=1.0, answers="stored"), nn.Identity(), logits_of(teacher, data))
     student = SMALL.network()

@@ -1,4 +1,4 @@
-"""Made-up beats whose class is where their bump sits, and small real networks that tell them apart."""
+"""Made-up beats whose class is how fast they swing, and small real networks that tell them apart."""
 
 import torch
 from torch import Tensor, nn
@@ -13,25 +13,23 @@ CLASSES = ["N", "S", "V", "F"]
 RHYTHM = 3
 STILL = Augmentation(gain=0, noise=0, shift=0, rhythm=0, flip=0, mixup=0)
 LARGE = CnnLstm(
-    convolutions=(ConvBlock(channels=8, kernel=5, stride=4),), lstm=(16,), head=12, rhythm_features=RHYTHM, dropout=0.1
+    convolutions=(ConvBlock(channels=16, kernel=9, stride=2),), head=12, rhythm_features=RHYTHM, dropout=0.1
 )
-SMALL = CnnLstm(
-    convolutions=(ConvBlock(channels=6, kernel=5, stride=4),), lstm=(8,), head=6, rhythm_features=RHYTHM, dropout=0.1
-)
+SMALL = CnnLstm(convolutions=(ConvBlock(channels=8, kernel=9, stride=2),), head=10, rhythm_features=RHYTHM, dropout=0.1)
 
 
-def training(epochs: int, learning_rate: float, windows: int = 256, augmentation: Augmentation = STILL) -> Training:
+def training(epochs: int, learning_rate: float, windows: int = 1024, augmentation: Augmentation = STILL) -> Training:
     sampling = Sampling(windows=windows, batch=32, augmentation=augmentation)
     return Training(epochs=epochs, learning_rate=learning_rate, sampling=sampling)
 
 
-def bumps(*counts: int, seed: int = 0) -> Tensors:
+def beats(*counts: int, seed: int = 0) -> Tensors:
     """This many windows of each class, two patients taking turns."""
     label = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    bump = torch.exp(-((torch.arange(40.0) - 8 * (label[:, None] + 1)) ** 2) / 8)
-    noise = 0.1 * torch.randn(len(label), 2, 40, generator=torch.Generator().manual_seed(seed))
+    wave = torch.sin(torch.arange(40.0) * (0.2 + 0.3 * label[:, None]))
+    noise = 0.3 * torch.randn(len(label), 2, 40, generator=torch.Generator().manual_seed(seed))
     rhythm = torch.zeros(len(label), RHYTHM)
-    return Tensors(torch.stack([bump, bump], dim=1) + noise, rhythm, label, torch.arange(len(label)) % 2)
+    return Tensors(torch.stack([wave, wave], dim=1) + noise, rhythm, label, torch.arange(len(label)) % 2)
 
 
 def cross_entropy(network: nn.Module, batch: Batch) -> Tensor:
@@ -46,10 +44,10 @@ def latest(network: nn.Module) -> dict[str, float]:
 
 def taught(shape: CnnLstm, *counts: int) -> CnnLstmNetwork:
     """A network that has learned these windows by their labels."""
-    how = training(epochs=12, learning_rate=2e-2)
+    how = training(epochs=6, learning_rate=2e-2)
     prepare_torch(how)
     network = shape.network()
-    fit(network, bumps(*counts), len(CLASSES), how, cross_entropy, latest, name=f"taught-{shape.head}-{counts}")
+    fit(network, beats(*counts), len(CLASSES), how, cross_entropy, latest, name=f"taught-{shape.head}-{counts}")
     return network
 
 
