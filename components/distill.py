@@ -45,7 +45,7 @@ class Distill(Params):
     features: Features | None = None
     training: Training = Training()
     edge_cases: EdgeCases = EdgeCases()
-    edge_training: Training = Training(epochs=2, learning_rate=2e-4)
+    edge_training: Training = Training(epochs=2, learning_rate=1e-4)
     validation: Validation = Validation()
     least_share: float = 0.3
 
