@@ -13,6 +13,7 @@ from bedside.graph.canonical import canonical_bytes
 from bedside.graph.folding import fold_constants
 from bedside.graph.quantized import separate_zero_points, store_integer_biases
 from bedside.graph.rewrites import tidy_recurrence
+from bedside.models.fake_quant import WIDE_OPSET, ActivationQuantizer
 
 OPSET = 18
 INPUTS, OUTPUTS = ["signal", "rhythm"], ["logits"]
@@ -43,7 +44,7 @@ def _trace(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> 
             network,
             example,
             dynamo=True,
-            opset_version=OPSET,
+            opset_version=_opset(network),
             external_data=False,
             input_names=INPUTS,
             output_names=OUTPUTS,
@@ -52,6 +53,12 @@ def _trace(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> 
         )
     assert program is not None  # it is None only without dynamo
     return program.model_proto
+
+
+def _opset(network: nn.Module) -> int:
+    """Uint16 grids need a newer operator set; all other graphs stay at the one that most runtimes read."""
+    wide = any(isinstance(module, ActivationQuantizer) and module.bits == 16 for module in network.modules())
+    return WIDE_OPSET if wide else OPSET
 
 
 @functools.cache

@@ -1,41 +1,53 @@
 """Layers that compute in float what an int8 kernel will compute, so that training can adapt to it.
 
-Activations: unsigned 8 bit, one range per tensor, learned as a moving average. Weights: signed 8 bit, symmetric, one
-scale per output channel. `eval()` turns ranges into plain numbers, which is what the ONNX exporter needs to write
+Activations: unsigned, one range per tensor, learned as a moving average; 8 bits where nothing else is said. Weights:
+signed 8 bit, symmetric, one scale per output channel. `eval()` turns ranges into plain numbers, which is what the ONNX exporter needs to write
 QuantizeLinear/DequantizeLinear; `train()` makes them follow the data again.
 """
 
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-LEVELS = 255
+FLOAT = 32  # bits of an activation that is not rounded at all
 WEIGHT_MAX = 127
+WIDE_OPSET = 21  # the first in which QuantizeLinear knows uint16
 
 
 class ActivationQuantizer(nn.Module):
-    """Rounds a tensor to 256 levels between the learned `low` and `high`; zero is always a level."""
+    """Rounds a tensor to the 2**bits levels between the learned `low` and `high`; zero is always a level."""
 
     low: Tensor
     high: Tensor
 
-    def __init__(self, momentum: float = 0.05) -> None:
+    def __init__(self, bits: int = 8, momentum: float = 0.05) -> None:
         super().__init__()
-        self.momentum = momentum
+        self.bits, self.momentum = bits, momentum
         self.register_buffer("low", torch.tensor(0.0))
         self.register_buffer("high", torch.tensor(0.0))
         self.scale, self.zero_point = 1.0, 0
+
+    @property
+    def steps(self) -> int:
+        """Number of the highest level: 255 or 65535."""
+        return int(2**self.bits - 1)
 
     def train(self, mode: bool = True) -> Self:
         self._fix()
         return super().train(mode)
 
+    def span(self, low: float, high: float) -> None:
+        """Set the range; training goes on from it."""
+        self.low.fill_(low)
+        self.high.fill_(high)
+        self._fix()
+
     def _fix(self) -> None:
         low, high = min(float(self.low), 0.0), max(float(self.high), 0.0)
-        self.scale = max((high - low) / LEVELS, 1e-8)
-        self.zero_point = round(min(max(-low / self.scale, 0.0), float(LEVELS)))
+        self.scale = max((high - low) / self.steps, 1e-8)
+        self.zero_point = round(min(max(-low / self.scale, 0.0), float(self.steps)))
 
     @torch.no_grad()
     def _observe(self, values: Tensor) -> None:
@@ -45,9 +57,20 @@ class ActivationQuantizer(nn.Module):
         self._fix()
 
     def forward(self, values: Tensor) -> Tensor:
+        if self.bits == FLOAT:
+            return values
         if self.training:
             self._observe(values)
-        return torch.fake_quantize_per_tensor_affine(values, self.scale, self.zero_point, 0, LEVELS)
+        if self.bits == 16 and torch.compiler.is_exporting():
+            return self._exported(values)
+        return torch.fake_quantize_per_tensor_affine(values, self.scale, self.zero_point, 0, self.steps)
+
+    def _exported(self, values: Tensor) -> Tensor:
+        """ONNX's own pair on uint16: the exporter translates fake quantization of 8 bits alone."""
+        grid = torch.tensor(self.scale), torch.tensor(self.zero_point, dtype=torch.uint16)
+        like: dict[str, Any] = {"shape": values.shape, "version": WIDE_OPSET}
+        steps = torch.onnx.ops.symbolic("QuantizeLinear", (values, *grid), dtype=torch.uint16, **like)
+        return torch.onnx.ops.symbolic("DequantizeLinear", (steps, *grid), dtype=torch.float32, **like)
 
 
 def weight_scales(weight: Tensor) -> Tensor:

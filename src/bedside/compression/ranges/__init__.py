@@ -1,0 +1,1 @@
+"""Activation ranges from calibration patients: one estimator per file, chosen by `ranges: {kind: ...}`."""
