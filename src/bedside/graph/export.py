@@ -13,7 +13,6 @@ from bedside.graph.canonical import canonical_bytes
 from bedside.graph.folding import fold_constants
 from bedside.graph.quantized import separate_zero_points, store_integer_biases
 from bedside.graph.rewrites import tidy_recurrence
-from bedside.models.fake_quant import WIDE_OPSET, ActivationQuantizer
 
 OPSET = 18
 INPUTS, OUTPUTS = ["signal", "rhythm"], ["logits"]
@@ -56,9 +55,8 @@ def _trace(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> 
 
 
 def _opset(network: nn.Module) -> int:
-    """Uint16 grids need a newer operator set; all other graphs stay at the one that most runtimes read."""
-    wide = any(isinstance(module, ActivationQuantizer) and module.bits == 16 for module in network.modules())
-    return WIDE_OPSET if wide else OPSET
+    """A layer may name the `opset` it needs (16-bit grids do); other graphs stay at the one that most runtimes read."""
+    return max(getattr(module, "opset", OPSET) for module in network.modules())
 
 
 @functools.cache

@@ -1,15 +1,83 @@
 """QDQ graphs: what quantization looks like in ONNX, and the forms that make integer kernels out of it."""
 
+from collections import Counter
+
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
-from bedside.graph.surgery import View, constant, of_type, set_nodes
+from bedside.graph.surgery import View, constant, drop_unused, of_type, set_nodes
+
+
+ACTIVATIONS = {TensorProto.UINT8: "uint8", TensorProto.INT8: "int8", TensorProto.UINT16: "uint16"}
 
 
 def is_quantized(model: onnx.ModelProto) -> bool:
-    """Whether anything in the graph computes on 8-bit activations."""
+    """Whether anything in the graph lies on an integer grid: activations, or weights alone."""
     return bool(of_type(model.graph, "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QGemm"))
+
+
+def activation_grids(model: onnx.ModelProto) -> dict[str, int]:
+    """How many activations are quantized, by type: `{"uint8": 5}`; empty for a graph with integer weights alone."""
+    types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    found = Counter(ACTIVATIONS[types[node.input[2]]] for node in of_type(model.graph, "QuantizeLinear"))
+    return dict(sorted(found.items()))
+
+
+def compute_in_float(model: onnx.ModelProto, linear_from: int = 0) -> None:
+    """Give float weights to every convolution and linear layer that no integer kernel will run, or runs slower.
+
+    A convolution needs 8-bit grids before and after it; a linear layer one before it, and `linear_from` weights. Grids
+    that only such a layer reads go away where no integer layer makes them: each costs two nodes and buys nothing.
+    """
+    graph, view = model.graph, View(model.graph)
+    integer: set[str] = set()  # results of integer layers, with what follows them in their kernels
+    for node in graph.node:
+        if node.op_type in {"Relu", "QuantizeLinear", "DequantizeLinear"} and node.input[0] in integer:
+            integer.add(node.output[0])
+        if node.op_type not in {"Conv", "Gemm"} or view.made_by("DequantizeLinear", node.input[1]) is None:
+            continue
+        if _runs_in_integers(node, view, linear_from):
+            integer.add(node.output[0])
+            continue
+        for index in range(1, len(node.input)):
+            node.input[index] = _as_float(graph, view, node.input[index])
+        grid = view.made_by("DequantizeLinear", node.input[0])
+        source = view.made_by("QuantizeLinear", grid.input[0]) if grid is not None else None
+        if source is not None and node.input[0] not in integer and is_narrow(source, view):
+            node.input[0] = source.input[0]
+    drop_unused(graph)
+
+
+def is_narrow(grid: onnx.NodeProto, view: View) -> bool:
+    """Whether a QuantizeLinear is one of 8 bits: no kernel here computes on more."""
+    zero = view.constant(grid.input[2])
+    return zero is not None and zero.dtype.itemsize == 1
+
+
+def _runs_in_integers(node: onnx.NodeProto, view: View, linear_from: int) -> bool:
+    before = view.made_by("DequantizeLinear", node.input[0])
+    source = view.made_by("QuantizeLinear", before.input[0]) if before is not None else None
+    if source is None or not is_narrow(source, view):
+        return False
+    if node.op_type == "Gemm":
+        weight = view.producers[node.input[1]].input[0]
+        return int(np.prod(view.constants[weight].dims)) >= linear_from
+    after = view.readers.get(node.output[0], [])
+    after = view.readers.get(after[0].output[0], []) if after and after[0].op_type == "Relu" else after
+    return bool(after) and all(other.op_type == "QuantizeLinear" and is_narrow(other, view) for other in after)
+
+
+def _as_float(graph: onnx.GraphProto, view: View, name: str) -> str:
+    """The float constant that a DequantizeLinear of a constant stands for."""
+    node = view.made_by("DequantizeLinear", name)
+    if node is None:
+        return name
+    steps, scale = view.constant(node.input[0]), view.constant(node.input[1])
+    assert steps is not None  # weights and biases are constants
+    assert scale is not None
+    scale = scale.reshape(-1, *[1] * (steps.ndim - 1)) if scale.ndim else scale  # one per output channel, or one
+    return constant(graph, f"{name}.float", (steps * scale).astype(np.float32))
 
 
 def store_integer_biases(model: onnx.ModelProto) -> None:

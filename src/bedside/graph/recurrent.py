@@ -1,7 +1,7 @@
-"""Integer LSTMs: the two forms in which a float LSTM of a quantized graph becomes small.
+"""Integer weights: the two forms in which a float layer of a quantized graph becomes small.
 
 Weight only: int8 in the file, float in the kernel. Exact for weights that were trained on the grid, any runtime.
-Dynamic: int8 in the kernel too, activations quantized per call; ONNX Runtime alone, faster from about 48 units on.
+Dynamic: int8 in the kernel too, activations quantized per call; ONNX Runtime alone, and LSTMs alone.
 """
 
 from typing import Any
@@ -14,6 +14,8 @@ from bedside.graph.surgery import Array, View, attribute, constant, drop_unused,
 
 VENDOR = "com.microsoft"
 WEIGHTS = (1, 2)  # W and R among the inputs of ONNX's LSTM, each (direction, 4 * units, inputs)
+# Layers with float weights, and where these stand among their inputs.
+STORED = {"LSTM": WEIGHTS, "Conv": (1,), "FusedConv": (1,), "Gemm": (1,), "FusedGemm": (1,)}
 
 
 def units(layer: onnx.NodeProto) -> int:
@@ -28,27 +30,36 @@ def rows_to_integers(weight: Array) -> tuple[Array, Array]:
 
 
 def store_integer_weights(model: onnx.ModelProto) -> int:
-    """Weight only: int8 initializers, turned into float when the runtime loads the graph; returns the LSTMs changed.
+    """Weight only: int8 initializers, turned into float when the runtime loads the graph; returns the layers changed.
 
     Cast and Mul, not DequantizeLinear: ONNX Runtime computes the former once, when loading, and the latter at every
     call. Cast through int32: an int8 Cast is what OpenVINO keeps for its compressed layers, which its LSTM is not.
     """
     graph, view = model.graph, View(model.graph)
-    added: list[onnx.NodeProto] = []
-    layers = [node for node in of_type(graph, "LSTM") if all(node.input[i] in view.constants for i in WEIGHTS)]
+    added: dict[str, list[onnx.NodeProto]] = {}
+    layers = [n for n in of_type(graph, *STORED) if all(n.input[i] in view.constants for i in STORED[n.op_type])]
     for layer in layers:
-        for index in WEIGHTS:
+        for index in STORED[layer.op_type]:
             name = layer.input[index]
-            steps, scale = rows_to_integers(_value(view, name))
-            stored = constant(graph, f"{name}.steps", steps)
-            scales = constant(graph, f"{name}.scale", scale[..., None])
-            added.append(helper.make_node("Cast", [stored], [f"{name}.wide"], to=TensorProto.INT32))
-            added.append(helper.make_node("Cast", [f"{name}.wide"], [f"{name}.float"], to=TensorProto.FLOAT))
-            added.append(helper.make_node("Mul", [f"{name}.float", scales], [f"{name}.value"]))
+            steps, scale = _rows(_value(view, name), layer.op_type)
+            stored, scales = (constant(graph, f"{name}.{part}", v) for part, v in (("steps", steps), ("scale", scale)))
+            added[name] = [
+                helper.make_node("Cast", [stored], [f"{name}.wide"], to=TensorProto.INT32),
+                helper.make_node("Cast", [f"{name}.wide"], [f"{name}.float"], to=TensorProto.FLOAT),
+                helper.make_node("Mul", [f"{name}.float", scales], [f"{name}.value"]),
+            ]
             layer.input[index] = f"{name}.value"
-    set_nodes(graph, [*added, *graph.node])
+    set_nodes(graph, [*(node for nodes in added.values() for node in nodes), *graph.node])
     drop_unused(graph)
     return len(layers)
+
+
+def _rows(weight: Array, operator: str) -> tuple[Array, Array]:
+    """int8 values and scales that multiply them, one per output channel: (1, 4 * units, 1), (channels, 1, 1), ..."""
+    flat = weight if operator == "LSTM" else weight.reshape(len(weight), -1)
+    steps, scale = rows_to_integers(flat)
+    aligned = scale[..., None] if operator == "LSTM" else scale.reshape(-1, *[1] * (weight.ndim - 1))
+    return steps.reshape(weight.shape), aligned
 
 
 def quantize_dynamically(model: onnx.ModelProto, at_least: int) -> int:

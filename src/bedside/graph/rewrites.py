@@ -71,6 +71,53 @@ def squeeze_last_state(graph: onnx.GraphProto) -> None:
     set_nodes(graph, nodes)
 
 
+def convolve_in_two_dimensions(model: onnx.ModelProto) -> None:
+    """Write float Conv1d as Conv2d over (1, time): ONNX Runtime has blocked kernels (NCHWc) for two dimensions only.
+
+    Measured on 16-32-32 channels (kernels 7-5-3, strides 4-2-2), one core with AVX-512: three convolutions 6.6 -> 3.0 us.
+    """
+    graph, view = model.graph, View(model.graph)
+    nodes: list[onnx.NodeProto] = []
+    images: set[str] = set()  # tensors that have become (batch, channel, 1, time)
+    for node in graph.node:
+        data = node.input[0] if node.input else ""
+        if node.op_type == "Conv" and _is_one_dimensional(node, view):
+            if data not in images:
+                nodes.append(_reshaped(graph, "Unsqueeze", data, f"{data}.image"))
+                node.input[0] = f"{data}.image"
+            _add_dimension(graph, view, node)
+            images.update(node.output)
+        elif node.op_type == "Relu" and data in images:
+            images.update(node.output)
+        else:
+            for name in images & set(node.input):  # readers that know nothing of it
+                nodes.append(_reshaped(graph, "Squeeze", name, f"{name}.flat.{len(nodes)}"))
+                node.input[list(node.input).index(name)] = nodes[-1].output[0]
+        nodes.append(node)
+    set_nodes(graph, nodes)
+
+
+def _is_one_dimensional(node: onnx.NodeProto, view: View) -> bool:
+    weight = view.constants.get(node.input[1])
+    return weight is not None and len(weight.dims) == 3
+
+
+def _add_dimension(graph: onnx.GraphProto, view: View, node: onnx.NodeProto) -> None:
+    weight = view.constant(node.input[1])
+    assert weight is not None  # asked before
+    node.input[1] = constant(graph, f"{node.input[1]}.image", weight[:, :, None])
+    ahead = {"kernel_shape": [1], "strides": [1], "dilations": [1]}
+    for item in node.attribute:
+        if item.name in ahead:
+            item.ints[:] = [*ahead[item.name], *item.ints]
+        elif item.name == "pads":
+            item.ints[:] = [0, item.ints[0], 0, item.ints[1]]
+
+
+def _reshaped(graph: onnx.GraphProto, operator: str, source: str, target: str) -> onnx.NodeProto:
+    return helper.make_node(operator, [source, constant(graph, "axis_2", np.array([2], np.int64))], [target])
+
+
 def _is_one_way(layer: onnx.NodeProto) -> bool:
     return bool(attribute(layer, "direction", b"forward") == b"forward")
 

@@ -34,6 +34,11 @@ class ActivationQuantizer(nn.Module):
         """Number of the highest level: 255 or 65535."""
         return int(2**self.bits - 1)
 
+    @property
+    def opset(self) -> int:
+        """The ONNX operator set that knows this grid."""
+        return WIDE_OPSET if self.bits == 16 else 0
+
     def train(self, mode: bool = True) -> Self:
         self._fix()
         return super().train(mode)

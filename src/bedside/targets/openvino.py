@@ -7,7 +7,7 @@ import onnx
 
 from bedside.graph.canonical import canonical_bytes
 from bedside.graph.operators import histogram
-from bedside.graph.quantized import is_quantized
+from bedside.graph.quantized import compute_in_float, is_quantized
 from bedside.graph.recurrent import store_integer_weights
 from bedside.targets.base import Target
 
@@ -27,6 +27,7 @@ class OpenVino(Target):
     def compiled(self, graph: bytes) -> bytes:
         model = onnx.load_from_string(graph)
         if is_quantized(model):
+            compute_in_float(model)
             store_integer_weights(model)
         return canonical_bytes(model)
 
