@@ -1,66 +1,89 @@
-"""Quantization-aware training: from a float network to one whose weights and ranges are ready for int8 kernels."""
+"""Quantization, after training or with training in the loop: from a float network to weights and ranges for int8 kernels."""
 
-from typing import Any, ClassVar
-
-import torch
+from typing import Any, ClassVar, Literal
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets, distillation_loss
 from bedside.compression.fidelity import fidelity
+from bedside.compression.gain import IntegerGain, require_smaller_and_no_slower
+from bedside.compression.ranges.base import Ranges
+from bedside.compression.ranges.calibration import calibrate
+from bedside.compression.ranges.moving_average import MovingAverage
+from bedside.compression.sensitivity import Bits, Mixed, sensitivity
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
+from bedside.graph.export import export
 from bedside.models import load, save
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork
 from bedside.models.io import architecture_of
-from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, QuantizedCnnLstmNetwork, quantized
+from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, quantized
 from bedside.params import Params
+from bedside.plugins import Choice
 from bedside.training.batches import Tensors
 from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.stages import Validation, open_splits, parameters, settle_operating_point, validation_metrics
 
 
 class Quantize(Params):
-    """How the quantized network learns to live on its grid."""
+    """What is rounded, where ranges come from, and how the network learns to live on its grid (`epochs: 0`: it does not).
 
+    `activations`: 8, uint8 and integer kernels; dynamic, not rounded beforehand: int8 weights, and integers only where a
+    runtime quantizes per call (LSTMs); 16, uint16 grids that runtimes here emulate in float, for what 8 bits break.
+    """
+
+    activations: Literal["dynamic", 8, 16] = 8
+    ranges: Choice[Ranges] = MovingAverage()
+    mixed: Mixed = Mixed()
     soft_targets: SoftTargets = SoftTargets(temperature=2.0, alpha=0.9)
     training: Training = Training(epochs=2, learning_rate=1e-4, weight_decay=0.0)
     validation: Validation = Validation()
+    gain: IntegerGain = IntegerGain()
 
-    example: ClassVar[dict[str, Any]] = {"training": {"epochs": 1, "sampling": {"windows": 64}}}
+    example: ClassVar[dict[str, Any]] = {
+        "training": {"epochs": 1, "sampling": {"windows": 64}},
+        "gain": {"smaller": 0.0, "slower": 10.0},
+    }
+    no_gain: ClassVar[dict[str, Any]] = {"training": {"epochs": 0}, "gain": {"smaller": 0.9}}
+
+    def widths(self, losses: dict[str, float]) -> Bits:
+        """Bits of each activation that is not on 8; `losses` is the sensitivity of every activation."""
+        if self.activations == 8:
+            return self.mixed.widths(losses)
+        return dict.fromkeys(losses, 16 if self.activations == 16 else 32)
 
 
 @component(image="train", takes=("cnn_lstm",), gives="quantized_cnn_lstm")
 def quantize(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: Quantize) -> Metrics:
-    """Calibrate ranges on calibration patients, train with rounding in the loop, and settle weights on their grid."""
+    """Fit ranges on calibration patients, find what 8 bits harm, train with rounding in the loop, settle the weights."""
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
     shape, source = architecture_of(parent), load(parent)
     if not isinstance(shape, CnnLstm) or not isinstance(source, CnnLstmNetwork):
         raise RefusedError(f"quantize takes a float cnn_lstm, not a {shape.kind}; quantize once, last (params.yaml)")
+    inputs = splits.train.signal.shape[1:], splits.train.rhythm.shape[1:]
+    before = export(source, *inputs)
     network = quantized(source, shape)
-    calibrate(network, Tensors.of(load_split(dataset, "calibration")))
+    calibrate(network, Tensors.of(load_split(dataset, "calibration")), params.ranges)
+    losses = sensitivity(network, source, splits.validation)
+    bits = params.widths(losses)
+    network.use(bits)
+
     guide = load(teacher)
     loss, score = distillation_loss(params.soft_targets, guide), fidelity(guide, splits)
     history = fit(network, splits.train, len(splits.classes), params.training, loss, score)
     settle_operating_point(network, splits)
     network.settle()
-    save(network.eval(), QuantizedCnnLstm(float_shape=shape), student)
+    gain = require_smaller_and_no_slower(before, export(network, *inputs), inputs, params.gain)
+    save(network.eval(), QuantizedCnnLstm(float_shape=shape, bits=bits), student)
     return {
         "model/parameters": float(parameters(network)),
         "validation/fidelity_without_training": history[0]["score"],
         "validation/fidelity": max(entry["score"] for entry in history),
+        **{f"sensitivity/{name}": value for name, value in losses.items()},
+        **gain,
         **validation_metrics(network, splits),
     }
-
-
-def calibrate(network: QuantizedCnnLstmNetwork, data: Tensors, batch: int = 256) -> None:
-    """Let every activation range see the calibration patients once, before any weight moves."""
-    network.train()
-    with torch.no_grad():
-        for signal, rhythm in zip(torch.split(data.signal, batch), torch.split(data.rhythm, batch), strict=True):
-            network(signal, rhythm)
-    network.eval()
 
 
 if __name__ == "__main__":

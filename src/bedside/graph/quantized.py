@@ -8,7 +8,6 @@ from onnx import TensorProto, helper
 
 from bedside.graph.surgery import View, constant, drop_unused, of_type, set_nodes
 
-
 ACTIVATIONS = {TensorProto.UINT8: "uint8", TensorProto.INT8: "int8", TensorProto.UINT16: "uint16"}
 
 

@@ -89,6 +89,8 @@ def convolve_in_two_dimensions(model: onnx.ModelProto) -> None:
             images.update(node.output)
         elif node.op_type == "Relu" and data in images:
             images.update(node.output)
+        elif node.op_type == "ReduceMean" and data in images and _is_mean_over_time(node, view):
+            node.input[1] = constant(graph, "axes_2_3", np.array([2, 3], np.int64))
         else:
             for name in images & set(node.input):  # readers that know nothing of it
                 nodes.append(_reshaped(graph, "Squeeze", name, f"{name}.flat.{len(nodes)}"))
@@ -100,6 +102,11 @@ def convolve_in_two_dimensions(model: onnx.ModelProto) -> None:
 def _is_one_dimensional(node: onnx.NodeProto, view: View) -> bool:
     weight = view.constants.get(node.input[1])
     return weight is not None and len(weight.dims) == 3
+
+
+def _is_mean_over_time(node: onnx.NodeProto, view: View) -> bool:
+    axes = view.constant(node.input[1])
+    return axes is not None and axes.tolist() in ([2], [-1]) and attribute(node, "keepdims", 1) == 0
 
 
 def _add_dimension(graph: onnx.GraphProto, view: View, node: onnx.NodeProto) -> None:

@@ -7,7 +7,7 @@ import pydantic
 
 from bedside.edge.runner import Runner, load
 from bedside.errors import RefusedError
-from bedside.graph.quantized import is_quantized
+from bedside.graph.quantized import activation_grids, is_quantized
 from bedside.plugins import Plugin
 
 
@@ -27,9 +27,13 @@ class Target(Plugin, abc.ABC):
 
     def optimize(self, graph: bytes) -> tuple[bytes, dict[str, Any]]:
         """The bytes to measure, gate and sign, and their audit; refuses a quantized graph that would run in float."""
-        optimized = self.compiled(graph)
+        import onnx
+
+        optimized, model = self.compiled(graph), onnx.load_from_string(graph)
+        grids = activation_grids(model)
         audit = self.audited(graph, optimized)
-        _refuse_without_integers(graph, audit, self.kind)
+        audit |= {"activation_grids": grids, "numbers": _numbers(is_quantized(model), grids, audit)}
+        _refuse_without_integers(grids, audit, self.kind)
         return optimized, audit
 
     def session(self, model: bytes) -> Runner:
@@ -43,12 +47,22 @@ class Target(Plugin, abc.ABC):
         return {**self.model_dump(), "runtime": self.runtime, "version": version(self.runtime)}
 
 
-def _refuse_without_integers(graph: bytes, audit: dict[str, Any], kind: str) -> None:
-    import onnx
+def _numbers(quantized: bool, grids: dict[str, int], audit: dict[str, Any]) -> str:
+    """In words: what of the declared numbers the runtime computes with."""
+    if not quantized:
+        return "float32"
+    kernels = "some layers in integers" if audit["integer_operators"] else "all layers in float32"
+    rounded = f"activations rounded to {' and '.join(grids)}" if grids else "no activation rounded beforehand"
+    wide = "; 16-bit grids are emulated: no kernel computes on them" if "uint16" in grids else ""
+    return f"int8 weights, {rounded}, {kernels}{wide}"
 
-    if is_quantized(onnx.load_from_string(graph)) and not audit["integer_operators"]:
+
+def _refuse_without_integers(grids: dict[str, int], audit: dict[str, Any], kind: str) -> None:
+    """8-bit activations promise integer kernels; a graph of integer weights or 16-bit grids promises none."""
+    if grids.keys() - {"uint16"} and not audit["integer_operators"]:
         left = ", ".join(f"{name} x{count}" for name, count in audit["float_operators"].items())
         raise RefusedError(
             f"the graph is quantized, but {kind} would run all of it in float: {left}. Nothing would be gained. "
-            "Check that activations and weights of a layer are both quantized (uint8 per tensor, int8 per channel)."
+            "Check that activations and weights of a layer are both quantized (uint8 per tensor, int8 per channel), "
+            "or quantize the weights alone (activations: dynamic)."
         )

@@ -1,0 +1,42 @@
+"""Fit the ranges of a quantized network on what its activations are when nothing is rounded but weights."""
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from bedside.compression.distillation import subset
+from bedside.compression.pruning.taylor import evenly
+from bedside.compression.ranges.base import Ranges
+from bedside.models.fake_quant import FLOAT
+from bedside.models.quantized_cnn_lstm import QuantizedCnnLstmNetwork
+from bedside.training.batches import Tensors
+from bedside.training.validation import logits_of
+
+
+def calibrate(network: QuantizedCnnLstmNetwork, data: Tensors, ranges: Ranges, windows: int = 2048) -> None:
+    """Set every grid's range from at most `windows` windows, evenly spread so that every patient is heard."""
+    rows = evenly(torch.arange(len(data)), windows)
+    for name, values in tqdm(activations(network, subset(data, rows)).items(), "ranges", leave=False):
+        network.grids[name].span(*ranges.bounds(values))
+
+
+def activations(network: QuantizedCnnLstmNetwork, data: Tensors) -> dict[str, Tensor]:
+    """What reaches each grid, (window, ...), with all grids switched off; afterwards they are as they were."""
+    before = {name: grid.bits for name, grid in network.grids.items()}
+    network.use(dict.fromkeys(before, FLOAT))
+    seen: dict[str, list[Tensor]] = {name: [] for name in before}
+
+    def keep(name: str) -> torch.utils.hooks.RemovableHandle:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            seen[name].append(inputs[0])
+
+        return network.grids[name].register_forward_pre_hook(hook)
+
+    hooks = [keep(name) for name in before]
+    try:
+        logits_of(network, data)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        network.use(before)
+    return {name: torch.cat(parts) for name, parts in seen.items()}
