@@ -1,4 +1,4 @@
-"""Quantization, after training or with training in the loop: from a float network to weights and ranges for int8 kernels."""
+"""Quantization, after training or in training: from a float network to weights and ranges for int8 kernels."""
 
 from typing import Any, ClassVar, Literal
 
@@ -26,10 +26,11 @@ from bedside.training.stages import Validation, open_splits, parameters, settle_
 
 
 class Quantize(Params):
-    """What is rounded, where ranges come from, and how the network learns to live on its grid (`epochs: 0`: it does not).
+    """What is rounded, where ranges come from, and how long the network trains on its grid (`epochs: 0`: not at all).
 
-    `activations`: 8, uint8 and integer kernels; dynamic, not rounded beforehand: int8 weights, and integers only where a
-    runtime quantizes per call (LSTMs); 16, uint16 grids that runtimes here emulate in float, for what 8 bits break.
+    `activations`: 8, uint8 and integer kernels; dynamic, not rounded beforehand: int8 weights, and integers only where
+    a runtime quantizes per call (LSTMs); 16, uint16 grids for what 8 bits break: runtimes here emulate them in float,
+    more slowly than fp32, so such a variant must allow that (`gain.slower`).
     """
 
     activations: Literal["dynamic", 8, 16] = 8
@@ -55,7 +56,7 @@ class Quantize(Params):
 
 @component(image="train", takes=("cnn_lstm",), gives="quantized_cnn_lstm")
 def quantize(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: Quantize) -> Metrics:
-    """Fit ranges on calibration patients, find what 8 bits harm, train with rounding in the loop, settle the weights."""
+    """Fit ranges on calibration patients, find what 8 bits harm, train with rounding, settle weights on their grid."""
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
     shape, source = architecture_of(parent), load(parent)

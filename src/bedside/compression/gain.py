@@ -43,8 +43,8 @@ def require_smaller_and_no_slower(
 ) -> dict[str, float]:
     """Compare two exported graphs as ONNX Runtime runs them: batch 1, one thread, A B A B; `shapes` of their inputs.
 
-    Returns the share of bytes saved, how many times faster, and the integer operators. Refuses a graph that is too large
-    or slower, or that promises integers (8-bit activations) and runs none.
+    Returns the share of bytes saved, how many times faster, and the integer operators. Refuses a graph that is too
+    large or slower, or that promises integers (8-bit activations) and runs none.
     """
     target = OnnxRuntime()
     (large, _), (small, audit) = target.optimize(before), target.optimize(after)  # refuses without integer operators
@@ -52,7 +52,7 @@ def require_smaller_and_no_slower(
     if saved < how.smaller:
         raise RefusedError(
             f"int8 makes the file {saved:.1%} smaller ({len(large)} -> {len(small)} bytes), less than the "
-            f"{how.smaller:.0%} asked for; the network is too small to gain by it: drop the variant, or lower gain.smaller"
+            f"{how.smaller:.0%} asked for; the network is too small: drop the variant, or lower gain.smaller"
         )
     faster = times_faster(small, large, shapes, how)
     if faster < 1 / (1 + how.slower):

@@ -1,4 +1,4 @@
-"""Mixed precision by sensitivity (HAWQ's question, Dong et al. 2019, asked by measuring): which layer suffers from 8 bits?"""
+"""Mixed precision by sensitivity: which layer suffers from 8 bits? (As HAWQ asks, Dong et al. 2019.)"""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ Bits = dict[str, Literal[16, 32]]
 
 
 class Mixed(Params):
-    """The `worst` activations stay at `bits`: 32, not rounded, which runtimes here really run, or 16, which they emulate."""
+    """The `worst` activations stay at `bits`: 32, not rounded, as runtimes here really run; 16, which they emulate."""
 
     worst: int = pydantic.Field(default=0, ge=0)
     bits: Literal[16, 32] = 32

@@ -74,7 +74,7 @@ def squeeze_last_state(graph: onnx.GraphProto) -> None:
 def convolve_in_two_dimensions(model: onnx.ModelProto) -> None:
     """Write float Conv1d as Conv2d over (1, time): ONNX Runtime has blocked kernels (NCHWc) for two dimensions only.
 
-    Measured on 16-32-32 channels (kernels 7-5-3, strides 4-2-2), one core with AVX-512: three convolutions 6.6 -> 3.0 us.
+    Measured for 16-32-32 channels (kernels 7-5-3, strides 4-2-2) on one core with AVX-512: convolutions 6.6 -> 3.0 us.
     """
     graph, view = model.graph, View(model.graph)
     nodes: list[onnx.NodeProto] = []

@@ -1,8 +1,8 @@
 """Layers that compute in float what an int8 kernel will compute, so that training can adapt to it.
 
 Activations: unsigned, one range per tensor, learned as a moving average; 8 bits where nothing else is said. Weights:
-signed 8 bit, symmetric, one scale per output channel. `eval()` turns ranges into plain numbers, which is what the ONNX exporter needs to write
-QuantizeLinear/DequantizeLinear; `train()` makes them follow the data again.
+signed 8 bit, symmetric, one scale per output channel. `eval()` turns ranges into plain numbers, which is what the ONNX
+exporter needs to write QuantizeLinear/DequantizeLinear; `train()` makes them follow the data again.
 """
 
 from typing import Any, Self, cast

