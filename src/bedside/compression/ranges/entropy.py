@@ -14,6 +14,7 @@ from torch import Tensor
 from bedside.compression.ranges.base import Ranges
 
 Counts = NDArray[np.float64]
+UNSEEN = 1e-4  # counts of Q where only clipped values make up P: an empty bin there must not rule a threshold out
 
 
 class Entropy(Ranges):
@@ -36,7 +37,7 @@ class Entropy(Ranges):
 
 
 def divergence(counts: Counts, width: int, levels: int) -> float:
-    """KL(P || Q) of a histogram clipped to its first `width` bins and merged into `levels`; inf if Q misses any of P.
+    """KL(P || Q) of a histogram clipped to its first `width` bins and merged into `levels`.
 
     Q spreads what a level holds evenly over the bins of that level which are not empty.
     """
@@ -48,7 +49,5 @@ def divergence(counts: Counts, width: int, levels: int) -> float:
     held, bins = (np.bincount(level, weights, levels) for weights in (inside, filled))
     kept = np.where(filled, held[level] / np.maximum(bins[level], 1), 0.0)
     present = reference > 0
-    if not kept[present].all():
-        return float("inf")
-    p, q = reference[present] / reference.sum(), kept[present] / kept.sum()
+    p, q = reference[present] / reference.sum(), np.maximum(kept[present], UNSEEN) / kept.sum()
     return float((p * np.log(p / q)).sum())
