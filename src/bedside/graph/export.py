@@ -9,10 +9,12 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from bedside.graph.branches import switched
 from bedside.graph.canonical import canonical_bytes
 from bedside.graph.folding import fold_constants
 from bedside.graph.quantized import separate_zero_points, store_integer_biases
 from bedside.graph.rewrites import tidy_recurrence
+from bedside.models.switched import SwitchedNetwork
 
 OPSET = 18
 INPUTS, OUTPUTS = ["signal", "rhythm"], ["logits"]
@@ -24,13 +26,22 @@ def export(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> 
 
     Fake-quantized layers become QuantizeLinear/DequantizeLinear around integer weights. Same weights, same bytes.
     """
-    model = _trace(network.eval(), signal, rhythm)
+    return canonical_bytes(_exported(network.eval(), signal, rhythm))
+
+
+def _exported(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> onnx.ModelProto:
+    if isinstance(network, SwitchedNetwork):
+        shared = _exported(network.shared, signal, rhythm) if network.shared else None
+        read = network.read(torch.zeros(1, *signal), torch.zeros(1, *rhythm)).shape[1:]
+        first, second = (_exported(part, read, rhythm) for part in (network.first, network.second))
+        return switched(first, second, network.thresholds.numpy(), shared)
+    model = _trace(network, signal, rhythm)
     fold_constants(model)
     tidy_recurrence(model)
     store_integer_biases(model)
     separate_zero_points(model)
     fold_constants(model)
-    return canonical_bytes(model)
+    return model
 
 
 def _trace(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> onnx.ModelProto:

@@ -6,6 +6,8 @@ from typing import Any
 
 import onnx
 
+from bedside.graph.surgery import with_branches
+
 INTEGER = frozenset(
     {
         *("QLinearConv", "QGemm", "QLinearMatMul", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat"),
@@ -24,8 +26,9 @@ FUSED = {
 
 
 def histogram(model: bytes) -> dict[str, int]:
-    """How often each operator occurs, by name."""
-    counts = Counter(node.op_type for node in onnx.load_from_string(model).graph.node)
+    """How often each operator occurs, by name, in branches too."""
+    graphs = with_branches(onnx.load_from_string(model).graph)
+    counts = Counter(node.op_type for graph in graphs for node in graph.node)
     return dict(sorted(counts.items()))
 
 

@@ -6,14 +6,15 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from bedside.graph.surgery import View, constant, drop_unused, of_type, set_nodes
+from bedside.graph.surgery import View, constant, drop_unused, of_type, set_nodes, with_branches
 
 ACTIVATIONS = {TensorProto.UINT8: "uint8", TensorProto.INT8: "int8", TensorProto.UINT16: "uint16"}
 
 
 def is_quantized(model: onnx.ModelProto) -> bool:
-    """Whether anything in the graph lies on an integer grid: activations, or weights alone."""
-    return bool(of_type(model.graph, "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QGemm"))
+    """Whether anything in the graph, in its branches too, lies on an integer grid: activations, or weights alone."""
+    operators = "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QGemm"
+    return any(of_type(graph, *operators) for graph in with_branches(model.graph))
 
 
 def activation_grids(model: onnx.ModelProto) -> dict[str, int]:

@@ -1,0 +1,24 @@
+"""A cascade (Viola & Jones 2001): a small network answers, a large one takes the windows the small one is unsure of."""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from bedside.models.base import Architecture
+from bedside.models.switched import SwitchedNetwork
+from bedside.plugins import Choice
+
+
+class Cascade(Architecture):
+    """Two complete networks, each of any architecture."""
+
+    kind: Literal["cascade"] = "cascade"
+    small: Choice[Architecture]
+    large: Choice[Architecture]
+    classes: int = 4
+
+    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
+        small, large = (network.fitted(signal, rhythm, classes) for network in (self.small, self.large))
+        return self.model_copy(update={"small": small, "large": large, "classes": classes})
+
+    def network(self) -> SwitchedNetwork:
+        return SwitchedNetwork(self.small.network(), self.large.network(), self.classes)
