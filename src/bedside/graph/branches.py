@@ -51,15 +51,16 @@ def _place(graph: onnx.GraphProto, prefix: str, given: Mapping[str, str]) -> Non
 
 def _decide(graph: onnx.GraphProto, thresholds: Array, branch: onnx.GraphProto, way_back: onnx.GraphProto) -> None:
     """Append the margin of the two best logits, what it lacks at worst, and the branch."""
-    two, needed = constant(graph, "two", np.array([2])), constant(graph, "thresholds", thresholds.astype(np.float32))
-    zero = constant(graph, "zero", np.array(0, np.float32))
+    table = constant(graph, "thresholds", thresholds.astype(np.float32))
+    one, two = (constant(graph, name, np.array([value])) for name, value in (("one", 1), ("two", 2)))
+    zero, start = constant(graph, "zero", np.zeros(1, np.float32)), constant(graph, "start", np.array([0]))
     node = helper.make_node
     steps = [
         node("TopK", [FAST, two], ["best", "order"], axis=1),
         node("Split", ["best"], ["highest", "next"], axis=1, num_outputs=2),
         node("Sub", ["highest", "next"], ["margin"]),
-        node("ArgMax", [FAST], ["winner"], axis=1, keepdims=1),
-        node("Gather", [needed, "winner"], ["needed"]),
+        node("Slice", ["order", start, one, one], ["winner"]),
+        node("Gather", [table, "winner"], ["needed"]),
         node("Sub", ["margin", "needed"], [SLACK]),
         node("ReduceMin", [SLACK], ["worst"], keepdims=0),
         node("Less", ["worst", zero], ["unsure"]),
@@ -71,7 +72,7 @@ def _decide(graph: onnx.GraphProto, thresholds: Array, branch: onnx.GraphProto, 
 
 def _choose_in(branch: onnx.GraphProto, logits: onnx.ValueInfoProto) -> None:
     """Let the branch end in each window's own answer: the second network's where this window is unsure."""
-    zero = constant(branch, "second/zero", np.array(0, np.float32))
+    zero = constant(branch, "second/zero", np.zeros(1, np.float32))
     branch.node.append(helper.make_node("Less", [SLACK, zero], ["doubted"]))
     branch.node.append(helper.make_node("Where", ["doubted", "slow", FAST], ["chosen"]))
     _finish(branch, "then", "chosen", logits)
