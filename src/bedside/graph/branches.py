@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper
 
-from bedside.graph.surgery import Array, View, attribute, branches, constant, drop_unused, of_type, relabel, set_nodes
+from bedside.graph.surgery import Array, View, attribute, constant, drop_unused, of_type, relabel, set_nodes
 
 SIGNAL, RHYTHM, LOGITS = "signal", "rhythm", "logits"
 FEATURES, FAST, SLACK = "features", "fast", "slack"

@@ -6,6 +6,7 @@ from math import prod
 import onnx
 from onnx import TensorProto, helper
 
+from bedside.graph.branches import is_switched, path
 from bedside.graph.surgery import View
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -18,23 +19,32 @@ def complexity(graph: bytes) -> dict[str, int]:
     """`parameters`, `macs` and `activation_peak_bytes` of an exported graph at batch 1 (estimates, from shapes alone).
 
     Multiply-accumulates are those of convolutions, linear layers and LSTMs; the peak is what operators in file order
-    need alive at once when they fuse ideally. A runtime may need more.
+    need alive at once when they fuse ideally. A runtime may need more. Where some windows take a longer path, these are
+    the figures of that path, and `macs_short_path` is what the others cost.
     """
-    model = one_window(graph)
+    exported = onnx.load_from_string(graph)
+    model = one_window(path(exported, "then_branch"))
     shapes, sizes = tensor_shapes(model), element_sizes(model)
-    return {
+    figures = {
         "parameters": parameters(model.graph, shapes),
-        "macs": sum(macs(node, shapes) for node in model.graph.node),
+        "macs": all_macs(model),
         "activation_peak_bytes": activation_peak(model.graph, shapes, sizes),
     }
+    short = {"macs_short_path": all_macs(one_window(path(exported, "else_branch")))} if is_switched(exported) else {}
+    return figures | short
 
 
-def one_window(graph: bytes) -> onnx.ModelProto:
+def one_window(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with its batch size fixed to one and every shape inferred."""
-    model = onnx.load_from_string(graph)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 1
     return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+
+
+def all_macs(model: onnx.ModelProto) -> int:
+    """Multiply-accumulates of a model whose shapes are known."""
+    shapes = tensor_shapes(model)
+    return sum(macs(node, shapes) for node in model.graph.node)
 
 
 def macs(node: onnx.NodeProto, shapes: Shapes) -> int:

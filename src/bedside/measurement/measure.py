@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bedside.edge.runner import Runner
+from bedside.measurement.adaptive import both_paths
 from bedside.measurement.environment import environment, pinned
-from bedside.measurement.latency import affordable, interleaved, percentiles, ratios, timed
+from bedside.measurement.latency import Rotation, affordable, interleaved, percentiles, ratios, timed
 from bedside.measurement.process import cold_starts
 from bedside.measurement.provenance import provenance
 from bedside.params import Params
@@ -50,10 +51,12 @@ class Measurement:
             graph, reference = self.target.session(self.graph), self.target.session(self.reference)
             latency = self._latency(graph, reference, how)
             throughput = {str(batch): self._throughput(graph, batch, how) for batch in tqdm(how.batches, "batch sweep")}
+            adaptive = both_paths(self.target, self.graph, graph, self.signal, self.rhythm, how.runs, how.seconds / 4)
         figures = {
             "latency": latency,
             "throughput": throughput,
             **started,
+            **({"adaptive": adaptive} if adaptive else {}),
             "energy": {"millijoule_per_window": None},
             "size_bytes": len(self.graph),
         }
@@ -65,7 +68,7 @@ class Measurement:
 
     def _latency(self, graph: Runner, reference: Runner, how: Measure) -> dict[str, Any]:
         """Batch 1: percentiles of both, and how many times faster than the reference, pair by pair."""
-        calls = [runner.bound(*self._windows(1)) for runner in (graph, reference)]
+        calls = [Rotation(runner, self.signal, self.rhythm) for runner in (graph, reference)]
         spent = {"windows": how.windows, "runs": how.runs, "warmup": how.warmup, "seconds": how.seconds}
         mine, theirs = interleaved(calls[0], calls[1], **spent)  # type: ignore[arg-type]  # one dict for four keywords
         return {
@@ -78,12 +81,7 @@ class Measurement:
 
     def _throughput(self, graph: Runner, batch: int, how: Measure) -> dict[str, float]:
         """Windows per second at this batch size."""
-        call = graph.bound(*self._windows(batch))
+        call = Rotation(graph, self.signal, self.rhythm, batch)
         spent = timed(call, affordable(call, max(how.runs // batch, 20), how.seconds / 4))
         p50 = float(np.median(spent))
         return {"p50_ms": p50, "windows_per_second": batch / p50 * 1e3}
-
-    def _windows(self, batch: int) -> tuple[Floats, Floats]:
-        """`batch` windows, from the start again when there are fewer."""
-        rows = np.arange(batch) % len(self.signal)
-        return np.ascontiguousarray(self.signal[rows]), np.ascontiguousarray(self.rhythm[rows])

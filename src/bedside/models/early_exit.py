@@ -1,6 +1,6 @@
 """Early exit (BranchyNet, Teerapittayanon et al. 2016): a head after the first blocks answers the easy windows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, Self
 
 import pydantic
@@ -35,27 +35,36 @@ class EarlyExit(Architecture):
         rest = {"convolutions": self.full.convolutions[self.after :], "signal_channels": trunk[-1].channels}
         second = self.full.model_copy(update=rest).network()
         widths = [self.full.signal_channels, *(block.channels for block in trunk[:-1])]
-        shared = Trunk(*map(ConvBnRelu, widths, trunk))
+        shared = Trunk(map(ConvBnRelu, widths, trunk))
         return SwitchedNetwork(self.exit.network(), second, self.full.classes, shared)
 
 
-class Trunk(nn.Sequential):
-    """The blocks before the exit."""
+class Trunk(nn.Module):
+    """The blocks before the exit: frozen, so that the network behind them goes on answering as it was trained to."""
+
+    def __init__(self, blocks: Iterable[ConvBnRelu]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        del mode  # batch norms keep their statistics while the exit is trained
+        return super().train(False)
 
     def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
         """(batch, channel, time) -> (batch, channel, time); the rhythm is not read."""
         del rhythm
-        features: Tensor = super().forward(signal)
-        return features
+        for block in self.blocks:
+            signal = block(signal)
+        return signal
 
 
 def cut(network: CnnLstmNetwork, shape: EarlyExit) -> SwitchedNetwork:
     """The network with an untrained exit: trunk and rest hold its weights, so that the long path answers as it does."""
     result = shape.network()
-    blocks, rest = network.blocks, result.second
+    trunk, rest = result.shared, result.second
+    assert isinstance(trunk, Trunk)
     assert isinstance(rest, CnnLstmNetwork)
-    assert result.shared is not None
-    for target, source in zip([*result.shared, *rest.blocks], blocks, strict=True):  # type: ignore[misc]  # a Trunk
+    for target, source in zip([*trunk.blocks, *rest.blocks], network.blocks, strict=True):
         target.load_state_dict(source.state_dict())
     for name in ("lstm", "hidden", "output"):
         getattr(rest, name).load_state_dict(getattr(network, name).state_dict())

@@ -31,6 +31,19 @@ class SwitchedNetwork(nn.Module):
         return torch.where(slack(fast, self.thresholds)[:, None] < 0, self.second(read, rhythm), fast)
 
 
+class Alone(nn.Module):
+    """One of the two networks by itself, from the signal on."""
+
+    def __init__(self, part: nn.Module, shared: nn.Module | None) -> None:
+        super().__init__()
+        self.part, self.shared = part, shared
+
+    def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
+        """(batch, channel, time), (batch, feature) -> logits (batch, class)."""
+        read = signal if self.shared is None else self.shared(signal, rhythm)
+        return cast(Tensor, self.part(read, rhythm))
+
+
 def margin(logits: Tensor) -> Tensor:
     """How far the winner is ahead of the next class: (batch, class) -> (batch,); for example [3, 1, 0] -> 2."""
     best = logits.topk(2, dim=1).values

@@ -1,0 +1,44 @@
+"""Put a small network before the teacher: it answers alone where it is sure (cascade, dynamic precision)."""
+
+from bedside.artifacts import DatasetIn, ModelIn, ModelOut
+from bedside.component import Metrics, component
+from bedside.compression.adaptive import Switching, settle_thresholds
+from bedside.compression.gain import require_fewer_parameters
+from bedside.models import load, save
+from bedside.models.cascade import Cascade
+from bedside.models.io import architecture_of
+from bedside.params import Params
+from bedside.training.loop import Training, prepare_torch
+from bedside.training.stages import Validation, open_splits, parameters, validation_metrics
+
+
+class FitCascade(Params):
+    """How true the pair must be to the teacher, and how much smaller than it the parent."""
+
+    switching: Switching = Switching()
+    validation: Validation = Validation()
+    least_share: float = 0.5
+
+
+@component(image="train")
+def cascade(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: FitCascade) -> Metrics:
+    """Choose on validation patients which of the parent's answers stand; the teacher answers the other windows."""
+    prepare_torch(Training())
+    splits = open_splits(dataset, params.validation)
+    small, large = load(parent), load(teacher)
+    removed = require_fewer_parameters("cascade", large, small, params.least_share)
+    pair = Cascade(small=architecture_of(parent), large=architecture_of(teacher), classes=len(splits.classes))
+    network = pair.network().eval()
+    network.first, network.second = small, large
+    figures = settle_thresholds(network, splits, params.switching)
+    save(network, pair, student)
+    return {
+        "model/parameters": float(parameters(network)),
+        "model/parameters_removed": removed,
+        **figures,
+        **validation_metrics(network, splits),
+    }
+
+
+if __name__ == "__main__":
+    cascade.main()
