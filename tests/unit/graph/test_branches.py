@@ -1,0 +1,144 @@
+"""One graph of two networks answers as torch does, and leaves the second alone where the first is sure."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from bedside.edge.on_onnxruntime import OnnxRuntimeRunner, options
+from bedside.graph.branches import is_switched, path, router
+from bedside.graph.complexity import complexity
+from bedside.graph.export import export
+from bedside.graph.operators import histogram
+from bedside.graph.parity import parity
+from bedside.graph.quantized import is_quantized
+from bedside.graph.surgery import View, drop_unused
+from bedside.models.switched import Alone, SwitchedNetwork, slack
+from bedside.targets import Target
+from bedside.targets.onnxruntime import OnnxRuntime
+from bedside.targets.openvino import OpenVino
+from tests.support.adaptive import SORTS, Sort, exported, two_step
+from tests.support.networks import RHYTHM, SIGNAL, float_network, noise
+from tests.support.networks import exported as exported_alone
+
+each_target = pytest.mark.parametrize("target", [OnnxRuntime(), OpenVino()], ids=["onnxruntime", "openvino"])
+
+
+def doubted(network: SwitchedNetwork, windows: int = 60) -> NDArray[np.bool_]:
+    """Which windows of noise the first network is unsure of."""
+    with torch.no_grad():
+        fast = Alone(network.first, network.shared)(*map(torch.from_numpy, noise(windows)))
+    result: NDArray[np.bool_] = (slack(fast, network.thresholds) < 0).numpy()
+    return result
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_the_graph_answers_as_torch_does_for_one_window_and_for_many(sort: Sort) -> None:
+    network, runner = two_step(sort), OnnxRuntimeRunner(exported(sort))
+    signal, rhythm = noise(60)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(signal), torch.from_numpy(rhythm)).numpy()
+    alone = np.concatenate([runner(signal[i : i + 1], rhythm[i : i + 1]) for i in range(60)])
+    tolerance = 0.02 if sort == "int8 cascade" else 1e-5
+    for batch in (60, 7):
+        together = np.concatenate([runner(signal[i : i + batch], rhythm[i : i + batch]) for i in range(0, 60, batch)])
+        np.testing.assert_allclose(together, alone, atol=1e-6)
+    np.testing.assert_allclose(alone, expected, atol=tolerance)
+    assert 0 < doubted(network).sum() < 60
+
+
+@each_target
+@pytest.mark.parametrize("sort", SORTS)
+def test_every_target_keeps_the_decision(target: Target, sort: Sort) -> None:
+    optimized, audit = target.optimize(exported(sort))
+    signal, rhythm = noise(40)
+    runner, expected = target.session(optimized), OnnxRuntimeRunner(exported(sort))(signal, rhythm)
+    np.testing.assert_allclose(runner(signal, rhythm), expected, atol=1e-3)
+    np.testing.assert_allclose(runner(signal[:1], rhythm[:1]), expected[:1], atol=1e-3)
+    assert bool(audit["integer_operators"]) == (sort == "int8 cascade")
+
+
+def test_a_window_that_the_first_network_is_sure_of_never_runs_the_second(tmp_path: Path) -> None:
+    optimized = OnnxRuntime().optimize(exported("cascade"))[0]
+    unsure = doubted(two_step("cascade"))
+    assert "LSTM" not in ran(optimized, np.flatnonzero(~unsure)[:1], tmp_path)
+    assert "LSTM" in ran(optimized, np.flatnonzero(unsure)[:1], tmp_path)
+    assert "LSTM" in ran(optimized, np.arange(60), tmp_path)
+
+
+def ran(graph: bytes, rows: NDArray[np.int64], folder: Path) -> set[str]:
+    """The operators that ONNX Runtime's own profile of one call names."""
+    settings = options(1)
+    settings.enable_profiling, settings.profile_file_prefix = True, str(folder / "profile")
+    session = ort.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
+    signal, rhythm = noise(60)
+    session.run(["logits"], {"signal": signal[rows], "rhythm": rhythm[rows]})
+    events = json.loads(Path(session.end_profiling()).read_text())
+    return {event["args"]["op_name"] for event in events if "op_name" in event.get("args", {})}
+
+
+def test_the_second_network_stands_in_the_branch_and_nowhere_else() -> None:
+    graph = onnx.load_from_string(exported("cascade")).graph
+    assert "LSTM" not in {node.op_type for node in graph.node}
+    assert histogram(exported("cascade"))["LSTM"] == 1
+    assert all(tensor.dims != [1, 48, 16] for tensor in graph.initializer)
+
+
+def test_an_early_exit_computes_its_first_blocks_once() -> None:
+    assert histogram(exported("early exit"))["Conv"] == 2
+
+
+def test_each_path_by_itself_answers_as_its_network() -> None:
+    model, network = onnx.load_from_string(exported("cascade")), two_step("cascade")
+    short = path(model, "else_branch").SerializeToString()
+    assert parity(network.first, short, *noise(20))["max_abs_difference"] < 1e-5
+    long = path(model, "then_branch").SerializeToString()
+    assert parity(network, long, *noise(20))["max_abs_difference"] < 1e-5
+    assert not is_switched(onnx.load_from_string(long))
+
+
+@each_target
+def test_the_router_tells_which_windows_take_the_long_path(target: Target) -> None:
+    optimized = target.optimize(exported("cascade"))[0]
+    decides = router(onnx.load_from_string(optimized)).SerializeToString()
+    assert "LSTM" not in histogram(decides)
+    left = target.session(decides)(*noise(60))
+    assert left.shape == (60, 1)
+    np.testing.assert_array_equal(left[:, 0] < 0, doubted(two_step("cascade")))
+
+
+def test_a_graph_without_a_decision_has_no_router() -> None:
+    with pytest.raises(ValueError, match="no decision"):
+        router(onnx.load_from_string(exported_alone("fp32", 12)))
+
+
+def test_the_long_path_costs_both_networks_and_the_short_path_one() -> None:
+    small, large, pair = (complexity(g) for g in (exported_alone("fp32"), exported_alone("fp32", 12), exported("cascade")))
+    assert pair["macs_short_path"] == small["macs"]
+    assert pair["macs"] == small["macs"] + large["macs"]
+    assert pair["parameters"] == small["parameters"] + large["parameters"]
+    assert "macs_short_path" not in small
+
+
+def test_integers_are_found_inside_branches() -> None:
+    turned = SwitchedNetwork(float_network(), two_step("int8 cascade").first, 4).eval()
+    assert is_quantized(onnx.load_from_string(export(turned, SIGNAL, RHYTHM)))
+
+
+def test_what_only_a_branch_reads_is_kept() -> None:
+    model = onnx.load_from_string(exported("early exit"))
+    before = len(model.graph.node), len(model.graph.initializer)
+    drop_unused(model.graph)
+    assert (len(model.graph.node), len(model.graph.initializer)) == before
+    choice = model.graph.node[-1]
+    features = View(model.graph).producers["signal" if choice.op_type != "If" else model.graph.node[1].output[0]]
+    assert choice in View(model.graph).readers[features.output[0]]
+
+
+def test_the_same_networks_give_the_same_bytes() -> None:
+    assert export(two_step("early exit"), SIGNAL, RHYTHM) == exported("early exit")
