@@ -7,20 +7,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bedside.artifacts import open_artifact
 from bedside.errors import RefusedError
+from bedside.graph.export import export
 from bedside.measurement import Measure, Measurement
+from bedside.measurement.adaptive import both_paths
 from bedside.measurement.answers import answers
 from bedside.measurement.environment import allowed_cores, cpu_info, environment, pinned
-from bedside.measurement.latency import affordable, interleaved, percentiles, ratios, timed
+from bedside.measurement.latency import Rotation, affordable, interleaved, percentiles, ratios, timed
 from bedside.measurement.openings import opened
 from bedside.measurement.process import fresh_process
 from bedside.measurement.provenance import provenance
 from bedside.measurement.remembered import LOGITS, Answered, remembered
+from bedside.models.switched import slack
 from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.targets.openvino import OpenVino
 from tests.conftest import MakeArtifact
+from tests.support.adaptive import exported as exported_pair
+from tests.support.adaptive import two_step
 from tests.support.networks import RHYTHM, SIGNAL, exported, noise
 
 QUICK = Measure(windows=2, runs=30, warmup=2, seconds=0.2, batches=(1, 4), processes=1)
@@ -49,11 +55,60 @@ def test_candidate_and_reference_take_turns() -> None:
 def test_percentiles_are_medians_over_windows_and_ratios_go_pair_by_pair() -> None:
     candidate = [np.full(100, 1.0), np.full(100, 2.0), np.full(100, 50.0)]
     reference = [np.full(100, 10.0), np.full(100, 30.0), np.full(100, 500.0)]
-    assert percentiles(candidate) == {"p50_ms": 2.0, "p90_ms": 2.0, "p99_ms": 2.0, "p99_9_ms": 50.0}
+    assert percentiles(candidate) == {"p50_ms": 2.0, "p90_ms": 2.0, "p99_ms": 2.0, "mean_ms": 2.0, "p99_9_ms": 50.0}
+    assert ratios(candidate, reference)["mean"]["median"] == 10.0
     assert ratios(candidate, reference)["p50"] == {"median": 10.0, "lowest": 10.0, "highest": 15.0}
 
 
-@pytest.mark.parametrize("target", [OnnxRuntime(), OpenVino()], ids=["onnxruntime", "openvino"])
+each_target = pytest.mark.parametrize("target", [OnnxRuntime(), OpenVino()], ids=["onnxruntime", "openvino"])
+
+
+@each_target
+def test_every_timed_call_runs_on_other_windows_until_all_had_their_turn(target: OnnxRuntime | OpenVino) -> None:
+    signal, rhythm = noise(6)
+    runner = target.session(exported("fp32", 12))
+    rotation = Rotation(runner, signal, rhythm, batch=2)
+    answered = []
+    for _ in range(4):
+        answered.append(np.array(rotation.call()))
+        rotation.turn()
+    once = np.concatenate(answered[:3])
+    np.testing.assert_allclose(np.sort(once, axis=0), np.sort(runner(signal, rhythm), axis=0), atol=1e-5)
+    np.testing.assert_array_equal(answered[3], answered[0])
+
+
+def test_laying_out_the_next_windows_is_not_timed() -> None:
+    class Slow(Rotation):
+        def turn(self) -> None:
+            super().turn()
+            time.sleep(0.01)
+
+    runner = OnnxRuntime().session(exported("fp32", 12))
+    assert np.median(timed(Slow(runner, *noise(5)), 10)) < 5
+
+
+@each_target
+def test_a_graph_of_two_paths_is_measured_on_both_and_on_their_real_mixture(target: OnnxRuntime | OpenVino) -> None:
+    windows, network = noise(200), two_step("cascade")
+    graph = target.optimize(exported_pair("cascade"))[0]
+    found = Measurement(target, graph, graph, *windows).take(QUICK)["adaptive"]
+    with torch.no_grad():
+        fast = network.first(*map(torch.from_numpy, windows))
+    assert found["switch_rate"] == float((slack(fast, network.thresholds) < 0).double().mean())
+    assert 0 < found["short_p50_ms"] < found["expected_ms"] < found["long_p50_ms"]
+
+
+def test_a_path_that_no_window_takes_has_no_latency() -> None:
+    target, network = OnnxRuntime(), two_step("cascade")
+    network.thresholds.zero_()
+    graph = target.optimize(export(network, SIGNAL, RHYTHM))[0]
+    found = both_paths(target, graph, target.session(graph), *noise(40), runs=30, seconds=0.1)
+    assert found is not None
+    assert (found["switch_rate"], found["long_p50_ms"]) == (0, None)
+    assert found["expected_ms"] == found["short_p50_ms"]
+
+
+@each_target
 def test_a_measurement_has_a_labelled_figure_for_everything(target: OnnxRuntime | OpenVino) -> None:
     graph = target.optimize(exported("int8", 12))[0]
     found = Measurement(target, graph, target.optimize(exported("fp32", 12, 8))[0], *noise(3)).take(QUICK)
@@ -65,6 +120,7 @@ def test_a_measurement_has_a_labelled_figure_for_everything(target: OnnxRuntime 
     assert 20 < found["memory"]["runtime_rss_mb"] < found["memory"]["peak_rss_mb"] < 500
     assert found["cold_start"]["load_and_answer_ms"] > 0
     assert found["size_bytes"] == len(graph)
+    assert "adaptive" not in found
     assert found["provenance"]["latency.p99_ms"] == found["provenance"]["memory.peak_rss_mb"] == "measured"
     assert found["provenance"]["energy.millijoule_per_window"] == "not available"
     json.dumps(found, allow_nan=False)
