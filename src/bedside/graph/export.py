@@ -4,6 +4,7 @@ import functools
 import logging
 import warnings
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import onnx
 import torch
@@ -14,11 +15,22 @@ from bedside.graph.canonical import canonical_bytes
 from bedside.graph.folding import fold_constants
 from bedside.graph.quantized import separate_zero_points, store_integer_biases
 from bedside.graph.rewrites import tidy_recurrence
-from bedside.models.switched import SwitchedNetwork
 
 OPSET = 18
 INPUTS, OUTPUTS = ["signal", "rhythm"], ["logits"]
 MAX_BATCH = 2**16
+
+
+@runtime_checkable
+class TwoStep(Protocol):
+    """Two networks that answer as one (`bedside.models.switched`): each is exported, and the graphs are joined."""
+
+    first: nn.Module
+    second: nn.Module
+    shared: nn.Module | None
+    thresholds: Tensor
+
+    def read(self, signal: Tensor, rhythm: Tensor) -> Tensor: ...
 
 
 def export(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> bytes:
@@ -30,7 +42,7 @@ def export(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> 
 
 
 def _exported(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> onnx.ModelProto:
-    if isinstance(network, SwitchedNetwork):
+    if isinstance(network, TwoStep):
         shared = _exported(network.shared, signal, rhythm) if network.shared else None
         read = network.read(torch.zeros(1, *signal), torch.zeros(1, *rhythm)).shape[1:]
         first, second = (_exported(part, read, rhythm) for part in (network.first, network.second))

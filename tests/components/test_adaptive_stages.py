@@ -1,0 +1,128 @@
+"""Cascade and early exit of a tiny cohort: as true as asked, exported as one graph, refused where nothing is gained."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bedside.artifacts import Artifact, commit, open_artifact, staged
+from bedside.datasets.windows import load_split
+from bedside.errors import RefusedError
+from bedside.graph.export import export
+from bedside.graph.parity import parity
+from bedside.models import load, save
+from bedside.models.cnn_lstm import CnnLstm, ConvBlock
+from bedside.models.switched import SwitchedNetwork
+from bedside.training.stages import Validation, open_splits
+from components.cascade import cascade
+from components.early_exit import early_exit
+from tests.cohort import Cohort, simulated_dataset
+
+BLOCKS = (ConvBlock(channels=8, kernel=7, stride=4), ConvBlock(channels=16, kernel=5, stride=2))
+LARGE, SMALL = CnnLstm(convolutions=BLOCKS, lstm=(16,), head=8), CnnLstm(convolutions=BLOCKS[:1], head=4)
+ANY: dict[str, Any] = {"switching": {"fidelity": 0.9, "most": 1.0}}
+SHORT: dict[str, Any] = {"training": {"epochs": 1, "sampling": {"windows": 64, "batch": 64}}}
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+    return simulated_dataset(tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture(scope="module")
+def models(cohort: Cohort) -> dict[str, Path]:
+    """A large and a small network, trained for a moment by the plainest loop."""
+    made = {}
+    splits = open_splits(open_artifact(cohort.dataset), Validation())
+    for name, shape, steps in (("large", LARGE, 15), ("small", SMALL, 2)):
+        torch.manual_seed(1)
+        fitted = splits.fitted(shape)
+        network = fitted.network()
+        optimizer = torch.optim.Adam(network.parameters(), 0.01)
+        for _ in range(steps):
+            answer = network(splits.train.signal, splits.train.rhythm)
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(answer, splits.train.label).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        made[name] = stored(network, fitted, cohort.dataset.parent / name)
+    return made
+
+
+def stored(network: torch.nn.Module, shape: CnnLstm, path: Path) -> Path:
+    with staged(path) as staging:
+        save(network, shape, staging)
+        commit(staging, path, {"labels": {"source": "simulated"}})
+    return path
+
+
+def made(
+    technique: Any, cohort: Cohort, models: dict[str, Path], parent: str, *, student: Path, params: dict[str, Any]
+) -> tuple[Artifact, dict[str, float]]:
+    metrics = technique(
+        dataset=cohort.dataset, teacher=models["large"], parent=models[parent], student=student, params=params
+    )
+    return open_artifact(student), metrics
+
+
+@pytest.mark.parametrize(
+    ("technique", "parent", "params"), [(cascade, "small", ANY), (early_exit, "large", ANY | SHORT)]
+)
+def test_the_pair_is_as_true_as_asked_and_becomes_one_graph(
+    cohort: Cohort, models: dict[str, Path], tmp_path: Path, *, technique: Any, parent: str, params: dict[str, Any]
+) -> None:
+    student, metrics = made(technique, cohort, models, parent, student=tmp_path / "pair", params=params)
+    assert metrics["adaptive/fidelity"] >= 0.9
+    assert 0 < metrics["adaptive/switch_rate"] <= 1
+    network, dataset = load(student), open_artifact(cohort.dataset)
+    windows, inputs = load_split(dataset, "validation"), dataset.json("dataset.json")["inputs"]
+    graph = export(network, inputs["signal"], inputs["rhythm"])
+    compared = parity(network, graph, windows.signal, windows.rhythm)
+    assert compared["max_abs_difference"] < 1e-4
+    assert compared["label_changes"] == 0
+    again, _ = made(technique, cohort, models, parent, student=tmp_path / "again", params=params)
+    assert again.digest == student.digest
+
+
+def test_training_an_exit_leaves_the_long_path_as_it_was(
+    cohort: Cohort, models: dict[str, Path], tmp_path: Path
+) -> None:
+    student, _ = made(early_exit, cohort, models, "large", student=tmp_path / "exit", params=ANY | SHORT)
+    network, full = load(student), load(open_artifact(models["large"]))
+    assert isinstance(network, SwitchedNetwork)
+    network.thresholds.fill_(1e6)
+    windows = open_splits(open_artifact(cohort.dataset), Validation()).validation
+    with torch.no_grad():
+        assert torch.equal(network(windows.signal, windows.rhythm), full(windows.signal, windows.rhythm))
+
+
+def test_a_cascade_of_two_equal_networks_is_refused(cohort: Cohort, models: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="cascade removed"):
+        made(cascade, cohort, models, "large", student=tmp_path / "pair", params=ANY)
+
+
+def test_a_pair_that_asks_the_teacher_too_often_is_refused(
+    cohort: Cohort, models: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(RefusedError, match="takes the second network"):
+        made(
+            cascade,
+            cohort,
+            models,
+            "small",
+            student=tmp_path / "pair",
+            params={"switching": {"fidelity": 1.0, "most": 0.001}},
+        )
+
+
+def test_an_exit_behind_the_last_block_and_more_is_refused(
+    cohort: Cohort, models: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(RefusedError, match="has 2 convolution blocks"):
+        made(early_exit, cohort, models, "large", student=tmp_path / "exit", params={"after": 3})
+
+
+def test_nothing_but_a_float_network_gets_an_exit(cohort: Cohort, models: dict[str, Path], tmp_path: Path) -> None:
+    made(cascade, cohort, models, "small", student=tmp_path / "pair", params=ANY)
+    with pytest.raises(RefusedError, match="not a cascade"):
+        made(early_exit, cohort, models | {"pair": tmp_path / "pair"}, "pair", student=tmp_path / "exit", params={})
