@@ -10,6 +10,8 @@ bedside log --verify                what was promoted and refused; detects edits
 bedside verify BUNDLE               check a bundle's signature, offline
 bedside flush                       replay recorded runs into the tracking store
 bedside unfinished                  after a run that failed: what is missing, what waits for it, what to do
+bedside search --trials 20          look for a better recipe, measured on the target
+bedside search-recipe               what was found, as variants for params.yaml
 """
 
 import argparse
@@ -102,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     unfinished.add_argument("--params", type=Path, default=Path("params.yaml"))
     unfinished.add_argument("--models", type=Path, default=Path("artifacts/models"))
     unfinished.set_defaults(run=_unfinished)
+    from bedside.search import command
+
+    command.add(commands)
     return parser
 
 

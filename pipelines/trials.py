@@ -1,0 +1,242 @@
+"""A worker of the search: has recipes drawn, makes each with the stages themselves, measures it on the target.
+
+A fourth launcher beside `dvc repro`, Kubeflow and the tests: it wires stages into the chain of one trial, so it stands
+with the pipelines; what a trial is worth, and what to try next, is decided in `bedside.search`. Started by
+`bedside search`, and by the tasks of `pipelines/search.py`.
+
+python -m pipelines.trials --trials 20 --dataset artifacts/dataset --teacher artifacts/models/teacher
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import importlib
+import json
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from bedside import scratch
+from bedside.artifacts import Artifact, ArtifactError, DatasetIn, ModelIn, ModelOut, commit, open_artifact, staged
+from bedside.component import Component, Metrics, component
+from bedside.datasets.windows import load_split
+from bedside.errors import RefusedError
+from bedside.gates import Budget
+from bedside.measurement import Measure, Measurement
+from bedside.measurement.answers import answers
+from bedside.measurement.environment import environment
+from bedside.params import Params, ParamsError, load, validate
+from bedside.search.command import arguments
+from bedside.search.figures import Figures, quality, shortfalls
+from bedside.search.settings import Floor, Search
+from bedside.search.space import Chain, Step
+from bedside.targets import Target
+from components.export import export
+from components.optimize import optimize
+from pipelines.workspace import merged
+
+FIGURES, METRICS = "figures.json", "metrics.json"
+
+
+class Attempt(Params):
+    """The chain to try, with its short budgets, and how it is judged."""
+
+    chain: Chain
+    watched: tuple[str, ...]
+    floors: dict[str, Floor]
+    hopeless: float
+    measure: Measure
+
+
+@component(image="train")
+def trial(
+    *, dataset: DatasetIn, teacher: ModelIn, reference: ModelIn, graph: ModelOut, target: Target, params: Attempt
+) -> Metrics:
+    """Make a chain of techniques briefly, then measure and judge its file on the target, on validation patients."""
+    folder = (scratch.folder() or graph) / "steps"  # the finished steps of a killed trial are found here
+    try:
+        model = _chain(dataset, teacher, folder, params)
+        exported = made(export, folder, {"dataset": dataset, "model": model}, {"params": {}})
+        optimized = made(optimize, folder, {"graph": exported}, {"target": target})
+    except RefusedError as error:  # a technique that gains nothing, a graph that would run in float: not worth more
+        figures: Figures = {"stopped": str(error)}
+    else:
+        file = (optimized / "model.onnx").read_bytes()
+        (graph / "model.onnx").write_bytes(file)
+        figures = _judged(dataset, file, (reference / "model.onnx").read_bytes(), target, params)
+    (graph / FIGURES).write_text(json.dumps(figures, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    return {f"trial/{name}": float(value) for name, value in figures.items() if isinstance(value, int | float)}
+
+
+def _chain(dataset: Artifact, teacher: Artifact, folder: Path, params: Attempt) -> Artifact:
+    """The last model of the chain; the way there ends early where no later technique could mend it."""
+    model = teacher
+    for step in tqdm(params.chain, desc=" -> ".join(step.technique for step in params.chain), unit="technique"):
+        inputs = {"dataset": dataset, "teacher": teacher, "parent": model}
+        model = made(technique(step), folder, inputs, {"params": step.params})
+        short = shortfalls(params.floors, model.json(METRICS), prefix="validation/")
+        if step != params.chain[-1] and short and max(short.values()) > params.hopeless:
+            worst = max(short, key=lambda name: short[name])
+            raise RefusedError(f"{worst} after {step.technique} is {short[worst]:.2f} below its floor")
+    return model
+
+
+def made(stage: Component, folder: Path, inputs: Mapping[str, Artifact], params: Mapping[str, Any]) -> Artifact:
+    """What the stage makes of its inputs, with its metrics; not made again where it already lies in `folder`.
+
+    The stage is called below its runner, because one recorded run per trial is enough.
+    """
+    models = {name: validate(stage.models[name], value, stage.name) for name, value in params.items()}
+    record = {
+        "component": stage.name,
+        "code": stage.code,
+        "inputs": {name: artifact.digest for name, artifact in inputs.items()},
+        "params": {name: model.model_dump(mode="json") for name, model in models.items()},
+        "labels": {name: value for artifact in inputs.values() for name, value in artifact.labels.items()},
+    }
+    path = folder / f"{stage.name}-{_key(record)}"
+    try:
+        return open_artifact(path)
+    except ArtifactError:  # not there, or damaged: made again
+        pass
+    (output,) = (name for name, port in stage.ports.items() if port.direction == "out")
+    with scratch.opened(record), staged(path) as staging:
+        metrics = stage.function(**inputs, **models, **{output: staging})
+        (staging / METRICS).write_text(json.dumps(metrics, sort_keys=True))
+        commit(staging, path, record)
+    return open_artifact(path)
+
+
+def _judged(dataset: Artifact, file: bytes, reference: bytes, target: Target, params: Attempt) -> Figures:
+    """Quality and cost of the same bytes on the target; the teacher is measured in turns with them."""
+    windows = load_split(dataset, "validation")
+    classes = dataset.json("dataset.json")["classes"]
+    logits, _ = answers(
+        target.session(file), windows.signal, windows.rhythm, batch=16, sampled=64, name="validation patients"
+    )
+    cost = Measurement(target, file, reference, windows.signal, windows.rhythm).take(params.measure)
+    return {
+        **quality(logits, windows.label, classes, params.watched),
+        **{name: cost["latency"][name] for name in ("p50_ms", "p99_ms")},
+        "times_faster": cost["latency"]["times_faster"]["p50"]["median"],
+        "peak_rss_mb": cost["memory"]["peak_rss_mb"],
+        "size_bytes": cost["size_bytes"],
+    }
+
+
+def technique(step: Step) -> Component:
+    """The component of that name; its module bears the same name."""
+    try:
+        found: Component = getattr(importlib.import_module(f"components.{step.technique}"), step.technique)
+    except ModuleNotFoundError as error:
+        if error.name != f"components.{step.technique}":
+            raise
+        raise RefusedError(
+            f"search.space: no technique {step.technique!r}; a technique is a file in components/"
+        ) from None
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Workbench:
+    """Where chains are made; what was tried lies in `folder` and is not tried again."""
+
+    dataset: Path
+    teacher: Path
+    target: Target
+    search: Search
+    folder: Path
+
+    def __call__(self, chain: Chain) -> Figures:
+        """Figures of the chain, made with the search's short budgets."""
+        short = tuple(self._short(step) for step in chain)
+        params = Attempt(
+            chain=short, **{n: getattr(self.search, n) for n in ("watched", "floors", "hopeless", "measure")}
+        )
+        inputs = {"dataset": self.dataset, "teacher": self.teacher, "reference": self.reference()}
+        digests = {name: open_artifact(path).digest for name, path in inputs.items()}
+        known = {
+            "inputs": digests,
+            "params": params.model_dump(mode="json"),
+            "target": self.target.described(),
+            "processor": environment()["cpu"],
+            "code": [stage.code for stage in (trial, *map(technique, short), export, optimize)],
+        }
+        graph = self.folder / f"trial-{_key(known)}"
+        try:
+            tried = open_artifact(graph)
+        except ArtifactError:
+            trial(**inputs, graph=graph, target=self.target, params=params)
+            tried = open_artifact(graph)
+        figures: Figures = tried.json(FIGURES)
+        return {**figures, "graph": str(graph)}
+
+    def _short(self, step: Step) -> Step:
+        return step.model_copy(update={"params": merged(step.params, self.search.short.get(step.technique, {}))})
+
+    def reference(self) -> Path:
+        """The teacher's file for the target, which every candidate is measured in turns with."""
+        dataset, teacher = open_artifact(self.dataset), open_artifact(self.teacher)
+        exported = made(export, self.folder, {"dataset": dataset, "model": teacher}, {"params": {}})
+        return made(optimize, self.folder, {"graph": exported}, {"target": self.target}).path
+
+    def about(self) -> dict[str, Any]:
+        """What figures depend on beside the recipe: only under the same can trials be compared."""
+        return {
+            "dataset": open_artifact(self.dataset).digest,
+            "teacher": open_artifact(self.teacher).digest,
+            "target": self.target.described(),
+            "processor": environment()["cpu"],
+            "search": self.search.model_dump(mode="json", by_alias=True),
+        }
+
+    def check(self) -> None:
+        """Find a mistyped parameter of a technique now, not in the middle of a night of trials."""
+        for step in (self._short(step) for chain in self.search.space.starts() for step in chain):
+            where = f"search.space.techniques.{step.technique}"
+            validate(technique(step).models["params"], step.params, where)
+
+
+def work(given: argparse.Namespace) -> None:
+    """Work on the study until it has as many finished trials as asked, or the time is over."""
+    from bedside.search import study as studies
+    from bedside.search.trial import Objective
+
+    search, budget, target = load(Search, given.search), load(Budget, given.budget), load(Target, given.target)  # type: ignore[type-abstract]
+    bench = Workbench(given.dataset, given.teacher, target, search, given.folder)
+    bench.check()
+    url = studies.address(given.storage)
+    study = studies.open_study(url, given.study, {**bench.about(), "budget": budget.model_dump()})
+    done = min(studies.finished(study), given.trials)
+    with studies.answering(url), tqdm(total=given.trials, initial=done, desc=given.study, unit="trial") as progress:
+        objective = Objective(search, budget, bench)
+        studies.work(study, objective, trials=given.trials, timeout=given.timeout, progress=progress)
+    print(
+        f"{studies.finished(study)} trials in study {given.study!r}; next: bedside search-recipe --study {given.study}"
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.trials", description=__doc__)
+    arguments(parser)
+    given = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster ends a worker as Ctrl-C would
+    try:
+        work(given)
+    except (RefusedError, ParamsError, ArtifactError) as error:
+        sys.exit(f"bedside search: {error}")
+    except KeyboardInterrupt:
+        print("bedside search: left; the trial that ran is queued again, the same command goes on", file=sys.stderr)
+        sys.exit(130)
+
+
+def _key(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""The search's own numbers (`params.yaml: search`)."""
+
+from typing import Any
+
+import pydantic
+
+from bedside.measurement import Measure
+from bedside.params import Params
+from bedside.search.space import Space
+
+
+class Floor(Params):
+    """What a class must reach on validation patients, all beats pooled."""
+
+    sensitivity: float = pydantic.Field(ge=0, le=1)
+    predictivity: float = pydantic.Field(ge=0, le=1)
+
+
+class Search(Params):
+    """What may vary, how briefly a candidate is trained, and what decides.
+
+    `short` replaces parameters of a technique while searching; the found recipe has the space's own, full budgets.
+    """
+
+    space: Space
+    short: dict[str, dict[str, Any]] = pydantic.Field(default_factory=dict)
+    watched: tuple[str, ...] = pydantic.Field(default=("V", "S"), min_length=1, description="the worst of them counts")
+    floors: dict[str, Floor] = pydantic.Field(default_factory=dict)
+    hopeless: float = pydantic.Field(
+        default=0.3, ge=0, description="a candidate this far below a floor is not compressed any further"
+    )
+    tolerance: float = pydantic.Field(
+        default=0.02, ge=0, description="how much average precision a faster candidate may cost"
+    )
+    measure: Measure = Measure(windows=5, runs=300, warmup=50, seconds=0.5, batches=(1,), processes=1)
+    startup: int = pydantic.Field(default=10, ge=1, description="trials drawn at random before the sampler learns")
+    seed: int = 0
