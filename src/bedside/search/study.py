@@ -55,6 +55,8 @@ def answering(url: str) -> Iterator[None]:
     """One message when the database is away, whatever Optuna makes of it."""
     try:
         yield
+    except RefusedError:
+        raise
     except Exception as error:
         if (reason := _database_error(error)) is None:
             raise

@@ -1,0 +1,81 @@
+"""A search whose trials are computed at a desk: wider is better, slower and larger; everything else is real.
+
+Run as a program it is a worker: `python -m tests.unit.search.desk URL TRIALS [SECONDS PER TRIAL] [HEARTBEAT GRACE]`.
+"""
+
+import sys
+import time
+from typing import Any
+
+from bedside.gates import Budget
+from bedside.params import validate
+from bedside.search import study as studies
+from bedside.search.figures import Figures
+from bedside.search.settings import Search
+from bedside.search.space import Chain
+from bedside.search.trial import Objective
+
+NAME, ABOUT = "desk", {"dataset": "d1", "processor": "p1"}
+BUDGET = Budget(size_bytes=100_000, p99_ms=2.0, peak_rss_mb=100.0)
+SETTINGS = {
+    "space": {
+        "chains": [["distill"], ["distill", "quantize"]],
+        "techniques": {"distill": {"width": {"low": 1, "high": 64, "start": 60}}, "quantize": {}},
+    },
+    "floors": {"V": {"sensitivity": 0.5, "predictivity": 0.0}},
+    "startup": 5,
+}
+
+
+def settings(**changed: Any) -> Search:
+    return validate(Search, {**SETTINGS, **changed}, "search")
+
+
+def figures(chain: Chain) -> Figures:
+    """Width 32 of 64 keeps the floor of .5; int8 is four times smaller and twice as fast."""
+    width, small = chain[0].params["width"], len(chain) == 2
+    quality = width / 64
+    return {
+        "V_sensitivity": quality,
+        "V_predictivity": 1.0,
+        "V_average_precision": quality,
+        "worst_average_precision": quality,
+        "p50_ms": 0.01 * width,
+        "p99_ms": 0.02 * width / (2 if small else 1),
+        "peak_rss_mb": 50.0,
+        "size_bytes": 1000 * width // (4 if small else 1),
+    }
+
+
+def opened(url: str, about: dict[str, Any] | None = None, **beats: int) -> Any:
+    return studies.open_study(url, NAME, about or ABOUT, **beats)
+
+
+class Bar:
+    """A progress bar that keeps quiet."""
+
+    n = 0
+
+    def update(self, by: int) -> None:
+        self.n += by
+
+
+def work(study: Any, trials: int, attempt: Any = figures, search: Search | None = None) -> list[Any]:
+    """Work until `trials` are finished; all trials of the study."""
+    objective = Objective(search or settings(), BUDGET, attempt)
+    studies.work(study, objective, trials=trials, timeout=None, progress=Bar())
+    found: list[Any] = study.get_trials()
+    return found
+
+
+def main(url: str, trials: str, seconds: str = "0", *beats: str) -> None:
+    def slowly(chain: Chain) -> Figures:
+        print("begun", flush=True)
+        time.sleep(float(seconds))
+        return figures(chain)
+
+    work(opened(url, **dict(zip(("heartbeat", "grace"), map(int, beats), strict=False))), int(trials), slowly)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
