@@ -1,4 +1,4 @@
-"""The search's own numbers (`params.yaml: search`)."""
+"""The search's own numbers (`params.yaml: search`), and where its study is."""
 
 from typing import Any
 
@@ -7,6 +7,9 @@ import pydantic
 from bedside.measurement import Measure
 from bedside.params import Params
 from bedside.search.space import Space
+
+STORAGE = "BEDSIDE_SEARCH_STORAGE"  # the variable that names the study's database
+DEFAULT = "sqlite:///build/search.db"
 
 
 class Floor(Params):

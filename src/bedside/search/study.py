@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bedside.errors import RefusedError
+from bedside.search.settings import DEFAULT, STORAGE
 
 try:
     import optuna
@@ -24,8 +25,6 @@ try:
 except ModuleNotFoundError as missing:
     raise RefusedError(f"searching needs {missing.name}: pip install 'bedside[search]'") from missing
 
-STORAGE = "BEDSIDE_SEARCH_STORAGE"
-DEFAULT = "sqlite:///build/search.db"
 DIRECTIONS: tuple[Literal["maximize", "minimize"], ...] = (
     "maximize",
     "minimize",

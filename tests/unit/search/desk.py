@@ -47,8 +47,8 @@ def figures(chain: Chain) -> Figures:
     }
 
 
-def opened(url: str, about: dict[str, Any] | None = None, **beats: int) -> Any:
-    return studies.open_study(url, NAME, about or ABOUT, **beats)
+def opened(url: str, about: dict[str, Any] | None = None, heartbeat: int = 10, grace: int = 60) -> Any:
+    return studies.open_study(url, NAME, about or ABOUT, heartbeat, grace)
 
 
 class Bar:
@@ -74,7 +74,7 @@ def main(url: str, trials: str, seconds: str = "0", *beats: str) -> None:
         time.sleep(float(seconds))
         return figures(chain)
 
-    work(opened(url, **dict(zip(("heartbeat", "grace"), map(int, beats), strict=False))), int(trials), slowly)
+    work(opened(url, None, *map(int, beats)), int(trials), slowly)
 
 
 if __name__ == "__main__":

@@ -61,8 +61,8 @@ def test_two_workers_never_repeat_a_trial_and_share_the_number_asked_for(url: st
     assert [trial.number for trial in trials] == list(range(len(trials)))
     assert 8 <= len(trials) <= 9  # one more where both were in the middle of one
     assert set(states(trials)) == {"COMPLETE"}
-    drawn = [tuple(trial.params.items()) for trial in trials]
-    assert len(set(drawn)) == len(drawn)
+    at_random = [tuple(trial.params.items()) for trial in trials[:5]]
+    assert len(set(at_random)) == 5  # workers that drew from one seed would draw the same
 
 
 def test_what_a_killed_worker_was_doing_is_done_by_the_next(url: str) -> None:

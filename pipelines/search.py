@@ -1,0 +1,104 @@
+"""Search on many machines: workers that share one study by its database, and a last task that writes the recipe.
+
+python -m pipelines.search --out build/search.yaml [--workers 4] [--image registry/train@sha256:...]
+
+Dataset and teacher are those of an earlier run of `pipelines/compress.py`, named when the pipeline is run. The address
+of the database holds a password, so it is no parameter: it comes from a Kubernetes secret with the key `url`.
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kfp import dsl, kubernetes
+from kfp.dsl.base_component import BaseComponent
+from kfp.dsl.pipeline_task import PipelineTask
+
+from bedside import kubeflow
+from bedside.search.settings import STORAGE
+from pipelines.compress import default_image
+
+SECRET, KEY = "bedside-search", "url"
+RETRIES = 3  # of a worker that was lost; its trial is taken up again, here or by another
+
+
+def build(
+    params: Mapping[str, Any], *, workers: int = 4, target: str = "onnxruntime-cpu", image: str | None = None
+) -> BaseComponent:
+    """The pipeline for these parameters; workers must run on nodes of one processor type, or they refuse."""
+    image = image or default_image("train")
+    settings = {"search": params["search"], "target": params["targets"][target], "budget": params["budgets"][target]}
+
+    @dsl.pipeline(  # type: ignore[untyped-decorator]  # kfp ships no types
+        name="bedside-search", description="Workers share one study; the best recipe comes out."
+    )
+    def search(dataset: str, teacher: str, study: str = "search", trials: int = 100) -> None:
+        data = dsl.importer(artifact_uri=dataset, artifact_class=dsl.Dataset)
+        model = dsl.importer(artifact_uri=teacher, artifact_class=dsl.Model)
+        worker, recipe = _worker(image), _recipe(image)
+        at_work = [
+            worker(dataset=data.output, teacher=model.output, study=study, trials=trials, **settings)
+            for _ in range(workers)
+        ]
+        for number, task in enumerate(at_work):
+            _in_the_study(task, f"worker@{number}").set_retry(RETRIES)
+        # What one lost worker did not do is missing from the study, no more: the recipe is that of all the others.
+        _in_the_study(recipe(study=study), "recipe").after(*at_work).ignore_upstream_failure()
+
+    return search
+
+
+def _worker(image: str) -> BaseComponent:
+    def worker(  # noqa: PLR0917  (kfp takes a task's inputs from here)
+        dataset: dsl.Input[dsl.Dataset],
+        teacher: dsl.Input[dsl.Model],
+        search: dict,  # type: ignore[type-arg]  # kfp reads the annotation
+        target: dict,  # type: ignore[type-arg]
+        budget: dict,  # type: ignore[type-arg]
+        study: str,
+        trials: int,
+    ) -> dsl.ContainerSpec:
+        values = {"search": search, "target": target, "budget": budget, "study": study, "trials": trials}
+        values |= {"dataset": dataset.path, "teacher": teacher.path}
+        args = [part for name, value in values.items() for part in (f"--{name}", value)]
+        return dsl.ContainerSpec(image=image, command=["python", "-m", "pipelines.trials"], args=args)
+
+    return dsl.container_component(worker)
+
+
+def _recipe(image: str) -> BaseComponent:
+    def recipe(study: str, variants: dsl.Output[dsl.Artifact]) -> dsl.ContainerSpec:
+        command = ["python", "-m", "bedside.cli", "search-recipe"]
+        return dsl.ContainerSpec(image=image, command=command, args=["--study", study, "--out", variants.path])
+
+    return dsl.container_component(recipe)
+
+
+def _in_the_study(task: PipelineTask, shown: str) -> PipelineTask:
+    """Name the task and give it the study's address; what it does depends on the study, so nothing is cached."""
+    task.set_display_name(shown)
+    task.set_caching_options(False)
+    return kubernetes.use_secret_as_env(task, secret_name=SECRET, secret_key_to_env={KEY: STORAGE})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.search", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/search.yaml"))
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--workers", type=int, default=4, help="tasks that work on the study at once (%(default)s)")
+    parser.add_argument("--target", default="onnxruntime-cpu", help="what the workers' nodes are (%(default)s)")
+    parser.add_argument(
+        "--image", help="of the workers, best by digest; else BEDSIDE_TRAIN_IMAGE, else the local build"
+    )
+    given = parser.parse_args()
+    made = build(
+        yaml.safe_load(given.params.read_text()), workers=given.workers, target=given.target, image=given.image
+    )
+    kubeflow.compile_to(given.out, made)
+    print(f"compiled to {given.out}")
+
+
+if __name__ == "__main__":
+    main()
