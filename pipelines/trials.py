@@ -57,7 +57,8 @@ def trial(
     *, dataset: DatasetIn, teacher: ModelIn, reference: ModelIn, graph: ModelOut, target: Target, params: Attempt
 ) -> Metrics:
     """Make a chain of techniques briefly, then measure and judge its file on the target, on validation patients."""
-    folder = (scratch.folder() or graph) / "steps"  # the finished steps of a killed trial are found here
+    folder = scratch.folder()  # the finished steps of a killed trial are found there
+    assert folder is not None  # the runner around every stage opens one
     try:
         model = _chain(dataset, teacher, folder, params)
         exported = made(export, folder, {"dataset": dataset, "model": model}, {"params": {}})

@@ -202,7 +202,7 @@ def test_what_a_technique_refuses_is_a_result_with_its_reason(project: Path) -> 
 
 def test_a_mistyped_parameter_is_found_before_the_first_trial(project: Path) -> None:
     space = {"chains": [["quantize"]], "techniques": {"quantize": {"trainings": {}}}}
-    with pytest.raises(ParamsError, match=r"techniques\.quantize\.trainings: unknown parameter"):
+    with pytest.raises(ParamsError, match=r"techniques\.quantize:trainings: unknown parameter"):
         bench(project, space=space).check()
 
 
