@@ -34,7 +34,7 @@ def test_every_target_gets_its_file_its_audit_and_what_was_known_before(graph: P
 
 def test_the_command_line_reads_the_target_from_a_params_file(graph: Path, tmp_path: Path) -> None:
     params = tmp_path / "params.yaml"
-    params.write_text("targets:\n  large: {kind: onnxruntime, dynamic_lstm_from: 12}\n")
+    params.write_text("targets:\n  large: {kind: onnxruntime, dynamic_lstm_from: 12, integer_linear_from: 1}\n")
     values = {"graph": graph, "optimized": tmp_path / "optimized", "target": f"{params}:targets.large"}
     optimize.main([str(part) for part in optimize.argv(values)])
     assert open_artifact(tmp_path / "optimized").json("audit.json")["float_operators"] == {}

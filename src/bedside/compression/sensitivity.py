@@ -44,5 +44,5 @@ def sensitivity(network: QuantizedCnnLstmNetwork, parent: nn.Module, data: Tenso
 
 def divergence(reference: Tensor, logits: Tensor) -> float:
     """Mean KL(reference || logits) over windows, both (window, class), in nats; zero for equal answers."""
-    log_p, log_q = (functional.log_softmax(values.double(), dim=1) for values in (reference, logits))
+    log_p, log_q = (functional.log_softmax(values.detach().double(), dim=1) for values in (reference, logits))
     return float(functional.kl_div(log_q, log_p, log_target=True, reduction="batchmean"))

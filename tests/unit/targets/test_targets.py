@@ -9,11 +9,12 @@ import pytest
 from onnx import helper
 
 from bedside.errors import RefusedError
+from bedside.graph.export import export
 from bedside.graph.surgery import constant, set_nodes
 from bedside.targets import Target
 from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.targets.openvino import OpenVino
-from tests.support.networks import Kind, exported, noise
+from tests.support.networks import RHYTHM, SIGNAL, Kind, exported, int8_network, noise
 
 ROOT = Path(__file__).parents[3]
 TARGETS: dict[str, Target] = {"onnxruntime": OnnxRuntime(), "openvino": OpenVino()}
@@ -60,7 +61,7 @@ def test_optimizing_twice_writes_the_same_bytes(target: Target) -> None:
 
 
 def test_onnx_runtime_runs_every_convolution_and_linear_layer_in_integers() -> None:
-    _, audit = OnnxRuntime().optimize(exported("int8", 12))
+    _, audit = OnnxRuntime(integer_linear_from=1).optimize(exported("int8", 12))
     assert audit["integer_operators"] == {"QGemm": 2, "QLinearConv": 2}
     assert audit["float_operators"] == {"LSTM": 1}
     assert audit["operators_before"]["QuantizeLinear"] == 5
@@ -69,11 +70,57 @@ def test_onnx_runtime_runs_every_convolution_and_linear_layer_in_integers() -> N
 
 def test_onnx_runtime_quantizes_large_lstms_dynamically_and_small_ones_by_weight() -> None:
     graph = exported("int8", 12)
-    small, large = OnnxRuntime().optimize(graph), OnnxRuntime(dynamic_lstm_from=12).optimize(graph)
+    small, large = (
+        OnnxRuntime().optimize(graph),
+        OnnxRuntime(dynamic_lstm_from=12, integer_linear_from=1).optimize(graph),
+    )
     assert "DynamicQuantizeLSTM" not in small[1]["operators_after"]
     assert large[1]["integer_operators"] == {"DynamicQuantizeLSTM": 1, "QGemm": 2, "QLinearConv": 2}
     assert large[1]["float_operators"] == {}
     assert abs(len(small[0]) - len(large[0])) < 2000
+
+
+def test_onnx_runtime_leaves_small_linear_layers_in_float_because_that_is_faster_and_stores_their_weights_in_int8() -> (
+    None
+):
+    optimized, audit = OnnxRuntime().optimize(exported("int8", 12))
+    assert audit["integer_operators"] == {"QLinearConv": 2}
+    assert audit["float_operators"] == {"FusedGemm": 1, "Gemm": 1, "LSTM": 1}
+    assert audit["operators_after"]["QuantizeLinear"] == 1  # the signal: what joins the head is not rounded for it
+    assert float_weights(optimized) == []
+
+
+def float_weights(graph: bytes) -> list[tuple[int, ...]]:
+    """Shapes of the float initializers with a weight's dimensions: two or more that are not one."""
+    shapes = [tuple(t.dims) for t in onnx.load_from_string(graph).graph.initializer if t.data_type == 1]
+    return [shape for shape in shapes if sum(size > 1 for size in shape) > 1]
+
+
+def test_a_float_convolution_runs_in_two_dimensions_where_onnx_runtime_has_blocked_kernels() -> None:
+    operators = OnnxRuntime().optimize(exported("fp32"))[1]["operators_after"]
+    assert operators["ReorderOutput"] == operators["Unsqueeze"] == 1  # NCHWc, entered and left once
+    assert "Squeeze" not in operators  # the mean over time takes both dimensions
+
+
+def widened(*units: int, bits: int) -> bytes:
+    network = int8_network(*units)
+    network.use(dict.fromkeys(network.grids, bits))
+    return export(network, SIGNAL, RHYTHM)
+
+
+@each_target
+@pytest.mark.parametrize("bits", [16, 32])
+def test_what_promises_no_integers_may_run_in_float_and_says_so(target: Target, bits: int) -> None:
+    graph = widened(12, bits=bits)
+    optimized, audit = target.optimize(graph)
+    assert audit["integer_operators"] == {}
+    assert audit["activation_grids"] == ({"uint16": 5} if bits == 16 else {})
+    assert "all layers in float32" in audit["numbers"]
+    assert ("emulated" in audit["numbers"]) == (bits == 16)
+    assert len(optimized) < 0.75 * len(target.optimize(exported("fp32", 12))[0])
+    windows = noise(20)
+    expected = OnnxRuntime().session(exported("fp32", 12))(*windows)
+    np.testing.assert_allclose(target.session(optimized)(*windows), expected, atol=2e-2)
 
 
 def test_openvino_runs_convolutions_in_integers_and_names_its_precisions() -> None:
