@@ -77,10 +77,16 @@ def environment_of(folder: Path) -> dict[str, str]:
 
 
 def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the overlay's values: mappings merge key by key, one of another `kind` replaces the old one."""
+    """`base` with the overlay's values: mappings merge key by key, one of another `kind` replaces the old one.
+
+    A value of null takes its key away: `variants: {sparse: null}`.
+    """
     result = dict(base)
     for key, value in overlay.items():
         old = result.get(key)
+        if value is None:
+            result.pop(key, None)
+            continue
         same_kind = (
             isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind")
         )

@@ -66,6 +66,10 @@ class Tensors:
     def __len__(self) -> int:
         return len(self.label)
 
+    def __getitem__(self, rows: Tensor) -> "Tensors":
+        """These rows of the split."""
+        return Tensors(self.signal[rows], self.rhythm[rows], self.label[rows], self.patient[rows])
+
 
 def window_weights(label: Tensor, patient: Tensor, balance: float, patients: float) -> Tensor:
     """How often each window (window,) is drawn, up to a factor: towards equal classes, and equal patients within each.

@@ -9,7 +9,6 @@ from bedside.compression.distillation.edge_cases import (
     edge_cases,
     floors,
     learn_edge_cases,
-    subset,
     with_replay,
     without_forgetting,
 )
@@ -123,7 +122,7 @@ def test_a_class_may_fall_to_the_teacher_but_not_below_both() -> None:
     assert judged(V=0.74) == judged(S=0.44) == judged(N_kept=0.93) == float("-inf")
 
 
-def test_a_subset_keeps_rows_together() -> None:
-    part = subset(NUMBERED, torch.tensor([1, 4]))
+def test_rows_of_a_split_stay_together() -> None:
+    part = NUMBERED[torch.tensor([1, 4])]
     assert part.signal.flatten().tolist() == part.rhythm.flatten().tolist() == [1.0, 4.0]
     assert part.label.tolist() == [0, 2]

@@ -11,7 +11,6 @@ from bedside.compression.distillation.soft_targets import SoftTargets, distillat
 from bedside.compression.fidelity import fidelity
 from bedside.errors import RefusedError
 from bedside.params import Params
-from bedside.training.batches import Tensors
 from bedside.training.loop import Score, Training, fit
 from bedside.training.stages import Splits
 from bedside.training.validation import logits_of
@@ -37,7 +36,7 @@ def edge_cases(how: EdgeCases, splits: Splits, student: nn.Module, teacher: nn.M
     missed = torch.nonzero(rare & (logits_of(student, splits.train).argmax(dim=1) != label)).flatten()
     if not len(missed):
         return missed
-    candidates = subset(splits.train, missed)
+    candidates = splits.train[missed]
     return missed[logits_of(teacher, candidates).argmax(dim=1) == candidates.label]
 
 
@@ -48,11 +47,6 @@ def with_replay(rows: Tensor, windows: int, replay: float, seed: int) -> Tensor:
     others = torch.nonzero(ordinary).flatten()
     drawn = torch.randperm(len(others), generator=torch.Generator().manual_seed(seed))[: int(replay * len(rows))]
     return torch.cat([rows, others[drawn]]).sort().values
-
-
-def subset(data: Tensors, rows: Tensor) -> Tensors:
-    """These rows of a split."""
-    return Tensors(data.signal[rows], data.rhythm[rows], data.label[rows], data.patient[rows])
 
 
 def floors(before: Mapping[str, float], teacher: Mapping[str, float], tolerance: float) -> dict[str, float]:
@@ -95,9 +89,9 @@ def learn_edge_cases(  # noqa: PLR0917  (one straight list of what the step need
     loss = distillation_loss(soft_targets, teacher, None if recorded is None else recorded[chosen])
     score = _judgement(teacher, splits)
     guarded = without_forgetting(score, floors(score(student), splits.score(teacher), how.tolerance))
-    data = subset(splits.train, chosen)
+    data = splits.train[chosen]
     history = fit(student, data, len(splits.classes), training, loss, guarded, name="edge-cases")
-    rescued = logits_of(student, subset(splits.train, rows)).argmax(dim=1) == splits.train.label[rows]
+    rescued = logits_of(student, splits.train[rows]).argmax(dim=1) == splits.train.label[rows]
     return {
         "edge_cases/windows": float(len(rows)),
         "edge_cases/rescued": float(rescued.float().mean()),

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from bedside.compression.distillation import subset
 from bedside.compression.fidelity import fidelity
 from bedside.compression.pruning.base import Scores
 from bedside.compression.pruning.schedule import most_important
@@ -43,7 +42,7 @@ def judgement(teacher: nn.Module, splits: Splits, windows: int) -> Score:
     """A score of a network on at most `windows` validation beats of each class: `divergence` (nats), `kept` (share)."""
     label = splits.validation.label
     rows = [evenly(torch.nonzero(label == c).flatten(), windows) for c in range(len(splits.classes))]
-    sample = subset(splits.validation, torch.cat(rows))
+    sample = splits.validation[torch.cat(rows)]
     right, apart = fidelity(teacher, dataclasses.replace(splits, validation=sample)), divergence(teacher, sample)
 
     def judge(network: nn.Module) -> dict[str, float]:
