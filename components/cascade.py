@@ -1,5 +1,7 @@
 """Put a small network before the teacher: it answers alone where it is sure (cascade, dynamic precision)."""
 
+from typing import Any, ClassVar
+
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.adaptive import Switching, settle_thresholds
@@ -19,8 +21,12 @@ class FitCascade(Params):
     validation: Validation = Validation()
     least_share: float = 0.5
 
+    example_parent: ClassVar[str] = "distill"
+    example: ClassVar[dict[str, Any]] = {"switching": {"fidelity": 0.9, "most": 1.0}, "least_share": 0.1}
+    no_gain: ClassVar[dict[str, Any]] = {"least_share": 1.0}
 
-@component(image="train")
+
+@component(image="train", gives="cascade")
 def cascade(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: FitCascade) -> Metrics:
     """Choose on validation patients which of the parent's answers stand; the teacher answers the other windows."""
     prepare_torch(Training())

@@ -1,5 +1,7 @@
 """Give a network an early exit: a head after its first blocks answers where it is sure, and the rest is skipped."""
 
+from typing import Any, ClassVar
+
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.adaptive import Switching, settle_thresholds
@@ -26,8 +28,15 @@ class FitEarlyExit(Params):
     switching: Switching = Switching()
     validation: Validation = Validation()
 
+    example: ClassVar[dict[str, Any]] = {
+        "exit": {"convolutions": [{"channels": 4, "kernel": 5, "stride": 4}], "head": 8},
+        "training": {"epochs": 1, "sampling": {"windows": 64}},
+        "switching": {"fidelity": 0.9, "most": 1.0},
+    }
+    no_gain: ClassVar[dict[str, Any]] = {"training": {"epochs": 0}, "switching": {"fidelity": 1.0, "most": 0.01}}
 
-@component(image="train")
+
+@component(image="train", takes=("cnn_lstm",), gives="early_exit")
 def early_exit(
     *, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: FitEarlyExit
 ) -> Metrics:

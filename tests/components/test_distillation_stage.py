@@ -33,6 +33,7 @@ PARAMS: dict[str, Any] = {
     "training": SHORT,
     "edge_training": SHORT,
     "edge_cases": {"replay": 4, "tolerance": 1.0},
+    "least_share": 0.1,
 }
 UNLABELLED: dict[str, Any] = {**PARAMS, "labelled": False, "soft_targets": {"alpha": 1.0}}
 

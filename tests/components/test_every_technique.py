@@ -42,7 +42,7 @@ def component(name: str) -> Component:
 
 
 def words(name: str, which: str) -> Any:
-    """`example` or `no_gain` of the technique's parameter model, or None."""
+    """`example`, `example_parent` or `no_gain` of the technique's parameter model, or None."""
     return getattr(component(name).models["params"], which, None)
 
 
@@ -65,7 +65,9 @@ class Workshop:
         return open_artifact(place)
 
     def parent(self, name: str) -> Path:
-        """A network that the technique takes: the teacher, or what another technique gives."""
+        """A network that the technique takes: what its `example_parent` makes, the teacher, or what another gives."""
+        if named := words(name, "example_parent"):
+            return self.example(named).path
         kinds = component(name).takes
         if not kinds or TEACHER["kind"] in kinds:
             return self.teacher

@@ -52,14 +52,14 @@ def require_smaller_and_no_slower(
     if saved < how.smaller:
         raise RefusedError(
             f"int8 makes the file {saved:.1%} smaller ({len(large)} -> {len(small)} bytes), less than the "
-            f"{how.smaller:.0%} asked for; the network is too small: drop the variant, or lower gain.smaller"
+            f"{how.smaller:.0%} asked for; the network is too small: drop it, or lower gain.smaller (params.yaml)"
         )
     faster = times_faster(small, large, shapes, how)
     if faster < 1 / (1 + how.slower):
         raise RefusedError(
             f"int8 is slower than its float parent: {1 / faster:.2f} times its p50 in ONNX Runtime, where "
             f"{1 + how.slower:.2f} is tolerated; its layers are too small for integer kernels: quantize the weights "
-            "alone (activations: dynamic), or drop the variant"
+            "alone (activations: dynamic), or drop the variant (params.yaml)"
         )
     integers = float(sum(audit["integer_operators"].values()))
     return {"gain/bytes_saved": saved, "gain/times_faster": faster, "gain/integer_operators": integers}

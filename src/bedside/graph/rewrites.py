@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from bedside.graph.surgery import View, attribute, constant, drop_unused, of_type, set_nodes
+from bedside.graph.surgery import View, attribute, branches, constant, drop_unused, of_type, reads, relabel, set_nodes
 
 STATES = slice(5, 7)  # initial_h and initial_c among the inputs of ONNX's LSTM
 ZERO_MAKERS = ("Expand", "Slice", "Identity", "Reshape", "Unsqueeze", "Squeeze")
@@ -89,12 +89,10 @@ def convolve_in_two_dimensions(model: onnx.ModelProto) -> None:
             images.update(node.output)
         elif node.op_type == "Relu" and data in images:
             images.update(node.output)
-        elif node.op_type == "ReduceMean" and data in images and _is_mean_over_time(node, view):
-            node.input[1] = constant(graph, "axes_2_3", np.array([2, 3], np.int64))
-        else:
-            for name in images & set(node.input):  # readers that know nothing of it
+        elif not (node.op_type == "Reshape" and _is_flat(node, view)):  # which reads both alike
+            for name in sorted(images & set(reads(node))):  # readers that know nothing of it, in branches too
                 nodes.append(_reshaped(graph, "Squeeze", name, f"{name}.flat.{len(nodes)}"))
-                node.input[list(node.input).index(name)] = nodes[-1].output[0]
+                _read_instead(node, name, nodes[-1].output[0])
         nodes.append(node)
     set_nodes(graph, nodes)
 
@@ -104,9 +102,15 @@ def _is_one_dimensional(node: onnx.NodeProto, view: View) -> bool:
     return weight is not None and len(weight.dims) == 3
 
 
-def _is_mean_over_time(node: onnx.NodeProto, view: View) -> bool:
-    axes = view.constant(node.input[1])
-    return axes is not None and axes.tolist() in ([2], [-1]) and attribute(node, "keepdims", 1) == 0
+def _read_instead(node: onnx.NodeProto, old: str, new: str) -> None:
+    node.input[:] = [new if name == old else name for name in node.input]
+    for branch in branches(node):
+        relabel(branch, lambda name: new if name == old else name)
+
+
+def _is_flat(node: onnx.NodeProto, view: View) -> bool:
+    shape = view.constant(node.input[1])
+    return shape is not None and len(shape) == 2
 
 
 def _add_dimension(graph: onnx.GraphProto, view: View, node: onnx.NodeProto) -> None:

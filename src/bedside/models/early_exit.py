@@ -21,8 +21,12 @@ class EarlyExit(Architecture):
 
     def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
         full = self.full.fitted(signal, rhythm, classes)
-        head = self.exit.fitted((full.convolutions[self.after - 1].channels,), rhythm, classes)
-        return self.model_copy(update={"full": full, "exit": head})
+        return self.model_copy(update={"full": full, "exit": self.exit.fitted(self._left(full), rhythm, classes)})
+
+    def _left(self, full: CnnLstm) -> tuple[int, int]:
+        """What the trunk makes of a window: channels and length."""
+        trunk = full.convolutions[: self.after]
+        return trunk[-1].channels, full.model_copy(update={"convolutions": trunk}).instants
 
     @pydantic.model_validator(mode="after")
     def _cuts_inside(self) -> Self:
@@ -32,8 +36,8 @@ class EarlyExit(Architecture):
 
     def network(self) -> SwitchedNetwork:
         trunk = self.full.convolutions[: self.after]
-        rest = {"convolutions": self.full.convolutions[self.after :], "signal_channels": trunk[-1].channels}
-        second = self.full.model_copy(update=rest).network()
+        rest = self.full.model_copy(update={"convolutions": self.full.convolutions[self.after :]})
+        second = rest.fitted(self._left(self.full), (self.full.rhythm_features,), self.full.classes).network()
         widths = [self.full.signal_channels, *(block.channels for block in trunk[:-1])]
         shared = Trunk(map(ConvBnRelu, widths, trunk))
         return SwitchedNetwork(self.exit.network(), second, self.full.classes, shared)

@@ -15,7 +15,7 @@ from bedside.training.batches import Tensors
 from bedside.training.loop import Training, fit, prepare_torch
 from tests.unit.compression.waves import CLASSES, LARGE, RHYTHM, SMALL, latest, training, weights
 
-LONG, SHORT = training(epochs=4, learning_rate=1e-2), training(epochs=3, learning_rate=1e-2, windows=64)
+LONG, SHORT = training(epochs=12, learning_rate=1e-2), training(epochs=3, learning_rate=1e-2, windows=64)
 RECORD = {"component": "distill", "params": {}}
 
 

@@ -12,10 +12,16 @@ from bedside.training.stages import Splits, Validation
 CLASSES = ["N", "S", "V", "F"]
 RHYTHM = 3
 STILL = Augmentation(gain=0, noise=0, shift=0, rhythm=0, flip=0, mixup=0)
-LARGE = CnnLstm(
-    convolutions=(ConvBlock(channels=16, kernel=9, stride=2),), head=12, rhythm_features=RHYTHM, dropout=0.1
+LARGE, SMALL = (
+    CnnLstm(
+        convolutions=(ConvBlock(channels=channels, kernel=9, stride=2),),
+        head=head,
+        signal_length=40,
+        rhythm_features=RHYTHM,
+        dropout=0.1,
+    )
+    for channels, head in ((16, 12), (8, 10))
 )
-SMALL = CnnLstm(convolutions=(ConvBlock(channels=8, kernel=9, stride=2),), head=10, rhythm_features=RHYTHM, dropout=0.1)
 
 
 def training(epochs: int, learning_rate: float, windows: int = 1024, augmentation: Augmentation = STILL) -> Training:

@@ -59,8 +59,9 @@ def test_every_target_keeps_the_decision(target: Target, sort: Sort) -> None:
     optimized, audit = target.optimize(exported(sort))
     signal, rhythm = noise(40)
     runner, expected = target.session(optimized), OnnxRuntimeRunner(exported(sort))(signal, rhythm)
-    np.testing.assert_allclose(runner(signal, rhythm), expected, atol=1e-3)
-    np.testing.assert_allclose(runner(signal[:1], rhythm[:1]), expected[:1], atol=1e-3)
+    tolerance = 0.02 if sort == "int8 cascade" else 1e-3
+    np.testing.assert_allclose(runner(signal, rhythm), expected, atol=tolerance)
+    np.testing.assert_allclose(runner(signal[:1], rhythm[:1]), expected[:1], atol=tolerance)
     assert bool(audit["integer_operators"]) == (sort == "int8 cascade")
 
 

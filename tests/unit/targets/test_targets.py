@@ -98,7 +98,7 @@ def test_a_float_convolution_runs_in_two_dimensions_where_onnx_runtime_has_block
     operators = OnnxRuntime().optimize(exported("fp32"))[1]["operators_after"]
     assert operators["ReorderOutput"] > 0  # out of NCHWc
     assert operators["Unsqueeze"] == 1
-    assert "Squeeze" not in operators  # the mean over time takes both dimensions
+    assert "Squeeze" not in operators  # the head reads both alike
 
 
 def widened(*units: int, bits: int) -> bytes:
