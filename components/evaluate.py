@@ -52,6 +52,7 @@ def evaluate(
     logits, how = _answers(files, test, target, windows, params)
     judged = _judge(test, windows, logits, params)
     measured = Measurement(target, files[0], files[1], windows.signal, windows.rhythm).take(params.measure)
+    _expect(measured, graph.json("complexity.json"))
     found: dict[str, Any] = {
         "deployment": deployment.model_dump(),
         "target": target.described(),
@@ -115,9 +116,17 @@ def _judge(test: Artifact, windows: Windows, logits: list[Any], params: Evaluate
     )
 
 
+def _expect(measured: dict[str, Any], cost: dict[str, Any]) -> None:
+    """For a network of two steps, the multiply-accumulates of a window on average over the test windows."""
+    if "adaptive" in measured:
+        short, rate = cost["macs_short_path"], measured["adaptive"]["switch_rate"]
+        measured["adaptive"]["expected_macs"] = short + rate * (cost["macs"] - short)
+
+
 def _provenance(found: dict[str, Any]) -> dict[str, str]:
     clinical = {name: found[name] for name in CLINICAL if name in found}
-    estimated = provenance({"complexity": found["complexity"]}, "estimated")
+    expected = {"adaptive": {"expected_macs": found["adaptive"]["expected_macs"]}} if "adaptive" in found else {}
+    estimated = provenance({"complexity": found["complexity"], **expected}, "estimated")
     measured: dict[str, str] = found["provenance"]
     return provenance(clinical, "measured") | estimated | measured
 
@@ -158,6 +167,7 @@ def _metrics(found: dict[str, Any]) -> Metrics:
         "cold_start/load_and_answer_ms": found["cold_start"]["load_and_answer_ms"],
         "graph/size_bytes": found["size_bytes"],
         "complexity/macs": found["complexity"]["macs"],
+        **{f"adaptive/{name}": found.get("adaptive", {}).get(name) for name in ("switch_rate", "expected_ms")},
     }
     return {name: float(value) for name, value in figures.items() if value is not None}
 
