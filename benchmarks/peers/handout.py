@@ -1,0 +1,124 @@
+"""What every peer is handed, and how it hands back what it made. Needs numpy alone: each peer runs in its own Python.
+
+A handout is a folder: `teacher.onnx` (fp32, free batch size, inputs `signal` and `rhythm`, output `logits`), `teacher/`
+(the model artifact, which `bedside.models.load` turns into a torch module), `train.npz`, `validation.npz` and
+`calibration.npz` (`signal`, `rhythm`, `label`, `patient`), and `facts.json`. Test windows are not in it.
+"""
+
+import argparse
+import contextlib
+import importlib.metadata
+import json
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Feed = dict[str, np.ndarray[Any, Any]]
+EXPECTED = 256  # calibration windows on which an exported graph is compared with the network it came from
+
+
+@dataclass(frozen=True)
+class Handout:
+    """The folder, read."""
+
+    folder: Path
+
+    @property
+    def onnx(self) -> Path:
+        """The teacher as an fp32 ONNX file."""
+        return self.folder / "teacher.onnx"
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """`classes`, and `prune`: schedule and fine-tuning of bedside's own pruning."""
+        found: dict[str, Any] = json.loads((self.folder / "facts.json").read_text())
+        return found
+
+    def windows(self, split: str) -> Feed:
+        """The arrays of `train`, `validation` or `calibration`."""
+        with np.load(self.folder / f"{split}.npz") as arrays:
+            return dict(arrays)
+
+    def calibration(self, windows: int = 512) -> Feed:
+        """Signal and rhythm of at most this many calibration windows, evenly spread over patients and time."""
+        found = self.windows("calibration")
+        rows = np.unique(np.linspace(0, len(found["label"]) - 1, windows).astype(np.int64))
+        return {name: found[name][rows] for name in ("signal", "rhythm")}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way of using a toolkit: `make(handout, target)` writes the ONNX file `target`, or raises."""
+
+    name: str
+    settings: str
+    make: Callable[[Handout, Path], None]
+
+    @property
+    def slug(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+
+def main(attempts: Sequence[Attempt], packages: Sequence[str]) -> None:
+    """Command line of a peer: make every attempt that is not there yet; what fails is recorded, not fatal."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("handout", type=Path)
+    parser.add_argument("out", type=Path)
+    arguments = parser.parse_args()
+    tool = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+    for number, attempt in enumerate(attempts):
+        record = arguments.out / f"{number}-{attempt.slug}.json"
+        if record.is_file():
+            continue
+        print(f"{tool}: {attempt.name} ...", file=sys.stderr, flush=True)
+        told = _tried(attempt, Handout(arguments.handout), record.with_suffix(".onnx"))
+        partial = record.with_suffix(".part")
+        partial.write_text(json.dumps({"tool": tool, **told}, indent=1) + "\n")
+        partial.replace(record)
+
+
+def _tried(attempt: Attempt, handout: Handout, target: Path) -> dict[str, Any]:
+    started, error = time.monotonic(), None
+    with _in_folder(target.with_suffix("")):
+        try:
+            attempt.make(handout, target)
+            if not target.is_file():
+                error = "the toolkit reported success but wrote no file"
+        except Exception as problem:  # whatever a toolkit raises is a finding, and the next attempt is still worth it
+            traceback.print_exc()
+            error = first_line(f"{type(problem).__name__}: {problem}")
+            target.unlink(missing_ok=True)
+    return {
+        "name": attempt.name,
+        "settings": attempt.settings,
+        "file": None if error else target.name,
+        "error": error,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def first_line(text: str) -> str:
+    """The first line of a message that says anything.
+
+    >>> first_line("ValueError: \\n\\n  no kernel \\nat ...")
+    'ValueError: no kernel'
+    """
+    kind, _, rest = text.partition(":")
+    lines = [line.strip() for line in rest.splitlines() if line.strip()]
+    return f"{kind}: {lines[0]}" if lines else kind
+
+
+@contextlib.contextmanager
+def _in_folder(folder: Path) -> Iterator[None]:
+    """Toolkits leave caches and logs where they run: let that be a folder of the attempt's own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(folder):
+        yield
