@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 Feed = dict[str, np.ndarray[Any, Any]]
+CALIBRATION = 512  # windows; the toolkits' own defaults are 100 to 300
 EXPECTED = 256  # calibration windows on which an exported graph is compared with the network it came from
 
 
@@ -47,11 +48,17 @@ class Handout:
         with np.load(self.folder / f"{split}.npz") as arrays:
             return dict(arrays)
 
-    def calibration(self, windows: int = 512) -> Feed:
-        """Signal and rhythm of at most this many calibration windows, evenly spread over patients and time."""
-        found = self.windows("calibration")
-        rows = np.unique(np.linspace(0, len(found["label"]) - 1, windows).astype(np.int64))
-        return {name: found[name][rows] for name in ("signal", "rhythm")}
+    def evenly(self, split: str, windows: int) -> Feed:
+        """At most this many labelled windows of a split, evenly spread over patients and time."""
+        found = self.windows(split)
+        labelled = np.flatnonzero(found["label"] >= 0)
+        rows = labelled[np.unique(np.linspace(0, len(labelled) - 1, windows).astype(np.int64))]
+        return {name: array[rows] for name, array in found.items()}
+
+    def calibration(self) -> Feed:
+        """Signal and rhythm of the calibration windows that every toolkit sets its ranges on."""
+        found = self.evenly("calibration", CALIBRATION)
+        return {name: found[name] for name in ("signal", "rhythm")}
 
 
 @dataclass(frozen=True)

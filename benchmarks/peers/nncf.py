@@ -1,0 +1,98 @@
+"""NNCF: post-training quantization of the ONNX model, plain and with accuracy control, and of the torch model with QAT.
+
+https://docs.openvino.ai/2025/openvino-workflow/model-optimization-guide/quantizing-models-post-training.html
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+import nncf
+from benchmarks.peers.handout import Attempt, Feed, Handout, main
+from nncf import QuantizationPreset, TargetDevice
+
+HOW = "preset MIXED, target_device CPU, {} bias correction, subset_size 512"
+MAX_DROP = 0.01
+VALIDATION = 2000  # windows that accuracy control judges each trial on
+
+
+def rows(windows: Feed) -> list[Feed]:
+    """One feed per window."""
+    return [{name: windows[name][i : i + 1] for name in ("signal", "rhythm")} for i in range(len(windows["signal"]))]
+
+
+def post_training(handout: Handout, target: Path, *, fast: bool) -> None:
+    quantized = nncf.quantize(
+        onnx.load(handout.onnx),
+        nncf.Dataset(rows(handout.calibration())),
+        preset=QuantizationPreset.MIXED,
+        target_device=TargetDevice.CPU,
+        subset_size=512,
+        fast_bias_correction=fast,
+    )
+    onnx.save(quantized, target)
+
+
+def fast(handout: Handout, target: Path) -> None:
+    post_training(handout, target, fast=True)
+
+
+def accurate(handout: Handout, target: Path) -> None:
+    post_training(handout, target, fast=False)
+
+
+def accuracy_control(handout: Handout, target: Path) -> None:
+    validation = handout.evenly("validation", VALIDATION)
+    quantized = nncf.quantize_with_accuracy_control(
+        onnx.load(handout.onnx),
+        nncf.Dataset(rows(handout.calibration())),
+        nncf.Dataset(list(zip(rows(validation), validation["label"], strict=True)), lambda pair: pair[0]),
+        accuracy,
+        max_drop=MAX_DROP,
+        preset=QuantizationPreset.MIXED,
+        target_device=TargetDevice.CPU,
+        subset_size=512,
+        fast_bias_correction=False,
+    )
+    onnx.save(quantized, target)
+
+
+def accuracy(model: onnx.ModelProto, data: Iterable[tuple[Feed, int]]) -> float:
+    """Share of right answers."""
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return float(np.mean([int(session.run(None, feed)[0].argmax()) == label for feed, label in data]))
+
+
+def quantization_aware(handout: Handout, target: Path) -> None:
+    import torch
+
+    from benchmarks.peers.torch_teacher import export, fine_tune, load
+
+    feeds = [(torch.from_numpy(f["signal"]), torch.from_numpy(f["rhythm"])) for f in rows(handout.calibration())]
+    quantized = nncf.quantize(
+        load(handout),
+        nncf.Dataset(feeds, lambda feed: feed),
+        preset=QuantizationPreset.MIXED,
+        target_device=TargetDevice.CPU,
+        subset_size=512,
+    )
+    fine_tune(quantized, handout, "nncf")
+    export(nncf.strip(quantized, strip_format=nncf.StripFormat.NATIVE), handout, target)
+
+
+ATTEMPTS = [
+    Attempt("nncf.quantize", HOW.format("fast"), fast),
+    Attempt("nncf.quantize, accurate bias correction", HOW.format("accurate"), accurate),
+    Attempt(
+        "nncf.quantize_with_accuracy_control",
+        f"{HOW.format('accurate')}, max_drop {MAX_DROP} of accuracy on {VALIDATION} validation windows",
+        accuracy_control,
+    ),
+    Attempt("nncf.quantize of the torch model, QAT", f"{HOW.format('fast')}; fine-tuned; strip, torch.onnx.export", quantization_aware),
+]
+
+if __name__ == "__main__":
+    main(ATTEMPTS, ["nncf"])
