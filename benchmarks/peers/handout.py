@@ -82,11 +82,11 @@ def main(attempts: Sequence[Attempt], packages: Sequence[str]) -> None:
     arguments = parser.parse_args()
     tool = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     for number, attempt in enumerate(attempts):
-        record = arguments.out / f"{number}-{attempt.slug}.json"
+        record = arguments.out.resolve() / f"{number}-{attempt.slug}.json"
         if record.is_file():
             continue
         print(f"{tool}: {attempt.name} ...", file=sys.stderr, flush=True)
-        told = _tried(attempt, Handout(arguments.handout), record.with_suffix(".onnx"))
+        told = _tried(attempt, Handout(arguments.handout.resolve()), record.with_suffix(".onnx"))
         partial = record.with_suffix(".part")
         partial.write_text(json.dumps({"tool": tool, **told}, indent=1) + "\n")
         partial.replace(record)

@@ -4,6 +4,7 @@ Fine-tuning draws the same windows in the same way for as many epochs as bedside
 are the labels alone, since distillation is bedside's, not these toolkits'.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def load(handout: Handout) -> nn.Module:
     import safetensors.torch
 
     folder = handout.folder / "teacher"
-    network = Architecture.build((folder / "architecture.json").read_text()).network()
+    network = Architecture.build(json.loads((folder / "architecture.json").read_text())).network()
     network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
     prepare_torch(Training())
     return network.eval()

@@ -1,0 +1,65 @@
+"""Torch-Pruning: structured pruning by dependency graph in steps, fine-tuned after each.
+
+https://github.com/VainF/Torch-Pruning, "High-level Pruners". Its LSTM pruner cannot prune a batch-first LSTM that feeds
+another layer (it indexes the four gates as if they were one), so the LSTM is tried, and then left out, as its
+`ignored_layers` allow.
+"""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch_pruning as tp
+from torch import nn
+
+from bedside.compression.pruning.taylor import evenly
+from benchmarks.peers.handout import Attempt, Handout, main
+from benchmarks.peers.torch_teacher import example, export, fine_tune, load, tensors
+
+SCORED = 1024  # validation windows whose gradients Taylor importance reads
+HOW = "BasePruner, ratio {}, steps, rounding, sampling and epochs of bedside's prune, labels instead of soft targets"
+
+
+def pruned(handout: Handout, target: Path, *, importance: Any, ratio: float, ignored: type[nn.Module] | None) -> None:
+    network, schedule = load(handout), handout.facts["prune"]["schedule"]
+    pruner = tp.pruner.BasePruner(
+        network,
+        example(handout),
+        importance=importance(),
+        pruning_ratio=ratio,
+        iterative_steps=schedule["steps"],
+        round_to=schedule["multiple"],
+        ignored_layers=[network.output, *(m for m in network.modules() if ignored and isinstance(m, ignored))],
+    )
+    for step in range(schedule["steps"]):
+        gradients(network, handout)
+        pruner.step()
+        fine_tune(network, handout, f"step-{step + 1}")
+    export(network, handout, target)
+
+
+def gradients(network: nn.Module, handout: Handout) -> None:
+    """Leave the gradients of the loss in the parameters."""
+    data = tensors(handout, "validation")
+    rows = evenly(torch.nonzero(data.label >= 0).flatten(), SCORED)
+    network.zero_grad()
+    nn.functional.cross_entropy(network(data.signal[rows], data.rhythm[rows]), data.label[rows]).backward()
+
+
+def attempt(name: str, importance: Any, ratio: float, ignored: type[nn.Module] | None) -> Attempt:
+    make = functools.partial(pruned, importance=importance, ratio=ratio, ignored=ignored)
+    without = "" if ignored is None else ", LSTM ignored"
+    return Attempt(f"{name}, ratio {ratio}{without}", HOW.format(ratio), make)
+
+
+TAYLOR, MAGNITUDE = tp.importance.GroupTaylorImportance, tp.importance.GroupMagnitudeImportance
+ATTEMPTS = [
+    attempt("GroupTaylor", TAYLOR, 0.3, None),
+    attempt("GroupTaylor", TAYLOR, 0.3, nn.LSTM),
+    attempt("GroupTaylor", TAYLOR, 0.5, nn.LSTM),
+    attempt("GroupMagnitude", MAGNITUDE, 0.3, nn.LSTM),
+]
+
+if __name__ == "__main__":
+    main(ATTEMPTS, ["torch-pruning", "torch"])
