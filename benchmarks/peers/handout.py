@@ -101,7 +101,7 @@ def _tried(attempt: Attempt, handout: Handout, target: Path) -> dict[str, Any]:
                 error = "the toolkit reported success but wrote no file"
         except Exception as problem:  # whatever a toolkit raises is a finding, and the next attempt is still worth it
             traceback.print_exc()
-            error = first_line(f"{type(problem).__name__}: {problem}")
+            error = in_a_line(problem)
             target.unlink(missing_ok=True)
     return {
         "name": attempt.name,
@@ -112,15 +112,17 @@ def _tried(attempt: Attempt, handout: Handout, target: Path) -> dict[str, Any]:
     }
 
 
-def first_line(text: str) -> str:
-    """The first line of a message that says anything.
+def in_a_line(problem: BaseException) -> str:
+    """The first line that says anything of the error that started it all.
 
-    >>> first_line("ValueError: \\n\\n  no kernel \\nat ...")
+    >>> in_a_line(ValueError("\\n\\n  no kernel \\nat ..."))
     'ValueError: no kernel'
     """
-    kind, _, rest = text.partition(":")
-    lines = [line.strip() for line in rest.splitlines() if line.strip()]
-    return f"{kind}: {lines[0]}" if lines else kind
+    while problem.__cause__ is not None:
+        problem = problem.__cause__
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(problem))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    return ": ".join([type(problem).__name__, *lines[:1]])
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ class Loader:
 def quantized(handout: Handout, target: Path, *, approach: str, tuned: bool) -> None:
     how = PostTrainingQuantConfig(
         approach=approach,
-        quant_level="auto" if tuned else 0,
+        quant_level=1,
         calibration_sampling_size=[len(handout.calibration()["signal"])],
         accuracy_criterion=AccuracyCriterion(tolerable_loss=LOSS),
         tuning_criterion=TuningCriterion(max_trials=TRIALS, timeout=SECONDS),

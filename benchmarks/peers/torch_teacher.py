@@ -5,7 +5,6 @@ are the labels alone, since distillation is bedside's, not these toolkits'.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,11 +57,10 @@ def tensors(handout: Handout, split: str) -> Tensors:
     return Tensors(*(torch.from_numpy(found[name]) for name in ("signal", "rhythm", "label", "patient")))
 
 
-def export(network: nn.Module, handout: Handout, target: Path, answer: Callable[..., Tensor] | None = None) -> None:
-    """Write the ONNX file, and beside it what the network answers (`<name>.expected.npy`), for the parity gate."""
-    network.eval()
+def export(network: nn.Module, handout: Handout, target: Path) -> None:
+    """Write the ONNX file of a network in evaluation mode, and beside it what the network answers (`<name>.expected.npy`), for the parity gate."""
     with torch.no_grad():
-        expected = (answer or network)(*example(handout, EXPECTED)).numpy()
+        expected = network(*example(handout, EXPECTED)).numpy()
     torch.onnx.export(
         network,
         example(handout),
