@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+PLAN = "plan.json"  # every attempt of a peer, written before the first one
 Feed = dict[str, np.ndarray[Any, Any]]
 CALIBRATION = 512  # windows; the toolkits' own defaults are 100 to 300
 EXPECTED = 256  # calibration windows on which an exported graph is compared with the network it came from
@@ -81,15 +82,21 @@ def main(attempts: Sequence[Attempt], packages: Sequence[str]) -> None:
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
     tool = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
-    for number, attempt in enumerate(attempts):
-        record = arguments.out.resolve() / f"{number}-{attempt.slug}.json"
-        if record.is_file():
-            continue
-        print(f"{tool}: {attempt.name} ...", file=sys.stderr, flush=True)
-        told = _tried(attempt, Handout(arguments.handout.resolve()), record.with_suffix(".onnx"))
-        partial = record.with_suffix(".part")
-        partial.write_text(json.dumps({"tool": tool, **told}, indent=1) + "\n")
-        partial.replace(record)
+    out = arguments.out.resolve()
+    plan = [{"tool": tool, "name": a.name, "settings": a.settings, "slug": a.slug} for a in attempts]
+    write(out / PLAN, plan)
+    for attempt in attempts:
+        record = out / f"{attempt.slug}.json"
+        if not record.is_file():
+            print(f"{tool}: {attempt.name} ...", file=sys.stderr, flush=True)
+            write(record, _tried(attempt, Handout(arguments.handout.resolve()), record.with_suffix(".onnx")))
+
+
+def write(path: Path, told: Any) -> None:
+    """JSON that is there whole or not at all."""
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(told, indent=1) + "\n")
+    partial.replace(path)
 
 
 def _tried(attempt: Attempt, handout: Handout, target: Path) -> dict[str, Any]:
@@ -103,13 +110,7 @@ def _tried(attempt: Attempt, handout: Handout, target: Path) -> dict[str, Any]:
             traceback.print_exc()
             error = in_a_line(problem)
             target.unlink(missing_ok=True)
-    return {
-        "name": attempt.name,
-        "settings": attempt.settings,
-        "file": None if error else target.name,
-        "error": error,
-        "seconds": round(time.monotonic() - started, 1),
-    }
+    return {"file": None if error else target.name, "error": error, "seconds": round(time.monotonic() - started, 1)}
 
 
 def in_a_line(problem: BaseException) -> str:

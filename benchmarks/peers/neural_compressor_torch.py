@@ -36,7 +36,9 @@ def dynamic(handout: Handout, target: Path) -> None:
 
 
 ATTEMPTS = [
-    Attempt("PyTorch API, PT2E static", "get_default_static_config, 512 calibration windows; torch.onnx.export", static),
+    Attempt(
+        "PyTorch API, PT2E static", "get_default_static_config, 512 calibration windows; torch.onnx.export", static
+    ),
     Attempt("PyTorch API, PT2E dynamic", "get_default_dynamic_config; torch.onnx.export", dynamic),
 ]
 

@@ -24,24 +24,16 @@ def rows(windows: Feed) -> list[Feed]:
     return [{name: windows[name][i : i + 1] for name in ("signal", "rhythm")} for i in range(len(windows["signal"]))]
 
 
-def post_training(handout: Handout, target: Path, *, fast: bool) -> None:
+def post_training(handout: Handout, target: Path) -> None:
     quantized = nncf.quantize(
         onnx.load(handout.onnx),
         nncf.Dataset(rows(handout.calibration())),
         preset=QuantizationPreset.MIXED,
         target_device=TargetDevice.CPU,
         subset_size=512,
-        fast_bias_correction=fast,
+        fast_bias_correction=False,
     )
     onnx.save(quantized, target)
-
-
-def fast(handout: Handout, target: Path) -> None:
-    post_training(handout, target, fast=True)
-
-
-def accurate(handout: Handout, target: Path) -> None:
-    post_training(handout, target, fast=False)
 
 
 def accuracy_control(handout: Handout, target: Path) -> None:
@@ -84,14 +76,17 @@ def quantization_aware(handout: Handout, target: Path) -> None:
 
 
 ATTEMPTS = [
-    Attempt("nncf.quantize", HOW.format("fast"), fast),
-    Attempt("nncf.quantize, accurate bias correction", HOW.format("accurate"), accurate),
+    Attempt("nncf.quantize", HOW.format("accurate"), post_training),
     Attempt(
         "nncf.quantize_with_accuracy_control",
         f"{HOW.format('accurate')}, max_drop {MAX_DROP} of accuracy on {VALIDATION} validation windows",
         accuracy_control,
     ),
-    Attempt("nncf.quantize of the torch model, QAT", f"{HOW.format('fast')}; fine-tuned; strip, torch.onnx.export", quantization_aware),
+    Attempt(
+        "nncf.quantize of the torch model, QAT",
+        f"{HOW.format('fast')}; fine-tuned; strip, torch.onnx.export",
+        quantization_aware,
+    ),
 ]
 
 if __name__ == "__main__":

@@ -109,8 +109,13 @@ def searched(handout: Handout, target: Path) -> None:
         handout,
         target,
         {"quantization": {"type": "OnnxQuantization", "data_config": "calibration"}},
-        search_strategy={"execution_order": "joint", "sampler": "tpe", "max_time": SECONDS, "sampler_config": {"max_samples": TRIALS, "seed": 0}},
-        evaluators={"goals": {"metrics": [accuracy, latency]}},
+        search_strategy={
+            "execution_order": "joint",
+            "sampler": "tpe",
+            "max_time": SECONDS,
+            "sampler_config": {"max_samples": TRIALS, "seed": 0},
+        },
+        evaluators={"goals": {"type": "OnnxEvaluator", "metrics": [accuracy, latency]}},
         evaluator="goals",
     )
 
@@ -120,7 +125,6 @@ def attempt(name: str, settings: str, kind: str, **config: Any) -> Attempt:
 
 
 ATTEMPTS = [
-    attempt("OnnxPeepholeOptimizer", "defaults", "OnnxPeepholeOptimizer"),
     attempt("OnnxFloatToFloat16", "keep_io_types", "OnnxFloatToFloat16", keep_io_types=True),
     attempt(
         "OnnxStaticQuantization",
@@ -129,14 +133,18 @@ ATTEMPTS = [
         data_config="calibration",
         **STATIC,
     ),
-    attempt("OnnxDynamicQuantization", "uint8 weights per tensor, pre-processing", "OnnxDynamicQuantization", precision="uint8"),
+    attempt(
+        "OnnxDynamicQuantization",
+        "uint8 weights per tensor, pre-processing",
+        "OnnxDynamicQuantization",
+        precision="uint8",
+    ),
     Attempt(
         "search over OnnxQuantization",
         f"TPE, {TRIALS} trials over static and dynamic; goals: accuracy on {VALIDATION} validation windows within "
         f"{LOSS:g} point, then latency",
         searched,
     ),
-    attempt("IncStaticQuantization", "defaults, 512 windows", "IncStaticQuantization", data_config="calibration"),
 ]
 
 if __name__ == "__main__":

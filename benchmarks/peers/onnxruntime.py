@@ -59,10 +59,6 @@ def entropy(handout: Handout, target: Path) -> None:
     static(handout, target, CalibrationMethod.Entropy)
 
 
-def percentile(handout: Handout, target: Path) -> None:
-    static(handout, target, CalibrationMethod.Percentile)
-
-
 def dynamic(handout: Handout, target: Path) -> None:
     quantize_dynamic(prepared(handout), target, weight_type=QuantType.QUInt8)
 
@@ -82,8 +78,9 @@ def static_and_dynamic(handout: Handout, target: Path) -> None:
 ATTEMPTS = [
     Attempt("quantize_static, min-max", STATIC.format("min-max"), minmax),
     Attempt("quantize_static, entropy", STATIC.format("entropy"), entropy),
-    Attempt("quantize_static, percentile", STATIC.format("percentile"), percentile),
-    Attempt("quantize_dynamic", "quant_pre_process; all operators, uint8 weights (the CPU has no int8 ConvInteger)", dynamic),
+    Attempt(
+        "quantize_dynamic", "quant_pre_process; all operators, uint8 weights (the CPU has no int8 ConvInteger)", dynamic
+    ),
     Attempt("quantize_dynamic, LSTM alone", "quant_pre_process; LSTM, int8 weights per channel", dynamic_lstm),
     Attempt(
         "quantize_static, then quantize_dynamic of the LSTM",

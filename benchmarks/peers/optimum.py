@@ -22,7 +22,9 @@ def static(handout: Handout, target: Path) -> None:
     windows = Dataset.from_dict({name: list(array) for name, array in handout.calibration().items()})
     quantizer = ORTQuantizer(handout.onnx)
     how = AutoQuantizationConfig.avx512_vnni(is_static=True, per_channel=True)
-    ranges = quantizer.fit(windows, AutoCalibrationConfig.minmax(windows), operators_to_quantize=how.operators_to_quantize)
+    ranges = quantizer.fit(
+        windows, AutoCalibrationConfig.minmax(windows), operators_to_quantize=how.operators_to_quantize
+    )
     quantize(quantizer, target, how, calibration_tensors_range=ranges)
 
 

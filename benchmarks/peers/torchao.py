@@ -50,9 +50,7 @@ def aware(handout: Handout, target: Path) -> None:
 
 ATTEMPTS = [
     Attempt("quantize_, int8 dynamic", "Int8DynamicActivationInt8WeightConfig; torch.onnx.export", dynamic),
-    Attempt(
-        "PT2E static", "XNNPACKQuantizer, int8 per channel, calibrated on 512 windows; torch.onnx.export", static
-    ),
+    Attempt("PT2E static", "XNNPACKQuantizer, int8 per channel, calibrated on 512 windows; torch.onnx.export", static),
     Attempt("PT2E QAT", "XNNPACKQuantizer, int8 per channel; fine-tuned on the labels; torch.onnx.export", aware),
 ]
 
