@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def compare(
-    artifacts: Path, params: Path, out: Path, work: Path, peers: list[str], minutes: float, *, install: bool
+    *, artifacts: Path, params: Path, out: Path, work: Path, peers: list[str], minutes: float, install: bool
 ) -> None:
     """The whole comparison; peers and files that are done are not done again."""
     work.mkdir(parents=True, exist_ok=True)
@@ -121,11 +121,11 @@ def notes(rows: list[dict[str, Any]]) -> list[str]:
     where = teacher.evidence["environment"]["cpu"]
     return [
         f"{teacher.source}, {teacher.evidence['statistics']['patients']} test patients, {where}, ONNX Runtime "
-        f"{teacher.evidence['target']['version']}, one thread, batch 1. Every tool was given the same teacher (ONNX and "
-        "torch), the same training, validation and calibration windows, and the settings that its documentation "
+        f"{teacher.evidence['target']['version']}, one thread, batch 1. Every tool was given the same teacher (ONNX "
+        "and torch), the same training, validation and calibration windows, and the settings that its documentation "
         "recommends; none distils.",
-        f"The test windows were opened for this comparison (openings {openings[0]} to {openings[-1]} of this workspace), "
-        "after all settings were fixed; nothing was chosen by them.",
+        f"The test windows were opened for this comparison (openings {openings[0]} to {openings[-1]} of this "
+        "workspace), after all settings were fixed; nothing was chosen by them.",
     ]
 
 

@@ -1,8 +1,6 @@
 """Every file is judged as a deployment of this project is: same stage, same test patients, same gates, same clock."""
 
-import hashlib
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

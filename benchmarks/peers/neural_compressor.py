@@ -1,7 +1,7 @@
 """Intel Neural Compressor 2.6, its last version for ONNX models: accuracy-aware post-training quantization.
 
-https://github.com/intel/neural-compressor/blob/v2.6/docs/source/quantization.md. SmoothQuant is for the linear layers of
-transformers and has nothing to do here.
+https://github.com/intel/neural-compressor/blob/v2.6/docs/source/quantization.md. SmoothQuant is for the linear
+layers of transformers and has nothing to do here.
 """
 
 import functools

@@ -6,13 +6,13 @@ https://docs.openvino.ai/2025/openvino-workflow/model-optimization-guide/quantiz
 from collections.abc import Iterable
 from pathlib import Path
 
+import nncf
 import numpy as np
 import onnx
 import onnxruntime
-
-import nncf
-from benchmarks.peers.handout import Attempt, Feed, Handout, main
 from nncf import QuantizationPreset, TargetDevice
+
+from benchmarks.peers.handout import Attempt, Feed, Handout, main
 
 HOW = "preset MIXED, target_device CPU, {} bias correction, subset_size 512"
 MAX_DROP = 0.01

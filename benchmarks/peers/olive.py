@@ -1,6 +1,6 @@
 """Olive: its ONNX passes one by one, and its search over quantization settings with goals for accuracy and latency.
 
-https://microsoft.github.io/Olive/reference/pass.html. Its transformer passes (OrtTransformersOptimization, GPTQ, AWQ, RTN
+https://microsoft.github.io/Olive/reference/pass.html. Its transformer passes (OrtTransformersOptimization, GPTQ, AWQ
 and the like) are for attention and large linear layers, of which there are none here.
 """
 

@@ -20,7 +20,7 @@ QUIET = {"CI": "true", "OLIVE_DISABLE_TELEMETRY": "1"}
 
 @dataclass(frozen=True)
 class Peer:
-    """A toolkit: `benchmarks/peers/<name>.py`, run by the Python that has it."""
+    """A toolkit: `benchmarks/peers/<name>.py` (or `module`), run by the Python that has it."""
 
     name: str
     module: str = ""

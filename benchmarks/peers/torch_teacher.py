@@ -1,4 +1,4 @@
-"""For the peers that take torch networks: the teacher as a module, bedside's fine-tuning without its teacher, and export.
+"""For the peers that take torch networks: the teacher as a module, fine-tuning without its soft answers, and export.
 
 Fine-tuning draws the same windows in the same way for as many epochs as bedside's own pruning does; what it learns from
 are the labels alone, since distillation is bedside's, not these toolkits'.
@@ -38,10 +38,10 @@ def example(handout: Handout, windows: int = 2) -> tuple[Tensor, Tensor]:
 
 
 def fine_tune(network: nn.Module, handout: Handout, name: str, training: Training | None = None) -> None:
-    """Train in place on the labels of training patients; validation patients choose the epoch, as they do in bedside."""
+    """Train in place on the labels of training patients; validation patients choose the epoch, as in bedside."""
     classes: list[str] = handout.facts["classes"]
     train, validation = (tensors(handout, split) for split in ("train", "validation"))
-    watched = {c: classes.index(c) for c in ("S", "V") if c in classes}
+    watched: dict[str, int] = {c: classes.index(c) for c in ("S", "V") if c in classes}
     settings = training or Training.model_validate(handout.facts["prune"]["training"])
     fit(network, train, len(classes), settings, cross_entropy, lambda n: watch(n, validation, watched), name=name)
 
@@ -58,7 +58,7 @@ def tensors(handout: Handout, split: str) -> Tensors:
 
 
 def export(network: nn.Module, handout: Handout, target: Path) -> None:
-    """Write the ONNX file of a network in evaluation mode, and beside it what the network answers (`<name>.expected.npy`), for the parity gate."""
+    """Write the ONNX file of a network in evaluation mode, and its answers (`.expected.npy`) for the parity gate."""
     with torch.no_grad():
         expected = network(*example(handout, EXPECTED)).numpy()
     torch.onnx.export(
