@@ -17,7 +17,7 @@ from olive.workflows import run
 from benchmarks.peers.handout import Attempt, Feed, Handout, main
 
 VALIDATION = 2000  # windows that the search judges each trial on
-TRIALS, SECONDS, LOSS = 12, 240, 1.0
+TRIALS, SECONDS, LOSS = 24, 180, 1.0
 STATIC = {"quant_format": "QDQ", "activation_type": "uint8", "precision": "int8", "per_channel": True}
 
 
@@ -112,8 +112,9 @@ def searched(handout: Handout, target: Path) -> None:
         search_strategy={
             "execution_order": "joint",
             "sampler": "tpe",
+            "sampler_config": {"seed": 0},
+            "max_iter": TRIALS,
             "max_time": SECONDS,
-            "sampler_config": {"max_samples": TRIALS, "seed": 0},
         },
         evaluators={"goals": {"type": "OnnxEvaluator", "metrics": [accuracy, latency]}},
         evaluator="goals",
