@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/peers"), help="written with .md and .json")
     parser.add_argument("--work", type=Path, default=Path("build/peers"), help="environments, files made, evidence")
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS), metavar="PEER")
-    parser.add_argument("--minutes", type=float, default=10.0, help="for one peer's attempts together")
+    parser.add_argument("--minutes", type=float, default=20.0, help="for one peer's attempts together")
     parser.add_argument("--install", action="store_true", help="make the peers' environments that are not there")
     arguments = parser.parse_args()
     try:

@@ -57,7 +57,6 @@ TAYLOR, MAGNITUDE = tp.importance.GroupTaylorImportance, tp.importance.GroupMagn
 ATTEMPTS = [
     attempt("GroupTaylor", TAYLOR, 0.3, None),
     attempt("GroupTaylor", TAYLOR, 0.3, nn.LSTM),
-    attempt("GroupTaylor", TAYLOR, 0.5, nn.LSTM),
     attempt("GroupMagnitude", MAGNITUDE, 0.3, nn.LSTM),
 ]
 
