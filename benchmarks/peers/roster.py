@@ -54,6 +54,8 @@ class Peer:
         """Its attempts: `tool`, `name`, `settings`, `path` of the ONNX file or None, `error`, `seconds`."""
         folder, python = self.made(handout, work).resolve(), self.python(work)
         folder.mkdir(parents=True, exist_ok=True)
+        if _is_done(folder):
+            return self._rows(folder, "")
         if not python.exists():
             return self._rows(folder, f"no environment at {python}: run with --install")
         command = [str(python), "-m", self.module or f"benchmarks.peers.{self.name}"]
@@ -90,6 +92,11 @@ def _record(folder: Path, entry: dict[str, Any], trouble: str) -> dict[str, Any]
     found = json.loads(record.read_text())
     file = found.pop("file")
     return {**entry, **found, "path": folder / file if file else None}
+
+
+def _is_done(folder: Path) -> bool:
+    plan = folder / PLAN
+    return plan.is_file() and all((folder / f"{a['slug']}.json").is_file() for a in json.loads(plan.read_text()))
 
 
 def _last_line(file: Path) -> str:

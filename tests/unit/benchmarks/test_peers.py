@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,9 @@ def test_a_peer_out_of_time_keeps_what_it_made_and_goes_on_there(handout: Path, 
     (handout / "facts.json").write_text(json.dumps({"seconds": 0}))
     assert {r["name"]: r["error"] for r in SMALL.run(handout, tmp_path, 60)}["slow"] is None
     assert (handout / "calls.txt").read_text() == "copy\n"
+    assert {r["error"] for r in replace(SMALL, module="no.longer.there").run(handout, tmp_path, 60) if r["path"]} == {
+        None
+    }
 
 
 def test_a_peer_that_does_not_start_is_a_row(handout: Path, tmp_path: Path) -> None:
