@@ -17,17 +17,12 @@ from bedside.models.switched import SwitchedNetwork
 from bedside.training.stages import Validation, open_splits
 from components.cascade import cascade
 from components.early_exit import early_exit
-from tests.cohort import Cohort, simulated_dataset
+from tests.cohort import Cohort
 
 BLOCKS = (ConvBlock(channels=8, kernel=7, stride=4), ConvBlock(channels=16, kernel=5, stride=2))
 LARGE, SMALL = CnnLstm(convolutions=BLOCKS, lstm=(16,), head=8), CnnLstm(convolutions=BLOCKS[:1], head=4)
 ANY: dict[str, Any] = {"switching": {"fidelity": 0.9, "most": 1.0}}
 SHORT: dict[str, Any] = {"training": {"epochs": 1, "sampling": {"windows": 64, "batch": 64}}}
-
-
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
-    return simulated_dataset(tmp_path_factory.mktemp("cohort"))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from components.distill import distill
 from components.prune import prune
 from components.quantize import quantize
 from components.train_teacher import train_teacher
-from tests.cohort import Cohort, approve, simulated_dataset
+from tests.cohort import Cohort
 
 TEACHER = {
     "kind": "cnn_lstm",
@@ -30,17 +30,6 @@ TRAINING: dict[str, Any] = {"epochs": 1, "threads": 1, "sampling": {"windows": 2
 SHORT: dict[str, Any] = {**TRAINING, "sampling": {"windows": 64, "batch": 64}}
 # So small a network loses time by int8; what is asked here is something else.
 TINY: dict[str, Any] = {"gain": {"smaller": 0, "slower": 9, "windows": 2, "runs": 20}}
-
-
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
-    return simulated_dataset(tmp_path_factory.mktemp("cohort"))
-
-
-@pytest.fixture(scope="module")
-def approval(cohort: Cohort) -> Path:
-    records = open_artifact(cohort.dataset).json("dataset.json")["records"]
-    return approve(cohort.dataset, cohort.dataset.parent / "dataset-report", accepted=records)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from bedside.params import ParamsError
 from bedside.training import checkpoint
 from bedside.training.stages import Validation, open_splits
 from components.distill import distill
-from tests.cohort import Cohort, simulated_dataset
+from tests.cohort import Cohort
 from tests.support.networks import model_artifact
 
 TEACHER: dict[str, Any] = {
@@ -36,11 +36,6 @@ PARAMS: dict[str, Any] = {
     "least_share": 0.1,
 }
 UNLABELLED: dict[str, Any] = {**PARAMS, "labelled": False, "soft_targets": {"alpha": 1.0}}
-
-
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
-    return simulated_dataset(tmp_path_factory.mktemp("cohort"))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from components.prune import prune
 from components.quantize import quantize
 from components.sparsify import sparsify
 from components.train_teacher import train_teacher
-from tests.cohort import Cohort, approve, simulated_dataset
+from tests.cohort import Cohort
 
 SHAPE: dict[str, Any] = {
     "kind": "cnn_lstm",
@@ -29,17 +29,6 @@ SHAPE: dict[str, Any] = {
 UNTRAINED: dict[str, Any] = {"epochs": 0, "seed": 3}
 SHORT: dict[str, Any] = {"epochs": 1, "seed": 3, "sampling": {"windows": 64, "batch": 64}}
 HALF: dict[str, Any] = {"kind": "one_shot", "ratio": 0.5, "multiple": 2}
-
-
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
-    return simulated_dataset(tmp_path_factory.mktemp("cohort"))
-
-
-@pytest.fixture(scope="module")
-def approval(cohort: Cohort) -> Path:
-    records = open_artifact(cohort.dataset).json("dataset.json")["records"]
-    return approve(cohort.dataset, cohort.dataset.parent / "dataset-report", accepted=records)
 
 
 @pytest.fixture(scope="module")
