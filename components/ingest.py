@@ -12,7 +12,7 @@ from bedside.datasets.recording import SUFFIXES, RecordingError, differences, re
 from bedside.errors import RefusedError
 
 
-@component(image="data")
+@component(image="train")
 def ingest(*, recordings: DatasetOut, source: Source) -> Metrics:
     """Bring recordings as they were published; a damaged one is quarantined with the reason, never kept."""
     folder = recordings / "records"

@@ -9,7 +9,7 @@ from bedside.tasks.assemble import assign, people_of, proof, write_dataset
 from bedside.tasks.base import Task
 
 
-@component(image="data")
+@component(image="train")
 def prepare(*, recordings: DatasetIn, approval: In, dataset: DatasetOut, test: DatasetOut, task: Task) -> Metrics:
     """Cut, normalize, label and split; refuse when a patient, a recording or a window is in two splits."""
     people = people_of(recordings, accepted(approval, recordings))

@@ -11,7 +11,7 @@ from bedside.errors import RefusedError
 from bedside.quality.base import Judgement, Validate
 
 
-@component(image="data")
+@component(image="train")
 def validate(*, data: In, report: Out, params: Validate) -> Metrics:
     """Judge data with Great Expectations; quarantine what breaks a rule, refuse data that is unfit as a whole."""
     judgement = params.judge(data, report / "data_docs")
