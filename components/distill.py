@@ -28,7 +28,6 @@ from bedside.training.stages import (
     Validation,
     open_splits,
     parameters,
-    settle_operating_point,
     validation_metrics,
 )
 from bedside.training.validation import logits_of
@@ -87,7 +86,6 @@ def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: M
     edges = learn_edge_cases(
         params.edge_cases, params.edge_training, params.soft_targets, network, guide, seen, recorded
     )
-    settle_operating_point(network, seen)
     save(network, shape, student)
     return {
         "model/parameters": float(parameters(network)),

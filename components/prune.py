@@ -23,7 +23,7 @@ from bedside.models.io import architecture_of
 from bedside.params import Params
 from bedside.plugins import Choice
 from bedside.training.loop import Training, fit, prepare_torch
-from bedside.training.stages import Validation, open_splits, parameters, settle_operating_point, validation_metrics
+from bedside.training.stages import Validation, open_splits, parameters, validation_metrics
 
 
 class Prune(Params):
@@ -66,7 +66,6 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
         network, shape = shrink(network, shape, most_important(scores, counts))
         fit(network, splits.train, len(splits.classes), params.training, loss, score, name=f"step-{step}")
     removed = require_fewer_parameters("prune", before, network, params.least_share)
-    settle_operating_point(network, splits)
     save(network, shape, student)
     (student / "sensitivity.json").write_text(json.dumps(curves, indent=1, sort_keys=True) + "\n")
     return {

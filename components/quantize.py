@@ -22,7 +22,7 @@ from bedside.params import Params
 from bedside.plugins import Choice
 from bedside.training.batches import Tensors
 from bedside.training.loop import Training, fit, prepare_torch
-from bedside.training.stages import Validation, open_splits, parameters, settle_operating_point, validation_metrics
+from bedside.training.stages import Validation, open_splits, parameters, validation_metrics
 
 
 class Quantize(Params):
@@ -73,7 +73,6 @@ def quantize(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: 
     guide = load(teacher)
     loss, score = distillation_loss(params.soft_targets, guide), fidelity(guide, splits)
     history = fit(network, splits.train, len(splits.classes), params.training, loss, score)
-    settle_operating_point(network, splits)
     network.settle()
     gain = require_smaller_and_no_slower(before, export(network, *inputs), inputs, params.gain)
     save(network.eval(), QuantizedCnnLstm(float_shape=shape, bits=bits), student)

@@ -21,7 +21,7 @@ from bedside.models.io import architecture_of
 from bedside.params import Params
 from bedside.plugins import Choice
 from bedside.training.loop import Training, fit, prepare_torch
-from bedside.training.stages import Validation, open_splits, parameters, settle_operating_point, validation_metrics
+from bedside.training.stages import Validation, open_splits, parameters, validation_metrics
 
 
 class Sparsify(Params):
@@ -62,7 +62,6 @@ def sparsify(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: 
         with held(network, masks):
             fit(network, splits.train, len(splits.classes), params.training, loss, score, name=f"step-{step}")
     gained = require_sparser(before, network, params.least_share)
-    settle_operating_point(network, splits)
     save(network, shape, student)
     return {
         "model/parameters": float(parameters(network)),

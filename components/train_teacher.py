@@ -1,5 +1,6 @@
 """Train the teacher: the articles' CNN-LSTM, large enough that nobody doubts it, on training patients only."""
 
+import pydantic
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,21 +13,24 @@ from bedside.params import Params
 from bedside.plugins import Choice
 from bedside.training.batches import Batch
 from bedside.training.loop import Training, fit, prepare_torch
-from bedside.training.stages import Validation, open_splits, parameters, settle_operating_point, validation_metrics
+from bedside.training.stages import Validation, open_splits, parameters, shift_operating_point, validation_metrics
 
 
 class TrainTeacher(Params):
-    """The network, how it is trained, and what validation patients decide."""
+    """The network, how it is trained, what validation patients watch, and where it decides."""
 
     architecture: Choice[Architecture]
     training: Training = Training()
     validation: Validation = Validation()
     label_smoothing: float = 0.0
+    operating_point: dict[str, float] = pydantic.Field(
+        default={}, description="bias on the logit of a class; to be chosen on training patients that were held out"
+    )
 
 
 @component(image="train")
 def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params: TrainTeacher) -> Metrics:
-    """Train on training patients; validation patients choose the epoch and the operating point."""
+    """Train on training patients; validation patients choose the epoch. Students imitate its operating point."""
     accepted(approval, dataset)  # windows that nobody approved are never trained on
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
@@ -38,7 +42,7 @@ def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params
         return functional.cross_entropy(logits, batch.target, label_smoothing=params.label_smoothing)
 
     fit(network, splits.train, len(splits.classes), params.training, cross_entropy, splits.score)
-    settle_operating_point(network, splits)
+    shift_operating_point(network, splits.classes, params.operating_point)
     save(network, shape, teacher)
     return {"model/parameters": float(parameters(network)), **validation_metrics(network, splits)}
 

@@ -55,6 +55,15 @@ def test_the_teacher_is_the_same_every_time(cohort: Cohort, approval: Path, teac
     assert open_artifact(tmp_path / "again").digest == open_artifact(teacher).digest
 
 
+def test_the_teacher_decides_where_params_say(cohort: Cohort, approval: Path, teacher: Path, tmp_path: Path) -> None:
+    params = {"architecture": TEACHER, "training": TRAINING, "operating_point": {"V": -0.35}}
+    train_teacher(dataset=cohort.dataset, approval=approval, teacher=tmp_path / "shifted", params=params)
+    shifted, as_trained = (load(open_artifact(p)).state_dict() for p in (tmp_path / "shifted", teacher))
+    moved = {name: shifted[name] - tensor for name, tensor in as_trained.items()}
+    assert torch.allclose(moved.pop("output.bias"), torch.tensor([0.0, 0.0, -0.35, 0.0]), atol=1e-6)
+    assert not any(difference.any() for difference in moved.values())
+
+
 def test_a_teacher_is_never_trained_on_windows_that_nobody_approved(cohort: Cohort, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="judges other data"):
         train_teacher(

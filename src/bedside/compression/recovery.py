@@ -5,7 +5,7 @@ from torch import nn
 from bedside.compression.distillation import SoftTargets, distillation_loss
 from bedside.compression.fidelity import fidelity
 from bedside.training.loop import Training, fit
-from bedside.training.stages import Splits, parameters, settle_operating_point, validation_metrics
+from bedside.training.stages import Splits, parameters, validation_metrics
 
 
 def recover(
@@ -17,7 +17,6 @@ def recover(
     """
     loss, score = distillation_loss(soft_targets, guide), fidelity(guide, splits)
     history = fit(network, splits.train, len(splits.classes), training, loss, score)
-    settle_operating_point(network, splits)
     return {
         "model/parameters": float(parameters(network)),
         "validation/fidelity_without_training": history[0]["score"],

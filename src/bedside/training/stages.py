@@ -1,29 +1,28 @@
-"""What every training stage does before and after its own idea: open the splits, watch, choose the operating point."""
+"""What every training stage does before and after its own idea: open the splits, watch, set the operating point."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import pydantic
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bedside.artifacts import Artifact
 from bedside.datasets.windows import load_split
+from bedside.errors import RefusedError
 from bedside.models import Architecture
 from bedside.params import Params
 from bedside.training.batches import Tensors
-from bedside.training.validation import f1, logits_of, operating_point, watch
+from bedside.training.validation import f1, logits_of, watch
 
 A = TypeVar("A", bound=Architecture)
 
 
 class Validation(Params):
-    """Which classes validation patients watch over, and how far the operating point may move."""
+    """Which classes validation patients watch over."""
 
     watched: tuple[str, ...] = ("S", "V")
-    span: float = pydantic.Field(default=0.0, ge=0, description="largest bias on a logit; 0 leaves the network as is")
-    step: float = pydantic.Field(default=0.25, gt=0)
 
 
 @dataclass(frozen=True)
@@ -54,15 +53,18 @@ def open_splits(dataset: Artifact, how: Validation) -> Splits:
     return Splits(dataset.json("dataset.json")["classes"], train, validation, how)
 
 
-def settle_operating_point(network: nn.Module, splits: Splits) -> Tensor:
-    """Choose class biases on validation patients and build them into the last layer: argmax stays the decision."""
-    validation = splits.validation
-    biases = operating_point(
-        logits_of(network, validation), validation.label, splits.watched, splits.how.span, splits.how.step
-    )
+def shift_operating_point(network: nn.Module, classes: Sequence[str], biases: Mapping[str, float]) -> None:
+    """Add a bias to the logits of these classes, in the last layer: argmax stays the decision, at no cost.
+
+    Raises RefusedError for a class that the dataset does not have.
+    """
+    if unknown := sorted(set(biases) - set(classes)):
+        raise RefusedError(
+            f"operating_point: no class {', '.join(unknown)} here; this dataset has {', '.join(classes)}"
+        )
     with torch.no_grad():
-        network.output.bias += biases  # type: ignore[operator, union-attr]  # every architecture ends in `output`
-    return biases
+        for name, bias in biases.items():
+            network.output.bias[classes.index(name)] += bias  # type: ignore[index, union-attr]  # every one ends in `output`
 
 
 def validation_metrics(network: nn.Module, splits: Splits) -> dict[str, float]:

@@ -1,6 +1,4 @@
-"""What validation patients decide: the epoch, and the operating point that is built into the last layer."""
-
-import itertools
+"""What validation patients decide: the epoch."""
 
 import numpy as np
 import torch
@@ -46,18 +44,3 @@ def f1(predicted: Labels, label: Labels, positive: int) -> float:
     """2 TP / (2 TP + FP + FN) of one class, pooled over beats."""
     called, present = predicted == positive, label == positive
     return 2 * float((called & present).sum()) / max(float(called.sum() + present.sum()), 1.0)
-
-
-def operating_point(logits: Tensor, label: Tensor, watched: dict[str, int], span: float, step: float) -> Tensor:
-    """Biases (class,) on the logits that maximise the mean F1 of the watched classes; ties keep the smaller change."""
-    scores, truth = logits.double().numpy(), label.numpy()
-    grid = np.arange(-span, span + step / 2, step)
-    best, chosen = -1.0, np.zeros(scores.shape[1])
-    for values in sorted(itertools.product(grid, repeat=len(watched)), key=lambda v: sum(np.abs(v))):
-        biases = np.zeros(scores.shape[1])
-        biases[list(watched.values())] = values
-        predicted = np.argmax(scores + biases, axis=1)
-        mean = float(np.mean([f1(predicted, truth, c) for c in watched.values()]))
-        if mean > best + 1e-9:
-            best, chosen = mean, biases
-    return torch.from_numpy(chosen).float()

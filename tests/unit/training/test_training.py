@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bedside import scratch
+from bedside.errors import RefusedError
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
 from bedside.training.batches import Augmentation, Batch, Sampling, Tensors, epoch_batches, window_weights
 from bedside.training.loop import Training, fit, prepare_torch, rate
-from bedside.training.validation import average_precision, logits_of, operating_point, watch
+from bedside.training.stages import shift_operating_point
+from bedside.training.validation import average_precision, logits_of, watch
 
 SHAPE = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=5, stride=4),), lstm=(8,), head=8, classes=3, dropout=0.0)
 TRAINING = Training(epochs=4, threads=1, sampling=Sampling(windows=64, batch=32))
@@ -173,12 +175,15 @@ def test_average_precision_of_a_perfect_ranking_is_one_and_of_no_positives_unkno
     assert np.isnan(average_precision(np.array([0.9]), np.array([False])))
 
 
-def test_the_operating_point_moves_a_class_that_is_called_too_rarely() -> None:
-    logits = torch.tensor([[1.0, 0.0], [0.4, 0.0], [0.3, 0.0]])
-    biases = operating_point(logits, torch.tensor([0, 1, 1]), {"V": 1}, span=1.0, step=0.25)
-    assert biases.tolist() == [0.0, 0.5]
+def test_a_shifted_operating_point_moves_one_logit_and_leaves_the_others() -> None:
+    architecture = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=3),), head=4).fitted((1, 16), (3,), 3)
+    network = architecture.network().eval()
+    signal, rhythm = torch.randn(5, 1, 16), torch.randn(5, 3)
+    before = network(signal, rhythm)
+    shift_operating_point(network, ["N", "S", "V"], {"V": -0.35})
+    assert torch.allclose(network(signal, rhythm) - before, torch.tensor([0.0, 0.0, -0.35]), atol=1e-6)
 
 
-def test_an_operating_point_without_span_changes_nothing() -> None:
-    biases = operating_point(torch.zeros(2, 2), torch.tensor([0, 1]), {"V": 1}, span=0.0, step=0.25)
-    assert biases.tolist() == [0.0, 0.0]
+def test_an_operating_point_of_an_unknown_class_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(RefusedError, match="no class X here; this dataset has N, V"):
+        shift_operating_point(nn.Linear(1, 2), ["N", "V"], {"X": 0.1})
