@@ -11,6 +11,7 @@ from bedside.component import Metrics, component
 from bedside.models import Architecture, save
 from bedside.params import Params
 from bedside.plugins import Choice
+from bedside.training import distributed
 from bedside.training.batches import Batch
 from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.stages import Validation, open_splits, parameters, shift_operating_point, validation_metrics
@@ -32,6 +33,7 @@ class TrainTeacher(Params):
 def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params: TrainTeacher) -> Metrics:
     """Train on training patients; validation patients choose the epoch. Students imitate its operating point."""
     accepted(approval, dataset)  # windows that nobody approved are never trained on
+    distributed.agree({"data": dataset.digest, "parameters": params.model_dump_json(), "code": train_teacher.code})
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
     shape = splits.fitted(params.architecture)
@@ -49,4 +51,5 @@ def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params
 
 if __name__ == "__main__":
     torch.set_num_interop_threads(1)
-    train_teacher.main()
+    with distributed.processes():  # one, or as many as `torchrun -m components.train_teacher` has started
+        train_teacher.main()

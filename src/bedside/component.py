@@ -14,8 +14,10 @@ import functools
 import inspect
 import itertools
 import json
+import os
 import re
 import sys
+import tempfile
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -85,15 +87,16 @@ class Component:
         """Verify the inputs, run the stage into staging folders, then make all outputs visible with their manifests."""
         inputs = {name: self._open(values[name]) for name, port in self.ports.items() if port.direction == "in"}
         models = {name: _as_model(model, values[name]) for name, model in self.models.items()}
+        if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun starts, the first records and writes
+            return self._assist(inputs, models)
         record = self._record(inputs, models)
         with scratch.opened(record), tracking.run(self.name, record) as run, contextlib.ExitStack() as stack:
-            outs = [name for name, port in self.ports.items() if port.direction == "out"]
-            staging = {name: stack.enter_context(staged(Path(values[name]))) for name in outs}
+            staging = {name: stack.enter_context(staged(Path(values[name]))) for name in self.outs}
             cost: dict[str, float] = {}
             with measured(cost, own_process=self.is_process):
                 result = self.function(**inputs, **staging, **models)
             labels = _merged([record["labels"], _own_labels(staging.values())])
-            for name in outs:
+            for name in self.outs:
                 run.artifacts(name, staging[name])
                 artifact = commit(staging[name], Path(values[name]), {**record, "labels": labels, "port": name})
                 run.output(name, artifact)
@@ -116,6 +119,19 @@ class Component:
     def code(self) -> str:
         """Digest of every source file that this stage computes with."""
         return code.digest(self.function.__module__)
+
+    @property
+    def outs(self) -> list[str]:
+        """The names of the output ports."""
+        return [name for name, port in self.ports.items() if port.direction == "out"]
+
+    def _assist(self, inputs: Mapping[str, Any], models: Mapping[str, Params]) -> Metrics:
+        """Compute beside the process that records this stage; what is written here is thrown away."""
+        with tempfile.TemporaryDirectory(prefix=f"{self.name}-") as folder:
+            staging = {name: Path(folder) / name for name in self.outs}
+            for path in staging.values():
+                path.mkdir()
+            return self.function(**inputs, **staging, **models)
 
     def _expect(self, digest: str | None) -> None:
         if digest is not None and digest != self.code:

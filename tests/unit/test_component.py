@@ -74,6 +74,18 @@ def test_a_command_line_records_what_the_stage_cost(
     assert 20 < metrics["stage/peak_memory_mb"] < 20_000
 
 
+def test_of_several_processes_only_the_first_records_and_writes(
+    inputs: dict[str, Path], own_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert shrink(**inputs, params=Shrink()) == {"validation/loss": 0.5}
+    assert not inputs["student"].exists()
+    assert not list(own_state.iterdir())
+    monkeypatch.setenv("RANK", "0")
+    shrink(**inputs, params=Shrink())
+    assert open_artifact(inputs["student"]).manifest["component"] == "shrink"
+
+
 def test_the_manifest_says_what_the_output_follows_from(inputs: dict[str, Path]) -> None:
     shrink(**inputs, params={"ratio": 0.25, "epochs": 3.0})  # a launcher that sends every number as a float
     manifest = open_artifact(inputs["student"]).manifest

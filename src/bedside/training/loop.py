@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from bedside import scratch, tracking
 from bedside.params import Params
-from bedside.training import checkpoint
+from bedside.training import checkpoint, distributed
 from bedside.training.batches import Batch, Sampling, Tensors, epoch_batches
 
 Loss = Callable[[nn.Module, Batch], Tensor]
@@ -62,10 +62,11 @@ def fit(  # noqa: PLR0917  (one straight list of what a training needs)
     The score is taken before the first epoch too, so a fine-tuning that only harms returns what it was given.
     """
     optimizer = torch.optim.AdamW(network.parameters(), training.learning_rate, weight_decay=training.weight_decay)
-    progress = _resume(network, optimizer, name)
+    progress = distributed.alike(network, optimizer, _resume(network, optimizer, name))
     if not progress.history:
         _judge(network, score, progress)
-    epochs = tqdm(range(progress.epoch, training.epochs), initial=progress.epoch, total=training.epochs, unit="epoch")
+    todo, silent = range(progress.epoch, training.epochs), distributed.rank() > 0
+    epochs = tqdm(todo, initial=progress.epoch, total=training.epochs, unit="epoch", disable=silent)
     for epoch in epochs:
         started = time.monotonic()
         mean_loss = _run_epoch(network, optimizer, data, classes, training, loss, epoch)
@@ -88,24 +89,26 @@ def _run_epoch(  # noqa: PLR0917
     loss: Loss,
     epoch: int,
 ) -> float:
-    torch.manual_seed(training.seed * 1_000_003 + epoch)  # dropout too must repeat after a restart
+    # Dropout too must repeat after a restart, and differ between processes.
+    torch.manual_seed(training.seed * 1_000_003 + epoch + 500_009 * distributed.rank())
     network.train()
     steps = math.ceil(training.sampling.windows / training.sampling.batch)
-    total = 0.0
+    total, silent = 0.0, distributed.rank() > 0
     batches = epoch_batches(data, classes, training.sampling, training.seed, epoch)
     for step, batch in enumerate(
-        tqdm(batches, total=steps, leave=False, disable=None, unit="batch", desc=f"epoch {epoch + 1}")
+        tqdm(batches, total=steps, leave=False, disable=silent or None, unit="batch", desc=f"epoch {epoch + 1}")
     ):
         for group in optimizer.param_groups:
             group["lr"] = training.learning_rate * rate(
                 (epoch * steps + step) / (training.epochs * steps), training.warmup
             )
-        value = loss(network, batch)
+        own, share = distributed.part(batch)
+        value = share * loss(network, own)
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
+        total += distributed.add_up(network, value)
         nn.utils.clip_grad_norm_(network.parameters(), training.clip)
         optimizer.step()
-        total += value.item()
     return total / steps
 
 

@@ -1,0 +1,108 @@
+"""The teacher from one process and from two: `torchrun` splits the work, and leaves one teacher and one record."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import safetensors.torch
+import torch
+
+from bedside.artifacts import open_artifact
+from tests.cohort import Cohort
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+PARAMS: dict[str, Any] = {
+    "architecture": {
+        "kind": "cnn_lstm",
+        "convolutions": [{"channels": 8, "kernel": 7, "stride": 2}, {"channels": 16, "kernel": 5, "stride": 2}],
+        "lstm": [32],
+        "head": 16,
+        "dropout": 0.0,  # drawn by each process for its own windows: the one thing that differs
+    },
+    "training": {"epochs": 3, "sampling": {"windows": 500}},
+}
+
+
+def start(folder: Path, cohort: Cohort, approval: Path, processes: int, params: Any = PARAMS) -> subprocess.Popen[str]:
+    """`python -m components.train_teacher`, or the same under torchrun; everything it writes lies in `folder`."""
+    folder.mkdir(exist_ok=True)
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
+    stage = ["components.train_teacher", "--dataset", cohort.dataset, "--approval", approval]
+    outputs = ["--teacher", folder / "teacher", "--params", json.dumps(params), "--metrics", folder / "metrics.json"]
+    return subprocess.Popen(
+        [sys.executable, "-m", *(launcher if processes > 1 else []), *map(str, [*stage, *outputs])],
+        cwd=ROOT,
+        env=os.environ | {"BEDSIDE_HOME": str(folder / "home"), "BEDSIDE_FLUSH": "off"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def train(*args: Any, **kwargs: Any) -> str:
+    process = start(*args, **kwargs)
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, output[-4000:]
+    return output
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, cohort: Cohort, approval: Path) -> Path:
+    """What two undisturbed processes leave behind."""
+    folder = tmp_path_factory.mktemp("pair")
+    train(folder, cohort, approval, processes=2)
+    return folder
+
+
+def test_two_processes_make_the_teacher_that_one_makes(
+    pair: Path, tmp_path: Path, cohort: Cohort, approval: Path
+) -> None:
+    train(tmp_path, cohort, approval, processes=1)
+    one, two = (
+        safetensors.torch.load_file(open_artifact(folder / "teacher") / "model.safetensors")
+        for folder in (tmp_path, pair)
+    )
+    assert all(torch.allclose(one[name], two[name], atol=1e-3) for name in one)
+    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (tmp_path, pair)]
+    assert metrics[0] == pytest.approx(metrics[1], abs=0.02)
+
+
+def test_two_processes_leave_one_record(pair: Path) -> None:
+    assert len(list((pair / "home").rglob("*.jsonl"))) == 1
+    assert not list((pair / "home/scratch").iterdir())
+    assert sorted(path.name for path in pair.iterdir()) == ["home", "metrics.json", "teacher"]
+
+
+def test_a_killed_process_fails_the_training_which_then_resumes(
+    pair: Path, tmp_path: Path, cohort: Cohort, approval: Path
+) -> None:
+    process = start(tmp_path, cohort, approval, processes=2)
+    while not list(tmp_path.rglob("fit.safetensors")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    second = next(p for p in psutil.Process(process.pid).children() if p.environ().get("RANK") == "1")
+    second.send_signal(signal.SIGKILL)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0, output
+    assert not (tmp_path / "teacher").exists()
+    train(tmp_path, cohort, approval, processes=2)
+    assert open_artifact(tmp_path / "teacher").digest == open_artifact(pair / "teacher").digest
+
+
+def test_refused_parameters_fail_the_training_with_their_message(tmp_path: Path, cohort: Cohort, approval: Path) -> None:
+    wrong = {**PARAMS, "training": {"epochs": -1}}
+    process = start(tmp_path, cohort, approval, processes=2, params=wrong)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "training.epochs" in output
+    assert not (tmp_path / "teacher").exists()
