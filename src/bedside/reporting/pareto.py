@@ -7,6 +7,7 @@ from bedside.summary import Summary
 
 COSTS = (("latency.p99_ms", 1.0, "p99 latency, batch 1 (ms)"), ("size_bytes", 1e-3, "size (kB)"))
 MARKERS, GREY = "osD^vP", "#555555"
+CROWDED = 12  # points; with more, only those are named that a reader would choose among, and the yardstick
 COLORS = {"PASS": "#1a7f4b", "FAIL": "#c4362b", "INSUFFICIENT EVIDENCE": "#b07d12"}
 
 
@@ -50,11 +51,15 @@ def _panel(axes: "object", points: list[tuple[Summary, float, float]], label: st
     targets = sorted({summary.target for summary, _, _ in points})
     passing = [index for index, (summary, _, _) in enumerate(points) if summary.passes]
     best = {passing[index] for index in front([points[i][1:] for i in passing])}
+    worth_naming = {i for i, (summary, _, _) in enumerate(points) if i in best or not summary.is_compressed}
+    named = worth_naming if len(points) > CROWDED else range(len(points))
     for index, (summary, cost, share) in enumerate(points):
         marker, color = MARKERS[targets.index(summary.target) % len(MARKERS)], COLORS[summary.verdict["verdict"]]
         axes.scatter(cost, share, marker=marker, s=70, color=color, zorder=3)
         if index in best:
             axes.scatter(cost, share, marker="o", s=210, facecolors="none", edgecolors=color, zorder=2)
+        if index not in named:
+            continue
         side, angle = (7, 30) if targets.index(summary.target) % 2 == 0 else (-12, -30)
         axes.annotate(
             summary.variant,
