@@ -1,0 +1,58 @@
+"""Passwords, keys and tokens: wherever a run's record is written or shown, they are not in it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bedside import tracking
+from bedside.tracking import journal
+from tests.unit.tracking.records import PRUNE
+
+SECRET = "canary-9f3b\"quoted"
+PLAIN = "canary-77e1"
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRET)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", PLAIN)
+    monkeypatch.setenv("HOSPITAL_TOKEN_FILE", "/var/run/secrets/token")  # where it is is no secret
+
+
+def recorded(workspace: Path) -> str:
+    """Every byte that tracking has written, as text."""
+    files = [path for path in workspace.rglob("*") if path.is_file()]
+    return "\n".join(path.read_text(errors="replace") for path in files)
+
+
+def test_an_error_is_recorded_without_the_address_secret(workspace: Path) -> None:
+    with pytest.raises(RuntimeError), tracking.run("prune", PRUNE):
+        raise RuntimeError(f"https://user:{PLAIN}x@mirror.example/100.dat?token=abcdef and /var/run/secrets/token broke")
+    text = recorded(workspace)
+    assert "https://***@mirror.example/100.dat?token=*** and /var/run/secrets/token broke" in text
+
+
+def test_a_secret_of_the_environment_is_in_no_tag_param_or_note(workspace: Path) -> None:
+    with tracking.run("prune", PRUNE | {"params": {"params": {"mirror": SECRET}}}) as run:
+        run.tags({"said": f"key {PLAIN} refused"})
+        tracking.note(f"signed in with {SECRET}")
+    text = recorded(workspace)
+    assert "key *** refused" in text
+    assert PLAIN not in text
+    assert SECRET not in text
+    assert json.dumps(SECRET)[1:-1] not in text
+    (path,) = journal.pending()
+    assert [event["event"] for event in journal.read(path)] == ["start", "tags", "tags", "end"]
+
+
+def test_a_store_that_is_away_is_named_without_its_password(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://admin:other-canary@127.0.0.1:9")
+    with tracking.run("prune", PRUNE):
+        pass
+    with pytest.raises(tracking.TrackingError, match=r"http://\*\*\*@127.0.0.1:9") as refused:
+        tracking.flush(timeout=0)
+    assert "other-canary" not in str(refused.value)
+    assert "other-canary" not in recorded(workspace)
