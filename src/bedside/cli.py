@@ -177,7 +177,7 @@ def _where_to_look(artifacts: Path) -> None:
     if page.is_file():
         print(f"\nReport:  {page.resolve().as_uri()}")
     if store.uri().startswith("http"):
-        print(f"MLflow:  {store.uri()}")
+        print(f"MLflow:  {store.shown()}")
     else:
         print(f"MLflow:  (cd {Path.cwd()} && {Path(sys.executable).parent / 'bedside'} ui)   then {PAGES.format(PORT)}")
 
@@ -191,7 +191,7 @@ def _ui(arguments: argparse.Namespace) -> None:
     except tracking.TrackingError as error:
         print(f"tracking: {error}", file=sys.stderr)
     if store.uri().startswith("http"):
-        print(f"The tracking store is a server: open {store.uri()}")
+        print(f"The tracking store is a server: open {store.shown()}")
         return
     print(f"Registered models: {PAGES.format(arguments.port)}  (Ctrl-C ends it)", flush=True)
     # Their job runner is eight processes for features that this project does not use.

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bedside.scratch import home
+from bedside.tracking.redaction import clean
 
 KEPT = frozenset({".png", ".svg", ".html", ".json", ".md"})
 LARGEST = 8_000_000  # bytes, for a page with its pictures; models and windows are the artifacts' business
@@ -63,10 +64,10 @@ class Journal:
         return self.path.stem
 
     def append(self, event: Mapping[str, Any]) -> None:
-        """Write one event with its time in ms, strictly rising so that no two points of a metric are ever equal."""
+        """Write one event, without secrets, at its time in ms: strictly rising, so no two points of a metric are equal."""
         with self._lock:
             self._clock = max(self._clock + 1, time.time_ns() // 1_000_000)
-            line = json.dumps({"time": self._clock, **event}).encode() + b"\n"
+            line = clean(json.dumps({"time": self._clock, **event})).encode() + b"\n"
             try:
                 self._file.write(b"\n" + line if self._warned else line)  # the line before may be a part
                 os.fsync(self._file.fileno())

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import re
 import subprocess
 import sys
 import time
@@ -13,8 +12,9 @@ from typing import Any
 import psutil
 import yaml
 
+from bedside.tracking.redaction import clean
+
 LONGEST = 6000  # characters of a parameter that MLflow's store takes
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def start_event(key: str, component: str, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,8 +27,8 @@ def start_event(key: str, component: str, record: Mapping[str, Any]) -> dict[str
         "started": me.create_time(),
         "pipeline": pipeline(),
         "name": _name(component, record),
-        "params": {name: _clean(value) for name, value in _flat(record["params"])},
-        "tags": {**_tags(component, record), "command": _clean(" ".join(sys.argv))},
+        "params": {name: clean(value)[:LONGEST] for name, value in _flat(record["params"])},
+        "tags": {**_tags(component, record), "command": clean(" ".join(sys.argv))[:LONGEST]},
     }
 
 
@@ -105,8 +105,3 @@ def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
         return [pair for key, item in value.items() for pair in _flat(item, f"{name}.{key}" if name else str(key))]
     return [(name, str(value))]
-
-
-def _clean(text: str) -> str:
-    """Without the user and password of an address, and short enough for the store."""
-    return _PASSWORD.sub("***@", text)[:LONGEST]

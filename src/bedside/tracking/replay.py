@@ -13,7 +13,7 @@ from bedside.tracking import journal
 from bedside.tracking.errors import TrackingError
 from bedside.tracking.journal import Event
 from bedside.tracking.lock import locked
-from bedside.tracking.store import KEY, Store, uri, was_refused_for_good
+from bedside.tracking.store import KEY, Store, shown, was_refused_for_good
 
 DATA = ("recordings", "dataset", "test")  # ports that carry data
 RETRY = 2.0  # seconds between two attempts at a store that is away
@@ -91,8 +91,8 @@ def _replay(store: Store, path: Path) -> tuple[int, bool]:
     if not events or events[0]["event"] != "start":  # just beginning, or a full disk took its first line
         return 0, False
     progress = _Progress.of(path)
-    if progress.store != uri() or not store.exists(progress.run_id):
-        progress.store, progress.run_id, progress.sent = uri(), store.run_of(events[0]), 0
+    if progress.store != shown() or not store.exists(progress.run_id):
+        progress.store, progress.run_id, progress.sent = shown(), store.run_of(events[0]), 0
         progress.save()
     before = progress.sent
     for batch in _batches(events[progress.sent :]):
@@ -173,4 +173,4 @@ def run_id(key: str) -> str:
         progress = _Progress.of(path)
         if progress.run_id is not None:
             return progress.run_id
-    raise TrackingError(f"run {key} is not in the tracking store {uri()}; run `bedside flush`")
+    raise TrackingError(f"run {key} is not in the tracking store {shown()}; run `bedside flush`")

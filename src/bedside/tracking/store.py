@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bedside.tracking.database import create_if_missing
 from bedside.tracking.errors import TrackingError
+from bedside.tracking.redaction import clean
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,6 +35,11 @@ def uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT
 
 
+def shown() -> str:
+    """The tracking store as it may be shown and recorded: without a password."""
+    return clean(uri())
+
+
 def client() -> "MlflowClient":
     """A client of the store with short patience (importing it takes seconds; only flush, promote and report do)."""
     for name, value in _PATIENCE.items():
@@ -54,8 +60,8 @@ def asked(call: Callable[[], R]) -> R:
     try:
         return call()
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise TrackingError(f"the tracking store {uri()} did not take it: {reason}") from error
+        reason = clean(" ".join(str(error).split()))[:300]
+        raise TrackingError(f"the tracking store {shown()} did not take it: {reason}") from error
 
 
 def was_refused_for_good(error: TrackingError) -> bool:
@@ -93,7 +99,7 @@ class Store:
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return False
-            raise TrackingError(f"the tracking store {uri()} did not answer: {str(error)[:300]}") from error
+            raise TrackingError(f"the tracking store {shown()} did not answer: {clean(str(error))[:300]}") from error
 
     def find(self, tag: str, value: str) -> list["Run"]:
         """Runs with this tag, the earliest first."""
