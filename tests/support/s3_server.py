@@ -30,7 +30,6 @@ class Account:
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
-            "NO_PROXY": "127.0.0.1,localhost",
         }
 
 
@@ -49,8 +48,9 @@ class S3Server:
 
     def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self.folder, self.host = folder, host
-        self.ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(8), strict=False))
-        self._grpc = dict(zip(self.ports, _free_ports(8)[4:], strict=True))
+        names = ("master", "volume", "filer", "s3")
+        free = _free_ports(2 * len(names))
+        self.ports, self._grpc = dict(zip(names, free[::2], strict=True)), dict(zip(names, free[1::2], strict=True))
         self.endpoint = f"http://{host}:{self.ports['s3']}"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -67,7 +67,11 @@ class S3Server:
         accounts = self.folder / "accounts.json"
         accounts.write_text(json.dumps(_accounts()))
         command = [str(found()), "server", f"-dir={self.folder}", f"-ip={self.host}", f"-ip.bind={self.host}"]
-        command += ["-s3", f"-s3.config={accounts}", "-master.volumeSizeLimitMB=64", "-volume.max=20", "-iam=false"]
+        command += ["-s3", f"-s3.config={accounts}", "-master.volumeSizeLimitMB=64", "-volume.max=20"]
+        command += [
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+        ]  # their ports are fixed: a second server would die of them
         for name, port in self.ports.items():
             command += [f"-{name}.port={port}", f"-{name}.port.grpc={self._grpc[name]}"]
         with (self.folder / "server.log").open("ab") as log:
@@ -79,6 +83,19 @@ class S3Server:
             assert self.process.poll() is None, (self.folder / "server.log").read_text()[-4000:]
             assert time.monotonic() < deadline, (self.folder / "server.log").read_text()[-4000:]
             time.sleep(0.2)
+
+    def make_bucket(self) -> None:
+        """Make BUCKET, as its owner."""
+        import botocore.session
+
+        client = botocore.session.get_session().create_client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=OWNER.key,
+            aws_secret_access_key=OWNER.secret,
+        )
+        client.create_bucket(Bucket=BUCKET)
 
     def stop(self) -> None:
         if self.process is not None:

@@ -1,6 +1,6 @@
 """What git says the recordings are: DVC's digest of them in `dvc.lock` of one revision.
 
-Git runs in a temporary folder with settings of its own: no home, no identity and nobody's configuration is needed or read.
+Git runs in a temporary folder with settings of its own: no home, no identity and nobody's configuration is needed.
 """
 
 import contextlib
