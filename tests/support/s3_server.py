@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 BUCKET = "recordings"
 SMALL = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}  # a new bucket takes one volume, not seven
@@ -86,16 +87,22 @@ class S3Server:
 
     def make_bucket(self) -> None:
         """Make BUCKET, as its owner."""
+        self._client().create_bucket(Bucket=BUCKET)
+
+    def listed(self) -> list[str]:
+        """Names of all objects in BUCKET."""
+        return [item["Key"] for item in self._client().list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+    def _client(self) -> Any:
         import botocore.session
 
-        client = botocore.session.get_session().create_client(
+        return botocore.session.get_session().create_client(
             "s3",
             endpoint_url=self.endpoint,
             region_name="us-east-1",
             aws_access_key_id=OWNER.key,
             aws_secret_access_key=OWNER.secret,
         )
-        client.create_bucket(Bucket=BUCKET)
 
     def stop(self) -> None:
         if self.process is not None:

@@ -64,7 +64,7 @@ class Journal:
         return self.path.stem
 
     def append(self, event: Mapping[str, Any]) -> None:
-        """Write one event, without secrets, at its time in ms: strictly rising, so no two points of a metric are equal."""
+        """Write one event without secrets; its time in ms strictly rises: no two points of a metric are equal."""
         with self._lock:
             self._clock = max(self._clock + 1, time.time_ns() // 1_000_000)
             line = clean(json.dumps({"time": self._clock, **event})).encode() + b"\n"

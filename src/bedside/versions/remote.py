@@ -39,7 +39,7 @@ class Remote:
             raise RefusedError(f"{url} is no remote that can be read here ({error})") from None
 
     def folder(self, md5: str, size: int, into: Path) -> None:
-        """Fill `into` with the folder that DVC knows as `md5` (`<hex>.dir`); its `size` in bytes is for the progress."""
+        """Fill `into` with the folder that DVC knows as `md5` (`<hex>.dir`); `size` in bytes is for the progress."""
         listing = into / ".listing"
         self._file(md5, listing)
         files = json.loads(listing.read_text())

@@ -9,7 +9,7 @@ from bedside import tracking
 from bedside.tracking import journal
 from tests.unit.tracking.records import PRUNE
 
-SECRET = "canary-9f3b\"quoted"
+SECRET = 'canary-9f3b"quoted'
 PLAIN = "canary-77e1"
 
 
@@ -28,7 +28,9 @@ def recorded(workspace: Path) -> str:
 
 def test_an_error_is_recorded_without_the_address_secret(workspace: Path) -> None:
     with pytest.raises(RuntimeError), tracking.run("prune", PRUNE):
-        raise RuntimeError(f"https://user:{PLAIN}x@mirror.example/100.dat?token=abcdef and /var/run/secrets/token broke")
+        raise RuntimeError(
+            f"https://user:{PLAIN}x@mirror.example/100.dat?token=abcdef and /var/run/secrets/token broke"
+        )
     text = recorded(workspace)
     assert "https://***@mirror.example/100.dat?token=*** and /var/run/secrets/token broke" in text
 
@@ -46,9 +48,7 @@ def test_a_secret_of_the_environment_is_in_no_tag_param_or_note(workspace: Path)
     assert [event["event"] for event in journal.read(path)] == ["start", "tags", "tags", "end"]
 
 
-def test_a_store_that_is_away_is_named_without_its_password(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_is_away_is_named_without_its_password(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://admin:other-canary@127.0.0.1:9")
     with tracking.run("prune", PRUNE):
         pass
