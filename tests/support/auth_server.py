@@ -52,15 +52,23 @@ class AuthServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "AuthServer":
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # Ctrl-C too: it is in a session of its own and would stay
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+            self.process = None
 
-    def start(self, timeout: float = 180) -> None:
+    def start(self, timeout: float = 600) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(SCRIPT), "serve"],

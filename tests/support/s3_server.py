@@ -56,13 +56,17 @@ class S3Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "S3Server":
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # Ctrl-C too: it is in a session of its own and would stay
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self, timeout: float = 60) -> None:
+    def start(self, timeout: float = 300) -> None:
         """Start it and return when it answers as S3."""
         self.folder.mkdir(parents=True, exist_ok=True)
         accounts = self.folder / "accounts.json"
