@@ -45,8 +45,12 @@ class Remote:
         files = json.loads(listing.read_text())
         listing.unlink()
         with ThreadPoolExecutor(JOBS) as pool, tqdm(total=size, desc=self.url, unit="B", unit_scale=True) as progress:
-            for came in pool.map(lambda file: self._file(file["md5"], into / file["relpath"]), files):
-                progress.update(came)
+            try:
+                for came in pool.map(lambda file: self._file(file["md5"], into / file["relpath"]), files):
+                    progress.update(came)
+            except BaseException:  # Ctrl-C included: what has not begun need not be waited for
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def _file(self, md5: str, target: Path) -> int:
         """Bring one object and verify it; its size in bytes."""
