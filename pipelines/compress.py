@@ -2,14 +2,15 @@
 
 python -m pipelines.compress --out build/compress.yaml [--params params.yaml] [--image train=registry/train@sha256:...]
 
-The graph is unrolled from the lineage tree in params.yaml; `dvc.yaml` is the same graph on a laptop.
+The graph is unrolled from the lineage tree in params.yaml; `dvc.yaml` is the same graph on a laptop. What a stage's pod
+gets on a cluster comes from a file of its own, docker/kubernetes/cluster.yaml. `bedside submit` compiles, uploads, runs.
 """
 
 import argparse
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,11 @@ from kfp.dsl.pipeline_task import PipelineTask
 
 import components
 from bedside import kubeflow
+from bedside.cluster import settings
+from bedside.cluster.settings import Cluster
 from bedside.component import Component
+from bedside.kubeflow_pods import fit
+from bedside.errors import RefusedError
 from bedside.lineage import ROOT, Lineage, check
 from bedside.params import ParamsError, lookup
 
@@ -27,17 +32,16 @@ from bedside.params import ParamsError, lookup
 NEVER_CACHED = {"evaluate", "gate", "promote"}
 
 
-def build(params: Mapping[str, Any], images: Mapping[str, str] | None = None) -> BaseComponent:
+def build(
+    params: Mapping[str, Any], images: Mapping[str, str] | None = None, cluster: Cluster | None = None
+) -> BaseComponent:
     """The pipeline for these parameters; `source` stays a run-time parameter, so a schedule can name other data.
 
-    Raises ParamsError when a variant cannot be made from its parent.
+    Without `cluster` the tasks are bare: what runs them elsewhere than on Kubernetes gives them what they need.
+    Raises ParamsError when a variant cannot be made from its parent, or the settings are about what does not exist.
     """
     lineage = check(params, Path(components.__path__[0]))
-
-    def add(name: str, shown: str, **values: Any) -> PipelineTask:
-        declared = stage(name)
-        image = (images or {}).get(declared.image, default_image(declared.image))
-        return kubeflow.add(declared, shown, image=image, cached=name not in NEVER_CACHED, **values)
+    add = adder(params, images or {}, cluster)
 
     @dsl.pipeline(  # type: ignore[untyped-decorator]  # kfp ships no types
         name="bedside-compress", description="Raw recordings in, gated and signed edge models out."
@@ -91,20 +95,21 @@ def _judge(
     add: Any, target: str, graphs: Mapping[str, Any], test: Any, params: Mapping[str, Any]
 ) -> dict[str, list[Any]]:
     """Optimize, measure and judge every graph on one target; lists in the order of `graphs`."""
-    settings, budget = params["targets"][target], params["budgets"][target]
+    about, budget = params["targets"][target], params["budgets"][target]
     optimized = {
-        v: add("optimize", f"optimize@{target}-{v}", graph=graph, target=settings).outputs["optimized"]
+        v: add("optimize", f"optimize@{target}-{v}", measures=target, graph=graph, target=about).outputs["optimized"]
         for v, graph in graphs.items()
     }
     evidence = {
         v: add(
             "evaluate",
             f"evaluate@{target}-{v}",
+            measures=target,
             test=test,
             graph=graph,
             reference=optimized[ROOT],
             deployment={"variant": v, "target": target},
-            target=settings,
+            target=about,
             params=params["evaluate"],
         ).outputs["evidence"]
         for v, graph in optimized.items()
@@ -127,6 +132,25 @@ def _judge(
     }
 
 
+def adder(params: Mapping[str, Any], images: Mapping[str, str], cluster: Cluster | None) -> Callable[..., PipelineTask]:
+    """What adds the task of a stage to a pipeline: with its image, and as the cluster's settings want it."""
+    if cluster is not None:
+        names = [path.stem for path in Path(components.__path__[0]).glob("[!_]*.py")]
+        cluster.expect(names, params["targets"], "the cluster's settings")
+
+    def add(name: str, shown: str, measures: str | None = None, **values: Any) -> PipelineTask:
+        """`measures`: the target on whose nodes the stage has to run."""
+        declared = stage(name)
+        image = images.get(declared.image, default_image(declared.image))
+        task = kubeflow.add(declared, shown, image=image, cached=name not in NEVER_CACHED, **values)
+        if cluster is not None:
+            cluster.expect_image(image)
+            fit(task, name, cluster, measures)
+        return task
+
+    return add
+
+
 def stage(name: str) -> Component:
     """The component of that name; its module bears the same name."""
     found: Component = getattr(importlib.import_module(f"components.{name}"), name)
@@ -138,25 +162,51 @@ def default_image(kind: str) -> str:
     return os.environ.get(f"BEDSIDE_{kind.upper()}_IMAGE", f"bedside-{kind}:dev")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m pipelines.compress", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/compress.yaml"))
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
+    """The command line that every pipeline of this graph's stages is compiled by."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog=f"python -m pipelines.{name}", description=description, formatter_class=raw)
+    parser.add_argument("--out", type=Path, default=Path(f"build/{name}.yaml"), help="default: %(default)s")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="default: %(default)s")
     parser.add_argument(
         "--image",
         action="append",
+        type=_pair,
         default=[],
         metavar="KIND=IMAGE",
         help="image of a kind of stage, best by digest; else BEDSIDE_<KIND>_IMAGE, else the local build",
     )
-    given = parser.parse_args()
-    images = dict(pair.split("=", 1) for pair in given.image)
+    parser.add_argument(
+        "--cluster", type=Path, default=settings.DEFAULT, help="what pods get on the cluster (%(default)s)"
+    )
+    parser.add_argument(
+        "--kubernetes-manifests",
+        action="store_true",
+        help="write a Pipeline and a PipelineVersion for `kubectl apply` instead, where Kubeflow keeps pipelines so",
+    )
+    parser.add_argument("--namespace", help="of those two resources; default: the one that kubectl is set to")
+    return parser
+
+
+def compiled(name: str, given: argparse.Namespace, build: Callable[..., BaseComponent], **more: Any) -> None:
+    """Build and write; what the user can mend is one message."""
     try:
-        pipeline = build(lookup(given.params, ""), images)
-    except ParamsError as error:
-        sys.exit(f"compress: {error}")
-    kubeflow.compile_to(given.out, pipeline)
+        pipeline = build(lookup(given.params, ""), dict(given.image), settings.read(given.cluster), **more)
+    except (ParamsError, RefusedError) as error:
+        sys.exit(f"{name}: {error}")
+    kubeflow.compile_to(given.out, pipeline, manifests=given.kubernetes_manifests, namespace=given.namespace)
     print(f"compiled to {given.out}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    kind, equals, image = text.partition("=")
+    if not (kind and equals and image):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KIND=IMAGE, for example train=registry/train@sha256:...")
+    return kind, image
+
+
+def main() -> None:
+    compiled("compress", arguments("compress", __doc__).parse_args(), build)
 
 
 if __name__ == "__main__":

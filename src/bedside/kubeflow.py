@@ -4,14 +4,17 @@ A KFP component has one named input per artifact, so a list port is unrolled: `e
 """
 
 import inspect
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kfp import compiler, dsl
+from kfp.compiler.compiler_utils import KubernetesManifestOptions
 from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.pipeline_task import PipelineTask
 
+from bedside.artifacts import sha256
 from bedside.component import Component
 
 
@@ -63,7 +66,24 @@ def _flat(values: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[tuple
         yield from zip(unrolled(name, sizes), value, strict=True) if name in sizes else [(name, value)]
 
 
-def compile_to(file: Path, pipeline: BaseComponent) -> None:
-    """Write the IR YAML that a Kubeflow Pipelines server runs."""
+def compile_to(file: Path, pipeline: BaseComponent, *, manifests: bool = False, namespace: str | None = None) -> None:
+    """Write the IR YAML that a Kubeflow Pipelines server takes, or `manifests` that `kubectl apply` does.
+
+    A PipelineVersion never changes once it is there, so its name carries the digest of what it holds.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    compiler.Compiler().compile(pipeline, str(file))
+    if not manifests:
+        compiler.Compiler().compile(pipeline, str(file))
+        return
+    options = {"include_pipeline_manifest": True, "namespace": namespace}
+    name = f"{pipeline.name}-{_digest(pipeline)[:12]}"
+    wanted = KubernetesManifestOptions(pipeline_name=pipeline.name, pipeline_version_name=name, **options)
+    compiler.Compiler().compile(
+        pipeline, str(file), kubernetes_manifest_format=True, kubernetes_manifest_options=wanted
+    )
+
+
+def _digest(pipeline: BaseComponent) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        compile_to(Path(folder) / "pipeline.yaml", pipeline)
+        return sha256(Path(folder) / "pipeline.yaml")

@@ -60,7 +60,7 @@ def test_the_tracking_server_is_not_older_than_the_first_that_refuses_foreign_ho
     ("package", "allowed"),
     [
         ("mlflow", ("src/bedside/tracking", "src/bedside/registry")),
-        ("kfp", ("src/bedside/kubeflow.py", "pipelines")),
+        ("kfp", ("src/bedside/kubeflow.py", "src/bedside/kubeflow_pods.py", "pipelines")),
         ("dvc", ("src/bedside/versions",)),
     ],
 )

@@ -1,0 +1,1 @@
+"""Kubeflow Pipelines from outside: what pods get, pipeline versions, runs, schedules, and how they stand."""
