@@ -3,7 +3,7 @@
 python -m pipelines.compress --out build/compress.yaml [--params params.yaml] [--image train=registry/train@sha256:...]
 
 The graph is unrolled from the lineage tree in params.yaml; `dvc.yaml` is the same graph on a laptop. What a stage's pod
-gets on a cluster comes from a file of its own, docker/kubernetes/cluster.yaml. `bedside submit` compiles, uploads, runs.
+gets on a cluster comes from a file of its own, docker/kubernetes/cluster.yaml. `bedside submit` compiles and runs it.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from bedside import kubeflow
 from bedside.cluster import settings
 from bedside.cluster.settings import Cluster
 from bedside.component import Component
-from bedside.kubeflow_pods import fit
 from bedside.errors import RefusedError
+from bedside.kubeflow_pods import fit
 from bedside.lineage import ROOT, Lineage, check
 from bedside.params import ParamsError, lookup
 

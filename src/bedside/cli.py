@@ -12,6 +12,9 @@ bedside flush                       replay recorded runs into the tracking store
 bedside unfinished                  after a run that failed: what is missing, what waits for it, what to do
 bedside search --trials 20          look for a better recipe, measured on the target
 bedside search-recipe               what was found, as variants for params.yaml
+bedside submit                      run the pipeline on a Kubeflow server
+bedside schedule --cron "0 3 * * 1" run it there again and again
+bedside status                      how the runs there stand, and what to do next
 """
 
 import argparse
@@ -104,9 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     unfinished.add_argument("--params", type=Path, default=Path("params.yaml"))
     unfinished.add_argument("--models", type=Path, default=Path("artifacts/models"))
     unfinished.set_defaults(run=_unfinished)
-    from bedside.search import command
+    from bedside.cluster import command as cluster
+    from bedside.search import command as search
 
-    command.add(commands)
+    search.add(commands)
+    cluster.add(commands)
     return parser
 
 

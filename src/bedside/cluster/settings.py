@@ -1,4 +1,4 @@
-"""What a stage's pod gets on a cluster: resources, patience, credentials, nodes. Data in docker/kubernetes/cluster.yaml.
+"""What a stage's pod gets on a cluster: resources, patience, credentials, nodes; see docker/kubernetes/cluster.yaml.
 
 Nothing that a stage computes follows from these settings, so they are no parameters of the pipeline.
 """
@@ -49,7 +49,7 @@ class Toleration(Params):
 class Placement(Params):
     """The nodes that are one target: what a stage measures there is that target's figure."""
 
-    node_selector: dict[str, LabelValue] = {}
+    node_selector: dict[str, LabelValue] = pydantic.Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
 
 
@@ -73,18 +73,18 @@ class Cluster(Params):
     by_digest: bool = False
     user: int = pydantic.Field(default=10001, gt=0)
     group: int = pydantic.Field(default=10001, gt=0)
-    labels: dict[str, LabelValue] = {}
+    labels: dict[str, LabelValue] = pydantic.Field(default_factory=dict)
     scratch: Memory = "8Gi"
     state: Name | None = None
     service_account: Name | None = None
-    environment: dict[str, str] = {}
-    config: dict[Name, dict[str, str]] = {}
-    secrets: dict[Name, dict[str, str]] = {}
+    environment: dict[str, str] = pydantic.Field(default_factory=dict)
+    config: dict[Name, dict[str, str]] = pydantic.Field(default_factory=dict)
+    secrets: dict[Name, dict[str, str]] = pydantic.Field(default_factory=dict)
     common: tuple[Name, ...] = ()
     backoff: Backoff = Backoff()
     default: Stage
-    stages: dict[str, Stage] = {}
-    targets: dict[str, Placement] = {}
+    stages: dict[str, Stage] = pydantic.Field(default_factory=dict)
+    targets: dict[str, Placement] = pydantic.Field(default_factory=dict)
 
     @pydantic.model_validator(mode="after")
     def _names_known_secrets(self) -> "Cluster":

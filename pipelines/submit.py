@@ -1,0 +1,139 @@
+"""Compile a pipeline, upload it as a version named after its content, start a run: `bedside submit`.
+
+python -m pipelines.submit --endpoint http://localhost:8888 [--revision REV] [--data REV] [--image KIND=IMAGE]
+"""
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bedside.artifacts import sha256
+from bedside.cluster import images, revisions, settings
+from bedside.cluster.command import SUBMIT, arguments
+from bedside.cluster.server import Server
+from bedside.errors import RefusedError
+from bedside.params import ParamsError
+
+
+@dataclass(frozen=True)
+class Published:
+    """A pipeline version on a server, and what a run of it is given."""
+
+    experiment: str
+    pipeline: str
+    version: str
+    name: str
+    parameters: dict[str, Any]
+    service_account: str | None
+
+    def run(self) -> Any:
+        """A run of it, as the server takes it."""
+        import kfp_server_api as api
+
+        reference = api.V2beta1PipelineVersionReference(pipeline_id=self.pipeline, pipeline_version_id=self.version)
+        return api.V2beta1Run(
+            display_name=self.name,
+            experiment_id=self.experiment,
+            pipeline_version_reference=reference,
+            runtime_config=api.V2beta1RuntimeConfig(parameters=self.parameters),
+            service_account=self.service_account,
+        )
+
+
+def published(given: argparse.Namespace, server: Server) -> Published:
+    """Compile and upload; everything that can be refused is refused before anything is sent."""
+    data = revisions.commit(given.data) if given.data else None
+    remote = revisions.remote(given.remote) if given.remote else None
+    account = settings.read(given.cluster).service_account
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{given.pipeline}.yaml"
+        compile_into(file, given)
+        spec = next(yaml.safe_load_all(file.read_text()))
+        images.expect(one["container"]["image"] for one in _executors(spec) if "container" in one)
+        parameters = _data_version(spec, data, remote)
+        experiment = server.experiment(given.experiment, create=given.new_experiment)
+        name, version = spec["pipelineInfo"]["name"], sha256(file)[:12]
+        pipeline = server.pipeline(name, spec["pipelineInfo"].get("description", ""))
+        about = f"compiled from {given.revision or 'the working folder'} ({_commit(given.revision)})"
+        identity, is_new = server.version(pipeline, version, file, about)
+    print(f"{name} {version}: {'uploaded' if is_new else 'there already'}", flush=True)
+    return Published(experiment, pipeline, identity, f"{name} {version}", parameters, account)
+
+
+def compile_into(file: Path, given: argparse.Namespace) -> None:
+    """Compile by the sources of the revision; what they refuse is refused here."""
+    if not given.pipeline.isidentifier() or not Path(f"pipelines/{given.pipeline}.py").is_file():
+        raise RefusedError(f"there is no pipeline {given.pipeline!r} (pipelines/{given.pipeline}.py)")
+    print(f"compiling {given.pipeline} ...", flush=True)
+    with _sources(given.revision) as folder:
+        flags = [part for pair in given.image for part in ("--image", pair)]
+        flags += ["--params", str(given.params), "--cluster", str(given.cluster.absolute()), "--out", str(file)]
+        path = os.pathsep.join([str(folder / "src"), str(folder)])
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", f"pipelines.{given.pipeline}", *flags],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise RefusedError(done.stderr.strip().splitlines()[-1] if done.returncode == 1 else done.stderr.strip())
+
+
+@contextlib.contextmanager
+def _sources(revision: str | None) -> Iterator[Path]:
+    if revision is None:
+        yield Path.cwd()
+        return
+    with revisions.checked_out(revision) as folder:
+        yield folder
+
+
+def _executors(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(spec["deploymentSpec"]["executors"].values())
+
+
+def _data_version(spec: dict[str, Any], data: str | None, remote: str | None) -> dict[str, Any]:
+    """The run's parameters: those that name a data version, where one is asked for."""
+    if data is None and remote is None:
+        return {}
+    inputs = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    if "source" not in inputs:
+        raise RefusedError("this pipeline takes no data version (it has no parameter `source`); leave --data away")
+    source = inputs["source"].get("defaultValue", {}) | {"revision": data, "remote": remote}
+    return {"source": {name: value for name, value in source.items() if value is not None}}
+
+
+def _commit(revision: str | None) -> str:
+    try:
+        return revisions.commit(revision or "HEAD")[:12]
+    except RefusedError:
+        return "no git"
+
+
+def main() -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m pipelines.submit", description=SUBMIT, formatter_class=raw)
+    arguments(parser)
+    given = parser.parse_args()
+    try:
+        server = Server(given.endpoint, given.namespace)
+        one = published(given, server)
+        run = server.start(one.run())
+    except (RuntimeError, ParamsError) as error:
+        sys.exit(f"submit: {error}")
+    print(f"run {run} started: {server.endpoint}/#/runs/details/{run}\nbedside status says how it stands")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""`bedside submit`, `bedside schedule`, `bedside status`: the pipeline on a Kubeflow server."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from bedside.errors import RefusedError
+
+SUBMIT = """\
+Compile the pipeline, upload it as a version named after its content, and start a run.
+
+Nothing is sent before everything that can be known is: the lineage, the revisions, the images, the experiment."""
+SCHEDULE = """\
+Compile and upload as `bedside submit` does, then make one recurring run of it: missed times are not caught up, and one
+run goes on at a time. Applying again changes nothing; with another cron, pipeline or data the old one is replaced."""
+STATUS = """\
+The schedules, and the newest runs of an experiment with their state, what failed and what to do next."""
+EXAMPLES = """\
+examples:
+  export KF_PIPELINES_ENDPOINT=http://localhost:8888 KF_PIPELINES_TOKEN=...
+  bedside submit --image train=registry.example/bedside-train@sha256:... --image runtime=...
+  bedside submit --revision v1.2                       the pipeline as it was then
+  bedside schedule --cron "0 3 * * 1"                  every Monday at 3 o'clock of the server's time zone, UTC if not set
+  bedside schedule --pipeline revalidate --cron "0 4 * * *"
+  bedside schedule --remove
+  bedside status"""
+
+
+def add(commands: Any) -> None:
+    """Add the three sub-commands to the `bedside` command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    for name, about, extra in (("submit", SUBMIT, None), ("schedule", SCHEDULE, schedule_arguments)):
+        parser = commands.add_parser(name, description=about, epilog=EXAMPLES, formatter_class=raw)
+        arguments(parser)
+        if extra:
+            extra(parser)
+        parser.set_defaults(run=_pipelines, command=name)
+    status = commands.add_parser("status", description=STATUS, epilog=EXAMPLES, formatter_class=raw)
+    _server(status)
+    status.add_argument("--runs", type=int, default=10, metavar="N", help="how many (%(default)s)")
+    status.set_defaults(run=_status)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What is compiled, from which revisions, and where it goes."""
+    from bedside.cluster.settings import DEFAULT
+
+    _server(parser)
+    parser.add_argument("--new-experiment", action="store_true", help="make the experiment if it is not there")
+    parser.add_argument(
+        "--pipeline",
+        default="compress",
+        metavar="NAME",
+        help="a file in pipelines/: compress, revalidate (%(default)s)",
+    )
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="default: %(default)s")
+    parser.add_argument("--cluster", type=Path, default=DEFAULT, help="what pods get (%(default)s)")
+    parser.add_argument("--image", action="append", default=[], metavar="KIND=IMAGE", help="best by digest")
+    parser.add_argument("--revision", metavar="REV", help="compile this git revision; default: the files as they are")
+    parser.add_argument("--data", metavar="REV", help="judge and train on the data of this git revision")
+    parser.add_argument("--remote", metavar="NAME", help="the DVC remote that holds them; default: DVC's own")
+
+
+def schedule_arguments(parser: argparse.ArgumentParser) -> None:
+    """When, and under which name."""
+    parser.add_argument("--cron", metavar="EXPR", help="minute, hour, day of month, month, day of week: '0 3 * * 1'")
+    parser.add_argument("--name", help="of the schedule; default: bedside-PIPELINE")
+    parser.add_argument("--remove", action="store_true", help="take the schedule of that name away")
+
+
+def _server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--endpoint", metavar="URL", help="of Kubeflow Pipelines; default: KF_PIPELINES_ENDPOINT")
+    parser.add_argument("--namespace", metavar="NAME", help="where it has several; default: KF_PIPELINES_NAMESPACE")
+    parser.add_argument("--experiment", default="bedside", metavar="NAME", help="default: %(default)s")
+
+
+def _pipelines(given: argparse.Namespace) -> None:
+    """Wiring lives in the project's folder and not in this package."""
+    if not Path(f"pipelines/{given.command}.py").is_file():
+        raise RefusedError("pipelines are compiled from pipelines/ and components/: run this in the project's folder")
+    flags = [flag for name, value in vars(given).items() for flag in _flags(name, value)]
+    os.execv(sys.executable, [sys.executable, "-W", "ignore", "-m", f"pipelines.{given.command}", *flags])
+
+
+def _flags(name: str, value: Any) -> list[str]:
+    if name in ("run", "command") or value is None or value is False:
+        return []
+    flag = f"--{name.replace('_', '-')}"
+    if value is True:
+        return [flag]
+    return [part for one in (value if isinstance(value, list) else [value]) for part in (flag, str(one))]
+
+
+def _status(given: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from bedside.cluster.server import Server
+    from bedside.cluster.status import every, standings
+
+    server, console = Server(given.endpoint, given.namespace), Console()
+    experiment = server.experiment(given.experiment)
+    for one in server.schedules():
+        cron = one.trigger.cron_schedule.cron if one.trigger and one.trigger.cron_schedule else "no cron"
+        state = "on" if one.mode == "ENABLE" else "off; `bedside schedule` with the same flags switches it on"
+        console.print(f"schedule {one.display_name}: {every(cron)}, {state}", highlight=False, markup=False)
+    found = standings(server, experiment, given.runs)
+    table = Table(title=f"{len(found)} newest runs of {given.experiment}", title_justify="left", box=None)
+    for column in ("created", "state", "run", "", "next"):
+        table.add_column(column, overflow="fold")
+    for run in found:
+        table.add_row(run.created, run.state, run.name, run.said, run.advice)
+    console.print(table if found else f"no runs in {given.experiment} yet: `bedside submit`")
