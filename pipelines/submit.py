@@ -18,7 +18,7 @@ import yaml
 
 from bedside.artifacts import sha256
 from bedside.cluster import images, revisions, settings
-from bedside.cluster.command import SUBMIT, arguments
+from bedside.cluster.command import EXPERIMENT, SUBMIT, arguments
 from bedside.cluster.server import Server
 from bedside.errors import RefusedError
 from bedside.params import ParamsError
@@ -60,7 +60,7 @@ def published(given: argparse.Namespace, server: Server) -> Published:
         spec = next(yaml.safe_load_all(file.read_text()))
         images.expect(one["container"]["image"] for one in _executors(spec) if "container" in one)
         parameters = _data_version(spec, data, remote)
-        experiment = server.experiment(given.experiment, create=given.new_experiment)
+        experiment = server.experiment(given.experiment, create=given.new_experiment or given.experiment == EXPERIMENT)
         name, version = spec["pipelineInfo"]["name"], sha256(file)[:12]
         pipeline = server.pipeline(name, spec["pipelineInfo"].get("description", ""))
         about = f"compiled from {given.revision or 'the working folder'} ({_commit(given.revision)})"

@@ -8,6 +8,7 @@ from typing import Any
 
 from bedside.errors import RefusedError
 
+EXPERIMENT = "bedside"
 SUBMIT = """\
 Compile the pipeline, upload it as a version named after its content, and start a run.
 
@@ -22,7 +23,7 @@ examples:
   export KF_PIPELINES_ENDPOINT=http://localhost:8888 KF_PIPELINES_TOKEN=...
   bedside submit --image train=registry.example/bedside-train@sha256:... --image runtime=...
   bedside submit --revision v1.2                       the pipeline as it was then
-  bedside schedule --cron "0 3 * * 1"                  every Monday at 3 o'clock of the server's time zone, UTC if not set
+  bedside schedule --cron "0 3 * * 1"                  Mondays at 3 o'clock in the server's time zone (UTC)
   bedside schedule --pipeline revalidate --cron "0 4 * * *"
   bedside schedule --remove
   bedside status"""
@@ -48,12 +49,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     from bedside.cluster.settings import DEFAULT
 
     _server(parser)
-    parser.add_argument("--new-experiment", action="store_true", help="make the experiment if it is not there")
+    parser.add_argument(
+        "--new-experiment", action="store_true", help="make it if it is not there, as the default one is"
+    )
     parser.add_argument(
         "--pipeline",
         default="compress",
         metavar="NAME",
-        help="a file in pipelines/: compress, revalidate (%(default)s)",
+        help="in pipelines/: compress or revalidate (%(default)s)",
     )
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="default: %(default)s")
     parser.add_argument("--cluster", type=Path, default=DEFAULT, help="what pods get (%(default)s)")
@@ -73,7 +76,7 @@ def schedule_arguments(parser: argparse.ArgumentParser) -> None:
 def _server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint", metavar="URL", help="of Kubeflow Pipelines; default: KF_PIPELINES_ENDPOINT")
     parser.add_argument("--namespace", metavar="NAME", help="where it has several; default: KF_PIPELINES_NAMESPACE")
-    parser.add_argument("--experiment", default="bedside", metavar="NAME", help="default: %(default)s")
+    parser.add_argument("--experiment", default=EXPERIMENT, metavar="NAME", help="default: %(default)s")
 
 
 def _pipelines(given: argparse.Namespace) -> None:

@@ -10,14 +10,13 @@ if TYPE_CHECKING:
 
 DONE = {"SUCCEEDED", "SKIPPED"}
 NEXT = {
-    "PENDING": "waits for a node, an image or a claim: kubectl get pods -l pipeline/runid={id}, then describe what waits",
+    "PENDING": "waits for a node, an image or a claim: kubectl describe pods -l pipeline/runid={id}",
     "RUNNING": "",
     "SUCCEEDED": "verdicts and the report are in MLflow",
     "CANCELING": "",
-    "CANCELED": "bedside submit starts it again; finished stages come from the cache",
+    "CANCELED": "bedside submit starts it again; finished stages are cached",
     "PAUSED": "resume it in Kubeflow's pages",
-    "FAILED": "logs: kubectl logs -l pipeline/runid={id} -c main; mend it and bedside submit again; finished stages come "
-    "from the cache",
+    "FAILED": "kubectl logs -l pipeline/runid={id} -c main; mend it and bedside submit; finished stages are cached",
 }
 
 
