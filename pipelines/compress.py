@@ -30,50 +30,67 @@ from bedside.params import ParamsError, lookup
 
 # Measurements and judgements are never taken from a cache.
 NEVER_CACHED = {"evaluate", "gate", "promote"}
+Adder = Callable[..., PipelineTask]
 
 
 def build(
-    params: Mapping[str, Any], images: Mapping[str, str] | None = None, cluster: Cluster | None = None
+    params: Mapping[str, Any],
+    images: Mapping[str, str] | None = None,
+    cluster: Cluster | None = None,
+    *,
+    data_version: bool = False,
 ) -> BaseComponent:
-    """The pipeline for these parameters; `source` stays a run-time parameter, so a schedule can name other data.
+    """The pipeline for these parameters; what data it runs on stays a run-time parameter, so a schedule can name other.
 
-    Without `cluster` the tasks are bare: what runs them elsewhere than on Kubernetes gives them what they need.
-    Raises ParamsError when a variant cannot be made from its parent, or the settings are about what does not exist.
+    Recordings come from `source`, or with `data_version` from a git revision and a DVC remote. Without `cluster` the
+    tasks are bare: what runs them elsewhere than on Kubernetes gives them what they need. Raises ParamsError when a
+    variant cannot be made from its parent, or the settings are about what does not exist.
     """
     lineage = check(params, Path(components.__path__[0]))
     add = adder(params, images or {}, cluster)
+    about = {"name": "bedside-compress", "description": "Raw recordings in, gated and signed edge models out."}
 
-    @dsl.pipeline(  # type: ignore[untyped-decorator]  # kfp ships no types
-        name="bedside-compress", description="Raw recordings in, gated and signed edge models out."
-    )
+    @dsl.pipeline(**about)  # type: ignore[untyped-decorator]  # kfp ships no types
     def compress(source: dict = params["source"]) -> None:  # type: ignore[type-arg]  # kfp reads the annotation
-        recordings = add("ingest", "ingest", source=source).outputs["recordings"]
-        approved = add("validate", "validate_recordings", data=recordings, params=params["validate"]["recordings"])
-        prepared = add(
-            "prepare", "prepare", recordings=recordings, approval=approved.outputs["report"], task=params["task"]
-        ).outputs
-        dataset = prepared["dataset"]
-        approval = add("validate", "validate_windows", data=dataset, params=params["validate"]["windows"])
-        models = _models(add, dataset, approval.outputs["report"], params["train_teacher"], lineage)
+        _graph(add, add("ingest", "ingest", source=source).outputs["recordings"], params, lineage)
 
-        variants, targets = params["evaluated"]["variants"], params["evaluated"]["targets"]
-        graphs = {
-            v: add("export", f"export@{v}", dataset=dataset, model=models[v], params=params["export"]).outputs["graph"]
-            for v in variants
-        }
-        evidence, verdicts, decisions = [], [], []
-        for target in targets:
-            here = _judge(add, target, graphs, prepared["test"], params)
-            evidence += here["evidence"]
-            verdicts += here["verdicts"]
-            decided = add("promote", f"promote@{target}", **here, params=params["promote"])
-            decisions.append(decided.outputs["decision"])
-        add("report", "report", evidence=evidence, verdicts=verdicts, decisions=decisions, params=params["report"])
+    @dsl.pipeline(**about)  # type: ignore[untyped-decorator]
+    def compress_version(version: dict) -> None:  # type: ignore[type-arg]
+        _graph(add, add("checkout", "checkout", version=version).outputs["recordings"], params, lineage)
 
-    return compress
+    return compress_version if data_version else compress
 
 
-def _models(add: Any, dataset: Any, approval: Any, teacher: Any, lineage: Lineage) -> dict[str, Any]:
+def _graph(add: Adder, recordings: Any, params: Mapping[str, Any], lineage: Lineage) -> None:
+    """Everything that follows from the recordings."""
+    data = prepared(add, recordings, params)
+    models = _models(add, data["dataset"], data["approval"], params["train_teacher"], lineage)
+    variants, targets = params["evaluated"]["variants"], params["evaluated"]["targets"]
+    graphs = {
+        v: add("export", f"export@{v}", dataset=data["dataset"], model=models[v], params=params["export"])
+        for v in variants
+    }
+    exported = {v: task.outputs["graph"] for v, task in graphs.items()}
+    evidence, verdicts, decisions = [], [], []
+    for target in targets:
+        here = _judge(add, target, exported, data["test"], params)
+        evidence += here["evidence"]
+        verdicts += here["verdicts"]
+        decided = add("promote", f"promote@{target}", **here, params=params["promote"])
+        decisions.append(decided.outputs["decision"])
+    add("report", "report", evidence=evidence, verdicts=verdicts, decisions=decisions, params=params["report"])
+
+
+def prepared(add: Adder, recordings: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Validated windows of the recordings: `dataset` with its `approval`, and the `test` windows apart."""
+    approved = add("validate", "validate_recordings", data=recordings, params=params["validate"]["recordings"])
+    made = add("prepare", "prepare", recordings=recordings, approval=approved.outputs["report"], task=params["task"])
+    dataset = made.outputs["dataset"]
+    approval = add("validate", "validate_windows", data=dataset, params=params["validate"]["windows"])
+    return {"dataset": dataset, "approval": approval.outputs["report"], "test": made.outputs["test"]}
+
+
+def _models(add: Adder, dataset: Any, approval: Any, teacher: Any, lineage: Lineage) -> dict[str, Any]:
     """Every model of the lineage tree, parents first."""
     teach = add("train_teacher", "train_teacher", dataset=dataset, approval=approval, params=teacher)
     models = {ROOT: teach.outputs["teacher"]}
@@ -92,7 +109,7 @@ def _models(add: Any, dataset: Any, approval: Any, teacher: Any, lineage: Lineag
 
 
 def _judge(
-    add: Any, target: str, graphs: Mapping[str, Any], test: Any, params: Mapping[str, Any]
+    add: Adder, target: str, graphs: Mapping[str, Any], test: Any, params: Mapping[str, Any]
 ) -> dict[str, list[Any]]:
     """Optimize, measure and judge every graph on one target; lists in the order of `graphs`."""
     about, budget = params["targets"][target], params["budgets"][target]
@@ -132,7 +149,7 @@ def _judge(
     }
 
 
-def adder(params: Mapping[str, Any], images: Mapping[str, str], cluster: Cluster | None) -> Callable[..., PipelineTask]:
+def adder(params: Mapping[str, Any], images: Mapping[str, str], cluster: Cluster | None) -> Adder:
     """What adds the task of a stage to a pipeline: with its image, and as the cluster's settings want it."""
     if cluster is not None:
         names = [path.stem for path in Path(components.__path__[0]).glob("[!_]*.py")]
@@ -206,7 +223,14 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    compiled("compress", arguments("compress", __doc__).parse_args(), build)
+    parser = arguments("compress", __doc__)
+    parser.add_argument(
+        "--data-version",
+        action="store_true",
+        help="begin with the recordings of a git revision and a DVC remote, named when it is run, not with `source`",
+    )
+    given = parser.parse_args()
+    compiled("compress", given, build, data_version=given.data_version)
 
 
 if __name__ == "__main__":

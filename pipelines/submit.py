@@ -51,15 +51,13 @@ class Published:
 
 def published(given: argparse.Namespace, server: Server) -> Published:
     """Compile and upload; everything that can be refused is refused before anything is sent."""
-    data = revisions.commit(given.data) if given.data else None
-    remote = revisions.remote(given.remote) if given.remote else None
+    parameters = _data_version(given)
     account = settings.read(given.cluster).service_account
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{given.pipeline}.yaml"
         compile_into(file, given)
         spec = next(yaml.safe_load_all(file.read_text()))
         images.expect(one["container"]["image"] for one in _executors(spec) if "container" in one)
-        parameters = _data_version(spec, data, remote)
         experiment = server.experiment(given.experiment, create=given.new_experiment or given.experiment == EXPERIMENT)
         name, version = spec["pipelineInfo"]["name"], sha256(file)[:12]
         pipeline = server.pipeline(name, spec["pipelineInfo"].get("description", ""))
@@ -76,6 +74,7 @@ def compile_into(file: Path, given: argparse.Namespace) -> None:
     print(f"compiling {given.pipeline} ...", flush=True)
     with _sources(given.revision) as folder:
         flags = [part for pair in given.image for part in ("--image", pair)]
+        flags += ["--data-version"] if given.data else []
         flags += ["--params", str(given.params), "--cluster", str(given.cluster.absolute()), "--out", str(file)]
         path = os.pathsep.join([str(folder / "src"), str(folder)])
         done = subprocess.run(
@@ -103,15 +102,13 @@ def _executors(spec: dict[str, Any]) -> list[dict[str, Any]]:
     return list(spec["deploymentSpec"]["executors"].values())
 
 
-def _data_version(spec: dict[str, Any], data: str | None, remote: str | None) -> dict[str, Any]:
-    """The run's parameters: those that name a data version, where one is asked for."""
-    if data is None and remote is None:
+def _data_version(given: argparse.Namespace) -> dict[str, Any]:
+    """The run's parameters: the data version, where one is asked for, exact from now on."""
+    if given.data is None:
+        if given.remote or given.repository:
+            raise RefusedError("--remote and --repository are about a data version: name its git revision with --data")
         return {}
-    inputs = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    if "source" not in inputs:
-        raise RefusedError("this pipeline takes no data version (it has no parameter `source`); leave --data away")
-    source = inputs["source"].get("defaultValue", {}) | {"revision": data, "remote": remote}
-    return {"source": {name: value for name, value in source.items() if value is not None}}
+    return {"version": revisions.data_version(given.data, given.remote, given.repository)}
 
 
 def _commit(revision: str | None) -> str:

@@ -49,9 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     from bedside.cluster.settings import DEFAULT
 
     _server(parser)
-    parser.add_argument(
-        "--new-experiment", action="store_true", help="make it if it is not there, as the default one is"
-    )
+    parser.add_argument("--new-experiment", action="store_true", help="make it if it is not there")
     parser.add_argument(
         "--pipeline",
         default="compress",
@@ -62,8 +60,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cluster", type=Path, default=DEFAULT, help="what pods get (%(default)s)")
     parser.add_argument("--image", action="append", default=[], metavar="KIND=IMAGE", help="best by digest")
     parser.add_argument("--revision", metavar="REV", help="compile this git revision; default: the files as they are")
-    parser.add_argument("--data", metavar="REV", help="judge and train on the data of this git revision")
-    parser.add_argument("--remote", metavar="NAME", help="the DVC remote that holds them; default: DVC's own")
+    parser.add_argument("--data", metavar="REV", help="the data of this git revision in place of params.yaml's source")
+    parser.add_argument("--remote", metavar="NAME", help="the DVC remote that holds them; default: .dvc/config's")
+    parser.add_argument("--repository", metavar="URL", help="as the cluster reaches it; default: git's origin")
 
 
 def schedule_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import subprocess
 import tempfile
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,19 +38,36 @@ def checked_out(revision: str, repository: Path = Path()) -> Iterator[Path]:
             _git(repository, "worktree", "remove", "--force", str(place))
 
 
-def remote(name: str, repository: Path = Path()) -> str:
-    """The name of a DVC remote that the repository has, or a URL as it is."""
-    known = []
-    for file in (repository / ".dvc/config", repository / ".dvc/config.local"):
-        parser = configparser.ConfigParser()
-        parser.read(file)
-        sections = [section.strip("'") for section in parser.sections()]
-        known += [section[8:-1] for section in sections if section.startswith('remote "')]
-    if "://" not in name and name not in known:
+def data_version(
+    revision: str, remote: str | None = None, repository: str | None = None, folder: Path = Path()
+) -> dict[str, str]:
+    """What `components/checkout.py` brings: repository, commit and DVC remote, as addresses without credentials."""
+    if repository is None:
+        repository = _git(folder, "remote", "get-url", "origin").stdout.strip()
+        if not repository:
+            raise RefusedError("git has no remote `origin` here; give --repository, as the cluster reaches it")
+    version = {"repository": repository, "revision": commit(revision, folder), **_remote(remote, folder)}
+    for name, address in version.items():
+        if urllib.parse.urlsplit(address).password:
+            raise RefusedError(f"the address of the {name} holds a password, and addresses are recorded; take it out")
+    return version
+
+
+def _remote(name: str | None, folder: Path) -> dict[str, str]:
+    """Address and endpoint of a DVC remote, named or the default one."""
+    settings = configparser.ConfigParser()
+    settings.read([folder / ".dvc/config", folder / ".dvc/config.local"])
+    known = {one[9:-2]: settings[one] for one in settings.sections() if one.startswith("'remote \"")}
+    name = name or settings.get("core", "remote", fallback="")
+    if "://" in name:
+        return {"remote": name}
+    if name not in known:
         raise RefusedError(
-            f"unknown DVC remote {name!r}; in .dvc/config: {', '.join(known) or 'none'} (`dvc remote add`)"
+            f"{f'unknown DVC remote {name!r}' if name else 'no default DVC remote'}; in .dvc/config: "
+            f"{', '.join(known) or 'none'} (`dvc remote add`, --remote)"
         )
-    return name
+    found = {"remote": known[name]["url"], "endpoint": known[name].get("endpointurl", "")}
+    return {key: value for key, value in found.items() if value}
 
 
 def _git(repository: Path, *command: str) -> "subprocess.CompletedProcess[str]":
