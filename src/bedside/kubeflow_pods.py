@@ -70,7 +70,7 @@ def _pod(task: PipelineTask, wanted: Stage, cluster: Cluster) -> None:
 
 
 def _place(task: PipelineTask, target: str, cluster: Cluster) -> None:
-    kubernetes.add_pod_label(task, "bedside/target", target)
+    kubernetes.add_pod_label(task, "bedside.io/target", target)
     placement = cluster.targets.get(target)
     for name, value in placement.node_selector.items() if placement else ():
         kubernetes.add_node_selector(task, name, value)

@@ -1,0 +1,194 @@
+"""What the compiled pipeline asks of a cluster: every pod safe, bounded, patient and where it belongs."""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bedside import kubeflow
+from bedside.cluster import settings
+from bedside.params import ParamsError
+from pipelines import compress
+from tests.graphs.wiring import ROOT, params
+from tests.support import kubeflow_pods, pod_security
+
+FILE = ROOT / settings.DEFAULT
+ONE_TARGET: dict[str, Any] = {"variants": ["teacher", "combined", "tiny"], "targets": ["onnxruntime-cpu"]}
+
+
+@functools.cache
+def documents() -> list[Any]:
+    """The IR and its platform spec, compiled as the command line does."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "compress.yaml"
+        kubeflow.compile_to(file, compress.build(params(), cluster=settings.read(FILE)))
+        return list(yaml.safe_load_all(file.read_text()))
+
+
+def tasks() -> dict[str, Any]:
+    """By the name that is shown."""
+    return {task["taskInfo"]["name"]: task for task in documents()[0]["root"]["dag"]["tasks"].values()}
+
+
+def executor(shown: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """A task's container, and what is said to Kubernetes about it."""
+    component = documents()[0]["components"][tasks()[shown]["componentRef"]["name"]]
+    label = component["executorLabel"]
+    container = documents()[0]["deploymentSpec"]["executors"][label]["container"]
+    return container, documents()[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"][label]
+
+
+def environment(shown: str) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in executor(shown)[0]["env"]}
+
+
+def build(**changed: Any) -> None:
+    """Compile a smaller pipeline with changed settings."""
+    found = yaml.safe_load(FILE.read_text()) | changed
+    compress.build(params() | {"evaluated": ONE_TARGET}, cluster=settings.Cluster.model_validate(found))
+
+
+def test_every_pod_of_the_compiled_pipeline_meets_the_restricted_standard() -> None:
+    pods = dict(kubeflow_pods.pods(documents()))
+    assert len(pods) == len(tasks()) > 100
+    assert {name: found for name, pod in pods.items() if (found := pod_security.violations(pod))} == {}
+
+
+def test_every_pod_runs_as_one_user_who_is_not_root_with_its_own_tmp() -> None:
+    for _, pod in kubeflow_pods.pods(documents()):
+        (main,) = pod["containers"]
+        assert (main["securityContext"]["runAsUser"], main["securityContext"]["runAsGroup"]) == (10001, 10001)
+        assert {"name": "tmp", "mountPath": "/tmp"} in main["volumeMounts"]
+
+
+def test_every_pod_asks_for_what_it_needs_and_is_held_to_a_limit_and_a_time() -> None:
+    for name, pod in kubeflow_pods.pods(documents()):
+        (main,) = pod["containers"]
+        assert {bound: set(one) for bound, one in main["resources"].items()} == dict.fromkeys(
+            ("requests", "limits"), {"cpu", "memory"}
+        ), name
+        assert pod["activeDeadlineSeconds"] > 0, name
+        assert main["imagePullPolicy"] == "IfNotPresent"
+
+
+def test_a_stage_that_measures_has_its_processors_to_itself_and_runs_on_its_target() -> None:
+    container, kubernetes = executor("evaluate@openvino-cpu-combined")
+    amounts = container["resources"]
+    assert amounts["resourceCpuRequest"] == amounts["resourceCpuLimit"] == "2"  # whole ones: the node can pin them
+    assert amounts["resourceMemoryRequest"] == amounts["resourceMemoryLimit"]
+    assert kubernetes["nodeSelector"]["labels"] == {"kubernetes.io/arch": "amd64"}
+    assert kubernetes["podMetadata"]["labels"]["bedside.io/target"] == "openvino-cpu"
+    assert "nodeSelector" not in executor("gate@openvino-cpu-combined")[1]
+
+
+def test_pods_are_labelled_with_their_stage() -> None:
+    for shown in tasks():
+        labels = executor(shown)[1]["podMetadata"]["labels"]
+        assert labels["app.kubernetes.io/part-of"] == "bedside"
+        stage = container_stage(shown)
+        assert labels["app.kubernetes.io/component"] == stage
+
+
+def container_stage(shown: str) -> str:
+    return str(executor(shown)[0]["command"][2]).removeprefix("components.")
+
+
+def test_a_lost_pod_is_replaced_with_growing_pauses_and_a_long_stage_too() -> None:
+    policy = tasks()["train_teacher"]["retryPolicy"]
+    assert (policy["maxRetryCount"], policy["backoffDuration"], policy["backoffFactor"]) == (4, "30s", 2)
+    timeout = int(executor("train_teacher")[1]["activeDeadlineSeconds"])
+    # Counted from the start of the first attempt: less than this would leave a long stage without a second one.
+    assert int(policy["backoffMaxDuration"].removesuffix("s")) > 5 * timeout
+
+
+def test_a_stage_whose_failure_is_its_verdict_is_not_retried() -> None:
+    assert all("retryPolicy" not in tasks()[name] for name in ("validate_recordings", "validate_windows"))
+
+
+def test_credentials_come_from_secrets_and_nothing_secret_is_written_down() -> None:
+    for shown in tasks():
+        container, kubernetes = executor(shown)
+        (secret,) = kubernetes["secretAsEnv"]
+        assert secret["secretName"] == "bedside-mlflow"
+        assert {one["envVar"] for one in secret["keyToEnv"]} == {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"}
+        (config,) = kubernetes["configMapAsEnv"]
+        assert {"configMapKey": "mlflow-tracking-uri", "envVar": "MLFLOW_TRACKING_URI"} in config["keyToEnv"]
+        words = ("PASSWORD", "SECRET", "TOKEN", "ACCESS_KEY")
+        assert not [one for one in container["env"] if any(word in one["name"] for word in words)]
+
+
+def test_the_signing_key_is_out_of_every_other_stages_sight() -> None:
+    kept = {shown: executor(shown)[1]["pvcMount"][0]["subPath"] for shown in tasks()}
+    assert {shown.partition("@")[0] for shown, folder in kept.items() if folder == "promotions"} == {"promote"}
+    assert set(kept.values()) == {"work", "promotions"}
+    assert {environment(shown)["BEDSIDE_HOME"] for shown in kept} == {"/state"}
+
+
+def test_a_run_is_one_run_in_mlflow_and_its_journals_are_replayed_before_a_pod_is_gone() -> None:
+    for shown in tasks():
+        (field,) = executor(shown)[1]["fieldPathAsEnv"]
+        assert field == {"name": "BEDSIDE_PIPELINE_RUN", "fieldPath": "metadata.labels['pipeline/runid']"}
+        assert environment(shown)["BEDSIDE_FLUSH"] == "end"
+
+
+def test_variants_and_targets_wait_for_nothing_but_what_they_read() -> None:
+    """Unrolled tasks of one kind run beside each other: a task depends on the makers of its inputs, and no more."""
+    for name, task in documents()[0]["root"]["dag"]["tasks"].items():
+        read = {one["taskOutputArtifact"]["producerTask"] for one in task["inputs"].get("artifacts", {}).values()}
+        assert set(task.get("dependentTasks", [])) == read, name
+
+
+def test_all_variants_of_one_parent_and_both_targets_go_on_at_the_same_time() -> None:
+    every = {name: set(task.get("dependentTasks", [])) for name, task in documents()[0]["root"]["dag"]["tasks"].items()}
+    shown = {task["taskInfo"]["name"]: name for name, task in documents()[0]["root"]["dag"]["tasks"].items()}
+
+    def before(name: str) -> set[str]:
+        return every[name].union(*(before(one) for one in every[name]))
+
+    of_teacher = [name for name, variant in params()["variants"].items() if variant["parent"] == "teacher"]
+    beside = {shown[f"variant@{name}"] for name in of_teacher}
+    assert all(not before(one) & beside for one in beside)
+    deployed = {shown[f"evaluate@{target}-combined"] for target in params()["evaluated"]["targets"]}
+    assert all(not before(one) & deployed for one in deployed)
+    longest = functools.cache(lambda name: 1 + max((longest(one) for one in every[name]), default=0))
+    assert max(longest(name) for name in every) <= 16  # of more than 100 tasks
+
+
+def test_settings_about_a_stage_that_does_not_exist_are_refused() -> None:
+    stage = yaml.safe_load(FILE.read_text())["default"]
+    with pytest.raises(ParamsError, match=r"stages: there is no 'train'; known: .*train_teacher"):
+        build(stages={"train": stage})
+
+
+def test_settings_about_a_target_that_does_not_exist_are_refused() -> None:
+    with pytest.raises(ParamsError, match=r"targets: there is no 'onnxruntime-gpu'; known: onnxruntime-cpu"):
+        build(targets={"onnxruntime-gpu": {}})
+
+
+def test_an_image_named_by_a_tag_is_refused_where_digests_are_asked_for() -> None:
+    with pytest.raises(ParamsError, match="image 'bedside-train:dev' is named by a tag"):
+        build(by_digest=True)
+
+
+def test_kubernetes_manifests_are_a_pipeline_and_a_version_named_after_its_content(tmp_path: Path) -> None:
+    def written(**changed: Any) -> list[Any]:
+        smaller = params() | {"evaluated": ONE_TARGET} | changed
+        made = compress.build(smaller, cluster=settings.read(FILE))
+        kubeflow.compile_to(tmp_path / "manifests.yaml", made, manifests=True, namespace="bedside")
+        return list(yaml.safe_load_all((tmp_path / "manifests.yaml").read_text()))
+
+    pipeline, version = written()
+    assert (pipeline["kind"], version["kind"]) == ("Pipeline", "PipelineVersion")
+    assert {one["apiVersion"] for one in (pipeline, version)} == {"pipelines.kubeflow.org/v2beta1"}
+    assert {one["metadata"]["namespace"] for one in (pipeline, version)} == {"bedside"}
+    assert version["spec"]["pipelineName"] == pipeline["metadata"]["name"] == "bedside-compress"
+    found = [version["spec"]["pipelineSpec"], version["spec"]["platformSpec"]]
+    assert all(not pod_security.violations(pod) for _, pod in kubeflow_pods.pods(found))
+    assert version == written()[1]
+    other = written(source={"kind": "simulated"})[1]
+    assert other["metadata"]["name"] != version["metadata"]["name"]  # a version never changes, so it is another one
