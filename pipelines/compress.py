@@ -66,14 +66,13 @@ def _graph(add: Adder, recordings: Any, params: Mapping[str, Any], lineage: Line
     data = prepared(add, recordings, params)
     models = _models(add, data["dataset"], data["approval"], params["train_teacher"], lineage)
     variants, targets = params["evaluated"]["variants"], params["evaluated"]["targets"]
-    graphs = {
-        v: add("export", f"export@{v}", dataset=data["dataset"], model=models[v], params=params["export"])
-        for v in variants
-    }
-    exported = {v: task.outputs["graph"] for v, task in graphs.items()}
+    common = {"dataset": data["dataset"], "params": params["export"]}
+    graphs = {v: add("export", f"export@{v}", model=models[v], **common).outputs["graph"] for v in variants}
     evidence, verdicts, decisions = [], [], []
     for target in targets:
-        here = _judge(add, target, exported, data["test"], params)
+        about = {"measures": target, "target": params["targets"][target]}
+        optimized = {v: add("optimize", f"optimize@{target}-{v}", graph=graph, **about) for v, graph in graphs.items()}
+        here = judged(add, target, {v: t.outputs["optimized"] for v, t in optimized.items()}, data["test"], params)
         evidence += here["evidence"]
         verdicts += here["verdicts"]
         decided = add("promote", f"promote@{target}", **here, params=params["promote"])
@@ -108,15 +107,10 @@ def _models(add: Adder, dataset: Any, approval: Any, teacher: Any, lineage: Line
     return models
 
 
-def _judge(
+def judged(
     add: Adder, target: str, graphs: Mapping[str, Any], test: Any, params: Mapping[str, Any]
 ) -> dict[str, list[Any]]:
-    """Optimize, measure and judge every graph on one target; lists in the order of `graphs`."""
-    about, budget = params["targets"][target], params["budgets"][target]
-    optimized = {
-        v: add("optimize", f"optimize@{target}-{v}", measures=target, graph=graph, target=about).outputs["optimized"]
-        for v, graph in graphs.items()
-    }
+    """Measure and judge optimized graphs on one target, the teacher's among them; lists in the order of `graphs`."""
     evidence = {
         v: add(
             "evaluate",
@@ -124,12 +118,12 @@ def _judge(
             measures=target,
             test=test,
             graph=graph,
-            reference=optimized[ROOT],
+            reference=graphs[ROOT],
             deployment={"variant": v, "target": target},
-            target=about,
+            target=params["targets"][target],
             params=params["evaluate"],
         ).outputs["evidence"]
-        for v, graph in optimized.items()
+        for v, graph in graphs.items()
     }
     verdicts = {
         v: add(
@@ -138,12 +132,12 @@ def _judge(
             evidence=found,
             reference=evidence[ROOT],
             gates=params["gates"],
-            budget=budget,
+            budget=params["budgets"][target],
         ).outputs["verdict"]
         for v, found in evidence.items()
     }
     return {
-        "graphs": list(optimized.values()),
+        "graphs": list(graphs.values()),
         "evidence": list(evidence.values()),
         "verdicts": list(verdicts.values()),
     }

@@ -5,6 +5,7 @@ python -m pipelines.submit --endpoint http://localhost:8888 [--revision REV] [--
 
 import argparse
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -51,13 +52,14 @@ class Published:
 
 def published(given: argparse.Namespace, server: Server) -> Published:
     """Compile and upload; everything that can be refused is refused before anything is sent."""
-    parameters = _data_version(given)
+    parameters = {**_arguments(given.argument), **_data_version(given)}
     account = settings.read(given.cluster).service_account
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{given.pipeline}.yaml"
         compile_into(file, given)
         spec = next(yaml.safe_load_all(file.read_text()))
         images.expect(one["container"]["image"] for one in _executors(spec) if "container" in one)
+        _expect_parameters(spec, parameters)
         experiment = server.experiment(given.experiment, create=given.new_experiment or given.experiment == EXPERIMENT)
         name, version = spec["pipelineInfo"]["name"], sha256(file)[:12]
         pipeline = server.pipeline(name, spec["pipelineInfo"].get("description", ""))
@@ -74,6 +76,7 @@ def compile_into(file: Path, given: argparse.Namespace) -> None:
     print(f"compiling {given.pipeline} ...", flush=True)
     with _sources(given.revision) as folder:
         flags = [part for pair in given.image for part in ("--image", pair)]
+        flags += given.compiler
         flags += ["--data-version"] if given.data else []
         flags += ["--params", str(given.params), "--cluster", str(given.cluster.absolute()), "--out", str(file)]
         path = os.pathsep.join([str(folder / "src"), str(folder)])
@@ -100,6 +103,31 @@ def _sources(revision: str | None) -> Iterator[Path]:
 
 def _executors(spec: dict[str, Any]) -> list[dict[str, Any]]:
     return list(spec["deploymentSpec"]["executors"].values())
+
+
+def _arguments(pairs: list[str]) -> dict[str, Any]:
+    """NAME=VALUE, with a value that is JSON or else text."""
+    found: dict[str, Any] = {}
+    for name, equals, value in (pair.partition("=") for pair in pairs):
+        if not (name and equals):
+            raise RefusedError(f"--argument {name!r} is not NAME=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _expect_parameters(spec: dict[str, Any], given: dict[str, Any]) -> None:
+    """A run that the server would refuse after the upload is refused before it."""
+    known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    for name in given.keys() - known.keys():
+        raise RefusedError(f"the pipeline has no parameter {name!r}; it has: {', '.join(sorted(known)) or 'none'}")
+    missing = sorted(
+        n for n, one in known.items() if n not in given and not one.keys() & {"defaultValue", "isOptional"}
+    )
+    if missing:
+        raise RefusedError(f"the pipeline wants {', '.join(missing)}: --argument {missing[0]}=VALUE")
 
 
 def _data_version(given: argparse.Namespace) -> dict[str, Any]:

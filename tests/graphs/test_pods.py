@@ -69,9 +69,8 @@ def test_every_pod_runs_as_one_user_who_is_not_root_with_its_own_tmp() -> None:
 def test_every_pod_asks_for_what_it_needs_and_is_held_to_a_limit_and_a_time() -> None:
     for name, pod in kubeflow_pods.pods(documents()):
         (main,) = pod["containers"]
-        assert {bound: set(one) for bound, one in main["resources"].items()} == dict.fromkeys(
-            ("requests", "limits"), {"cpu", "memory"}
-        ), name
+        asked = {bound: set(one) for bound, one in main["resources"].items()}
+        assert asked == {"requests": {"cpu", "memory"}, "limits": {"cpu", "memory"}}, name
         assert pod["activeDeadlineSeconds"] > 0, name
         assert main["imagePullPolicy"] == "IfNotPresent"
 

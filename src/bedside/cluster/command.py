@@ -24,7 +24,8 @@ examples:
   bedside submit --image train=registry.example/bedside-train@sha256:... --image runtime=...
   bedside submit --revision v1.2                       the pipeline as it was then
   bedside schedule --cron "0 3 * * 1"                  Mondays at 3 o'clock in the server's time zone (UTC)
-  bedside schedule --pipeline revalidate --cron "0 4 * * *"
+  bedside schedule --pipeline revalidate --cron "0 4 * * *" --argument graph=s3://... --argument reference=s3://... \\
+      -- --target openvino-cpu
   bedside schedule --remove
   bedside status"""
 
@@ -60,6 +61,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cluster", type=Path, default=DEFAULT, help="what pods get (%(default)s)")
     parser.add_argument("--image", action="append", default=[], metavar="KIND=IMAGE", help="best by digest")
     parser.add_argument("--revision", metavar="REV", help="compile this git revision; default: the files as they are")
+    parser.add_argument(
+        "--argument",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the run, as JSON or as text, for example --argument graph=s3://bucket/graph",
+    )
+    parser.add_argument("compiler", nargs="*", help="after `--`: flags of `python -m pipelines.PIPELINE`")
     parser.add_argument("--data", metavar="REV", help="the data of this git revision in place of params.yaml's source")
     parser.add_argument("--remote", metavar="NAME", help="the DVC remote that holds them; default: .dvc/config's")
     parser.add_argument("--repository", metavar="URL", help="as the cluster reaches it; default: git's origin")
@@ -83,11 +92,12 @@ def _pipelines(given: argparse.Namespace) -> None:
     if not Path(f"pipelines/{given.command}.py").is_file():
         raise RefusedError("pipelines are compiled from pipelines/ and components/: run this in the project's folder")
     flags = [flag for name, value in vars(given).items() for flag in _flags(name, value)]
+    flags += ["--", *given.compiler]
     os.execv(sys.executable, [sys.executable, "-W", "ignore", "-m", f"pipelines.{given.command}", *flags])
 
 
 def _flags(name: str, value: Any) -> list[str]:
-    if name in ("run", "command") or value is None or value is False:
+    if name in ("run", "command", "compiler") or value is None or value is False:
         return []
     flag = f"--{name.replace('_', '-')}"
     if value is True:
