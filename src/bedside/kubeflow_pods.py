@@ -1,7 +1,7 @@
 """What `kfp-kubernetes` can say about the pod of a task, said from the cluster's settings.
 
 Beside this, Kubeflow's own server sets on every pod: drop ALL, seccomp RuntimeDefault, no privilege escalation. A
-read-only root is beyond what it takes: docker/kubernetes/kubeflow-pods.yaml sets it as a policy of the namespace.
+read-only root is beyond what it takes: docker/kubernetes/kubeflow/ has a policy that adds it.
 """
 
 from kfp import kubernetes
