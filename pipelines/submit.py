@@ -89,7 +89,7 @@ def compile_into(file: Path, given: argparse.Namespace) -> None:
             check=False,
         )
     if done.returncode != 0:
-        raise RefusedError(done.stderr.strip().splitlines()[-1] if done.returncode == 1 else done.stderr.strip())
+        raise RefusedError(done.stderr.strip())
 
 
 @contextlib.contextmanager

@@ -31,8 +31,9 @@ class Server:
         self.endpoint = (endpoint or os.environ.get(ENDPOINT, "")).rstrip("/")
         self.namespace = namespace or os.environ.get(NAMESPACE)
         if not self.endpoint.startswith(("http://", "https://")):
+            named = f"{self.endpoint!r} is no address of Kubeflow" if self.endpoint else "no Kubeflow server is named"
             raise RefusedError(
-                f"{self.endpoint or 'no'!r} is no Kubeflow endpoint; give --endpoint or {ENDPOINT}, for example "
+                f"{named}; give --endpoint or {ENDPOINT}, for example "
                 "http://localhost:8888 beside `kubectl -n kubeflow port-forward svc/ml-pipeline 8888`"
             )
         configuration = api.Configuration(host=self.endpoint)
@@ -154,6 +155,8 @@ class Server:
 
     def _explained(self, error: "api.ApiException") -> str:
         said = _message(error.body) or str(error.reason)
+        if not error.status:
+            return f"{self.endpoint} does not answer ({' '.join(said.split())})"
         if error.status in (401, 403):
             given = "the one in" if os.environ.get(TOKEN) else "there is none in"
             return (

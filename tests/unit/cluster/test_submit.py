@@ -191,7 +191,7 @@ def test_flags_of_the_pipelines_own_and_arguments_of_the_run_are_passed_on(
         (["submit", "--pipeline", "toys", "--experiment", "exg"], ["unknown experiment 'exg'; known: none"]),
         (["submit", "--pipeline", "toys", "--argument", "sauce=1"], ["no parameter 'sauce'; it has: source"]),
         (["submit", "--pipeline", "toys", "--cluster", "none.yaml"], ["none.yaml: no such parameter file"]),
-        (["submit", "--pipeline", "toys", "--endpoint", "localhost"], ["'localhost' is no Kubeflow endpoint"]),
+        (["submit", "--pipeline", "toys", "--endpoint", "localhost"], ["'localhost' is no address of Kubeflow"]),
         (["submit", "--pipeline", "toys", "--endpoint", "http://127.0.0.1:9"], ["http://127.0.0.1:9 does not answer"]),
     ],
 )
