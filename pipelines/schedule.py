@@ -5,6 +5,7 @@ python -m pipelines.schedule --cron "0 3 * * 1" --endpoint http://localhost:8888
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from bedside.cluster import cron
 from bedside.cluster.command import SCHEDULE, arguments, schedule_arguments
@@ -30,13 +31,13 @@ def scheduled(given: argparse.Namespace) -> str:
     return f"schedule {name}: {apply(server, wanted)}; {expression}, one run at a time"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m pipelines.schedule", description=SCHEDULE, formatter_class=raw)
     arguments(parser)
     schedule_arguments(parser)
     try:
-        print(scheduled(parser.parse_args()))
+        print(scheduled(parser.parse_args(argv)))
     except (RuntimeError, ParamsError) as error:
         sys.exit(f"schedule: {error}")
 

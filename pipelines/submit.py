@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,11 +146,11 @@ def _commit(revision: str | None) -> str:
         return "no git"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m pipelines.submit", description=SUBMIT, formatter_class=raw)
     arguments(parser)
-    given = parser.parse_args()
+    given = parser.parse_args(argv)
     try:
         server = Server(given.endpoint, given.namespace)
         one = published(given, server)
