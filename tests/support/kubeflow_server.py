@@ -238,7 +238,7 @@ _SNAKE = re.compile(r"([A-Z])")
 def _uploaded(body: bytes, kind: str) -> str:
     message = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
     (part,) = (part for part in message.walk() if part.get_param("name", header="content-disposition") == "uploadfile")
-    return bytes(part.get_payload(decode=True)).decode()  # type: ignore[arg-type]
+    return bytes(part.get_payload(decode=True)).decode()
 
 
 @contextmanager

@@ -58,15 +58,13 @@ def _remote(name: str | None, folder: Path) -> dict[str, str]:
     settings = configparser.ConfigParser()
     settings.read([folder / ".dvc/config", folder / ".dvc/config.local"])
     known = {one[9:-2]: settings[one] for one in settings.sections() if one.startswith("'remote \"")}
-    name = name or settings.get("core", "remote", fallback="")
-    if "://" in name:
-        return {"remote": name}
-    if name not in known:
-        raise RefusedError(
-            f"{f'unknown DVC remote {name!r}' if name else 'no default DVC remote'}; in .dvc/config: "
-            f"{', '.join(known) or 'none'} (`dvc remote add`, --remote)"
-        )
-    found = {"remote": known[name]["url"], "endpoint": known[name].get("endpointurl", "")}
+    wanted = str(name or settings.get("core", "remote", fallback=""))
+    if "://" in wanted:
+        return {"remote": wanted}
+    if wanted not in known:
+        what = f"unknown DVC remote {wanted!r}" if wanted else "no default DVC remote"
+        raise RefusedError(f"{what}; in .dvc/config: {', '.join(known) or 'none'} (`dvc remote add`, --remote)")
+    found = {"remote": known[wanted]["url"], "endpoint": known[wanted].get("endpointurl", "")}
     return {key: value for key, value in found.items() if value}
 
 

@@ -3,6 +3,7 @@
 Every call is answered or given up within seconds, and what is in the way becomes one message.
 """
 
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,11 @@ PATIENCE = (5.0, 60.0)  # seconds to connect, and for an answer
 
 
 class ServerError(RuntimeError):
-    """The server did not do what it was asked; the message says why, and what to do."""
+    """The server did not do what it was asked; the message says why, and what to do. `status` is HTTP's, if it answered."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Server:
@@ -91,8 +96,8 @@ class Server:
     def runs(self, experiment: str, count: int) -> "list[api.V2beta1Run]":
         """The newest runs of an experiment."""
         listed = self._runs.run_service_list_runs
-        values = {"experiment_id": experiment, "sort_by": "created_at desc", "page_size": count}
-        return list(self._ask(listed, **self._where(), **values).runs or [])
+        newest = self._pages(listed, "runs", experiment_id=experiment, sort_by="created_at desc")
+        return list(itertools.islice(newest, count))
 
     def run(self, run_id: str) -> "api.V2beta1Run":
         """One run with its tasks."""
@@ -114,10 +119,11 @@ class Server:
     def unschedule(self, recurring: str) -> None:
         """Delete a recurring run; one that is gone already is gone."""
         delete = self._recurring.recurring_run_service_delete_recurring_run
-        self._ask(delete, missing_ok=True, recurring_run_id=recurring)
-
-    def _where(self) -> dict[str, str]:
-        return {"namespace": self.namespace} if self.namespace else {}
+        try:
+            self._ask(delete, recurring_run_id=recurring)
+        except ServerError as error:
+            if error.status != 404:
+                raise
 
     def _named(self, call: Callable[..., Any], field: str, name: str, **values: Any) -> Iterator[Any]:
         """What a list holds under that name; the name is compared again, whatever the server makes of the filter."""
@@ -126,25 +132,25 @@ class Server:
         yield from (one for one in self._pages(call, field, filter=wanted, **values) if one.display_name == name)
 
     def _pages(self, call: Callable[..., Any], field: str, **values: Any) -> Iterator[Any]:
-        where = {} if "pipeline_id" in values else self._where()
+        """Everything of a list. Versions are of a pipeline, all else is of a namespace, where the server has several."""
+        if self.namespace and "pipeline_id" not in values:
+            values["namespace"] = self.namespace
         token = ""
         while True:
-            answer = self._ask(call, page_token=token, page_size=100, **where, **values)
+            answer = self._ask(call, page_token=token, page_size=100, **values)
             yield from getattr(answer, field) or []
             token = answer.next_page_token
             if not token:
                 return
 
-    def _ask(self, call: Callable[..., Any], *, missing_ok: bool = False, **values: Any) -> Any:
+    def _ask(self, call: Callable[..., Any], **values: Any) -> Any:
         from kfp_server_api import ApiException
         from urllib3.exceptions import HTTPError
 
         try:
             answer = call(**values, _request_timeout=PATIENCE)
         except ApiException as error:
-            if missing_ok and error.status == 404:
-                return None
-            raise ServerError(self._explained(error)) from None
+            raise ServerError(self._explained(error), error.status) from None
         except HTTPError as error:
             raise ServerError(
                 f"{self.endpoint} does not answer ({_reason(error)}); is the server up and the address right?"
