@@ -20,7 +20,7 @@ PATIENCE = (5.0, 60.0)  # seconds to connect, and for an answer
 
 
 class ServerError(RuntimeError):
-    """The server did not do what it was asked; the message says why, and what to do. `status` is HTTP's, if it answered."""
+    """The server did not do what it was asked; the message says why, and what to do. `status`: HTTP's, or None."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -132,7 +132,7 @@ class Server:
         yield from (one for one in self._pages(call, field, filter=wanted, **values) if one.display_name == name)
 
     def _pages(self, call: Callable[..., Any], field: str, **values: Any) -> Iterator[Any]:
-        """Everything of a list. Versions are of a pipeline, all else is of a namespace, where the server has several."""
+        """Everything of a list. Versions are of a pipeline, all else is of a namespace where there are several."""
         if self.namespace and "pipeline_id" not in values:
             values["namespace"] = self.namespace
         token = ""
