@@ -50,15 +50,14 @@ def build(
     add = adder(params, images or {}, cluster)
     about = {"name": "bedside-compress", "description": "Raw recordings in, gated and signed edge models out."}
 
-    @dsl.pipeline(**about)  # type: ignore[untyped-decorator]  # kfp ships no types
     def compress(source: dict = params["source"]) -> None:  # type: ignore[type-arg]  # kfp reads the annotation
         _graph(add, add("ingest", "ingest", source=source).outputs["recordings"], params, lineage)
 
-    @dsl.pipeline(**about)  # type: ignore[untyped-decorator]
     def compress_version(version: dict) -> None:  # type: ignore[type-arg]
         _graph(add, add("checkout", "checkout", version=version).outputs["recordings"], params, lineage)
 
-    return compress_version if data_version else compress
+    made: BaseComponent = dsl.pipeline(compress_version if data_version else compress, **about)
+    return made
 
 
 def _graph(add: Adder, recordings: Any, params: Mapping[str, Any], lineage: Lineage) -> None:

@@ -31,7 +31,7 @@ def documents() -> list[Any]:
 
 
 def small() -> dict[str, Any]:
-    """The project's parameters with every kind of task, and not with every task: kfp takes a tenth of a second for each."""
+    """The project's parameters with every kind of task, and not with every task: kfp takes its time for each."""
     found: dict[str, Any] = params()
     found["variants"] = {name: found["variants"][name] for name in VARIANTS}
     found["evaluated"]["variants"] = ["teacher", "combined"]
