@@ -11,7 +11,7 @@ import yaml
 from bedside import kubeflow
 from bedside.cluster import settings
 from bedside.params import ParamsError
-from pipelines import compress
+from pipelines import compress, revalidate
 from tests.graphs.wiring import ROOT, params
 from tests.support import kubeflow_pods, pod_security
 
@@ -127,6 +127,48 @@ def test_credentials_come_from_secrets_and_nothing_secret_is_written_down() -> N
         assert {"configMapKey": "mlflow-tracking-uri", "envVar": "MLFLOW_TRACKING_URI"} in config["keyToEnv"]
         words = ("PASSWORD", "SECRET", "TOKEN", "ACCESS_KEY")
         assert not [one for one in container["env"] if any(word in one["name"] for word in words)]
+
+
+def test_a_data_version_comes_in_place_of_the_source_and_its_credentials_go_to_that_stage_alone() -> None:
+    made = compress.build(small(), cluster=settings.read(FILE), data_version=True)
+    tasks = made.pipeline_spec.root.dag.tasks
+    assert "ingest" not in tasks
+    assert dict(made.pipeline_spec.root.input_definitions.parameters).keys() == {"version"}
+    readers = {
+        n
+        for n, t in tasks.items()
+        if "checkout" in {a.task_output_artifact.producer_task for a in t.inputs.artifacts.values()}
+    }
+    assert readers == {"validate", "prepare"}
+    executors = dict(made.platform_spec.platforms["kubernetes"]["deploymentSpec"]["executors"])
+    with_s3 = {
+        n for n, one in executors.items() if "bedside-s3" in {secret["secretName"] for secret in one["secretAsEnv"]}
+    }
+    assert with_s3 == {"exec-checkout"}
+
+
+def test_a_deployed_graph_is_judged_anew_without_training_or_promoting_anything() -> None:
+    made = revalidate.build(small(), cluster=settings.read(FILE), target="openvino-cpu", variant="combined")
+    tasks = made.pipeline_spec.root.dag.tasks
+    shown = {one.task_info.name for one in tasks.values() if not one.task_info.name.startswith("importer")}
+    assert shown == {
+        "ingest", "validate_recordings", "prepare", "validate_windows",
+        *(f"{stage}@openvino-cpu-{name}" for stage in ("evaluate", "gate") for name in ("teacher", "combined")),
+    }  # fmt: skip
+    (champion,) = (one for one in tasks.values() if one.task_info.name == "evaluate@openvino-cpu-combined")
+    read = {name: one.task_output_artifact.producer_task for name, one in champion.inputs.artifacts.items()}
+    places = {
+        name: one.inputs.parameters["uri"].component_input_parameter
+        for name, one in tasks.items()
+        if "uri" in one.inputs.parameters
+    }
+    assert (places[read["graph"]], places[read["reference"]]) == ("graph", "reference")
+    assert all(not one.caching_options.enable_cache for one in tasks.values() if "@" in one.task_info.name)
+
+
+def test_revalidation_on_an_unknown_target_is_refused() -> None:
+    with pytest.raises(ParamsError, match="unknown target 'gpu'; known: onnxruntime-cpu, openvino-cpu"):
+        revalidate.build(small(), target="gpu")
 
 
 def test_the_signing_key_is_out_of_every_other_stages_sight() -> None:

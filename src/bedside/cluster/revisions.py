@@ -5,11 +5,12 @@ import contextlib
 import os
 import subprocess
 import tempfile
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
 from bedside.errors import RefusedError
+from bedside.params import validate
+from bedside.versions import DataVersion
 
 
 def commit(revision: str, repository: Path = Path()) -> str:
@@ -41,16 +42,16 @@ def checked_out(revision: str, repository: Path = Path()) -> Iterator[Path]:
 def data_version(
     revision: str, remote: str | None = None, repository: str | None = None, folder: Path = Path()
 ) -> dict[str, str]:
-    """What `components/checkout.py` brings: repository, commit and DVC remote, as addresses without credentials."""
+    """What `components/checkout.py` brings: repository, commit and DVC remote.
+
+    ParamsError where an address holds credentials: addresses are recorded.
+    """
     if repository is None:
         repository = _git(folder, "remote", "get-url", "origin").stdout.strip()
         if not repository:
             raise RefusedError("git has no remote `origin` here; give --repository, as the cluster reaches it")
     version = {"repository": repository, "revision": commit(revision, folder), **_remote(remote, folder)}
-    for name, address in version.items():
-        if urllib.parse.urlsplit(address).password:
-            raise RefusedError(f"the address of the {name} holds a password, and addresses are recorded; take it out")
-    return version
+    return validate(DataVersion, version, where="data version").model_dump(exclude_none=True)
 
 
 def _remote(name: str | None, folder: Path) -> dict[str, str]:

@@ -208,7 +208,7 @@ def test_flags_of_the_pipelines_own_and_arguments_of_the_run_are_passed_on(
         (["submit", "--pipeline", "toys", "--remote", "store"], ["name its git revision with --data"]),
         (
             ["submit", "--pipeline", "toys", "--data", "v1", "--repository", "https://me:pass@git.example/x.git"],
-            ["the address of the repository holds a password"],
+            ["data version:repository: ", "it holds no user, password or token"],
         ),
         (["submit", "--pipeline", "toys", "--experiment", "exg"], ["unknown experiment 'exg'; known: none"]),
         (["submit", "--pipeline", "toys", "--argument", "sauce=1"], ["no parameter 'sauce'; it has: source"]),
