@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from google.protobuf import json_format
+from kfp.dsl.base_component import BaseComponent
 
 from bedside import kubeflow
 from bedside.cluster import settings
@@ -21,13 +23,13 @@ VARIANTS = ("distilled", "pruned", "quantized", "distilled-pruned", "combined")
 
 @functools.cache
 def documents() -> list[Any]:
-    """The IR and its platform spec, compiled as the command line does."""
-    import tempfile
+    """The IR and its platform spec, with the project's own settings."""
+    return ir(compress.build(small(), cluster=settings.read(FILE)))
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "compress.yaml"
-        kubeflow.compile_to(file, compress.build(small(), cluster=settings.read(FILE)))
-        return list(yaml.load_all(file.read_text(), yaml.CSafeLoader))
+
+def ir(pipeline: BaseComponent) -> list[Any]:
+    """The two documents of a compiled pipeline's YAML."""
+    return [json_format.MessageToDict(one) for one in (pipeline.pipeline_spec, pipeline.platform_spec)]
 
 
 def small() -> dict[str, Any]:
@@ -130,40 +132,31 @@ def test_credentials_come_from_secrets_and_nothing_secret_is_written_down() -> N
 
 
 def test_a_data_version_comes_in_place_of_the_source_and_its_credentials_go_to_that_stage_alone() -> None:
-    made = compress.build(small(), cluster=settings.read(FILE), data_version=True)
-    tasks = made.pipeline_spec.root.dag.tasks
+    spec, platform = ir(compress.build(small(), cluster=settings.read(FILE), data_version=True))
+    tasks = spec["root"]["dag"]["tasks"]
     assert "ingest" not in tasks
-    assert dict(made.pipeline_spec.root.input_definitions.parameters).keys() == {"version"}
-    readers = {
-        n
-        for n, t in tasks.items()
-        if "checkout" in {a.task_output_artifact.producer_task for a in t.inputs.artifacts.values()}
+    assert spec["root"]["inputDefinitions"]["parameters"].keys() == {"version"}
+    assert {name for name, task in tasks.items() if "checkout" in task.get("dependentTasks", [])} == {
+        "prepare",
+        "validate",
     }
-    assert readers == {"validate", "prepare"}
-    executors = dict(made.platform_spec.platforms["kubernetes"]["deploymentSpec"]["executors"])
-    with_s3 = {
-        n for n, one in executors.items() if "bedside-s3" in {secret["secretName"] for secret in one["secretAsEnv"]}
-    }
-    assert with_s3 == {"exec-checkout"}
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    secrets = {name: {one["secretName"] for one in executor["secretAsEnv"]} for name, executor in executors.items()}
+    assert {name for name, found in secrets.items() if "bedside-s3" in found} == {"exec-checkout"}
 
 
 def test_a_deployed_graph_is_judged_anew_without_training_or_promoting_anything() -> None:
-    made = revalidate.build(small(), cluster=settings.read(FILE), target="openvino-cpu", variant="combined")
-    tasks = made.pipeline_spec.root.dag.tasks
-    shown = {one.task_info.name for one in tasks.values() if not one.task_info.name.startswith("importer")}
-    assert shown == {
-        "ingest", "validate_recordings", "prepare", "validate_windows",
-        *(f"{stage}@openvino-cpu-{name}" for stage in ("evaluate", "gate") for name in ("teacher", "combined")),
-    }  # fmt: skip
-    (champion,) = (one for one in tasks.values() if one.task_info.name == "evaluate@openvino-cpu-combined")
-    read = {name: one.task_output_artifact.producer_task for name, one in champion.inputs.artifacts.items()}
-    places = {
-        name: one.inputs.parameters["uri"].component_input_parameter
-        for name, one in tasks.items()
-        if "uri" in one.inputs.parameters
-    }
-    assert (places[read["graph"]], places[read["reference"]]) == ("graph", "reference")
-    assert all(not one.caching_options.enable_cache for one in tasks.values() if "@" in one.task_info.name)
+    built = revalidate.build(small(), cluster=settings.read(FILE), target="openvino-cpu", variant="combined")
+    tasks = ir(built)[0]["root"]["dag"]["tasks"]
+    shown = {task["taskInfo"]["name"]: task for task in tasks.values()}
+    judged = {f"{stage}@openvino-cpu-{name}" for stage in ("evaluate", "gate") for name in ("teacher", "combined")}
+    prepared = {"ingest", "validate_recordings", "prepare", "validate_windows"}
+    assert {name for name in shown if not name.startswith("importer")} == prepared | judged
+    read = shown["evaluate@openvino-cpu-combined"]["inputs"]["artifacts"]
+    for port in ("graph", "reference"):
+        importer = tasks[read[port]["taskOutputArtifact"]["producerTask"]]
+        assert importer["inputs"]["parameters"]["uri"]["componentInputParameter"] == port
+    assert not any(shown[name]["cachingOptions"] for name in judged)
 
 
 def test_revalidation_on_an_unknown_target_is_refused() -> None:
