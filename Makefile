@@ -16,7 +16,7 @@ QUIET := 2> >(grep -v -e 'Location .* is ignored' >&2)
 export PATH := $(BIN):$(PATH)
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo repro test test-slow lint format results ui pipeline clean
+.PHONY: help setup demo repro test test-slow lint format results ui pipeline images clean
 
 help:  ## What there is to type
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -62,6 +62,9 @@ ui: setup  ## MLflow's pages of `make repro` (STORE=build/demo for the demo's)
 
 pipeline: setup  ## Compile the Kubeflow pipeline to build/compress.yaml
 	@python -m pipelines.compress --out build/compress.yaml
+
+images:  ## Build the container images (docs/how-to/build-images.md)
+	@docker/build.sh
 
 clean:  ## Remove what tests, builds and the demo left (not the environment, not artifacts)
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

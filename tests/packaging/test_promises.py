@@ -89,12 +89,12 @@ def test_no_stage_uses_another() -> None:
         assert "components" not in imported(file), file
 
 
-def test_there_are_at_most_a_dozen_commands_and_each_says_what_it_does() -> None:
+def test_there_are_at_most_fifteen_commands_and_each_says_what_it_does() -> None:
     text = (ROOT / "Makefile").read_text()
     targets = set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split())  # type: ignore[index]  # it is there
     explained = set(re.findall(r"^([a-z-]+):.*##", text, re.MULTILINE))
     assert targets == explained
-    assert len(targets) <= 12
+    assert len(targets) <= 15
 
 
 @pytest.mark.slow
