@@ -6,9 +6,9 @@ set -eu
 extras=$1 index=${2:-} venv=/opt/venv
 
 python3 -m venv --without-pip "$venv"
-mkdir -p src/bedside && touch src/bedside/__init__.py  # stands for the sources, which are a layer of their own
+mkdir -p src/bedside && touch README.md src/bedside/__init__.py  # stand for the sources, which are a layer of their own
 python3 -m pip --python "$venv/bin/python" install --no-cache-dir --no-compile --disable-pip-version-check \
-    --root-user-action=ignore --progress-bar off --quiet \
+    --root-user-action=ignore --progress-bar off \
     ${index:+--extra-index-url "$index"} --constraint constraints.txt --editable ".[$extras]"
 
 # Test suites of packages are never run here; they are a seventh of the runtime image.

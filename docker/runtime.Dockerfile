@@ -8,7 +8,7 @@ ARG EXTRAS=runtime
 ARG SOURCE_DATE_EPOCH=315532800
 WORKDIR /app
 COPY docker/install.sh docker/sbom.py docker/settle.sh docker/
-COPY LICENSE README.md constraints.txt pyproject.toml ./
+COPY LICENSE constraints.txt pyproject.toml ./
 RUN sh docker/install.sh "$EXTRAS"
 
 FROM ${BASE} AS sources

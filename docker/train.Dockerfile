@@ -16,7 +16,7 @@ ARG EXTRAS=train,pipeline,search
 ARG TORCH_INDEX=
 WORKDIR /app
 COPY docker/install.sh docker/sbom.py docker/settle.sh docker/
-COPY LICENSE README.md constraints.txt pyproject.toml ./
+COPY LICENSE constraints.txt pyproject.toml ./
 RUN sh docker/install.sh "$EXTRAS" "$TORCH_INDEX"
 
 FROM ${BASE} AS sources

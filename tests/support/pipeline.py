@@ -78,15 +78,27 @@ def kill_while_running(folder: Path, chance: random.Random, longest: float) -> b
 
 
 def run_on_kubeflow(folder: Path) -> str:
-    """The compiled pipeline, task by task, with the workspace's parameters; artifacts below `kfp/`."""
+    """The compiled pipeline, each task in a process, with the workspace's parameters; artifacts below `kfp/`."""
+    return _launched(folder, "kfp", "local_kubeflow.run(pipeline, root)")
+
+
+def run_in_containers(folder: Path) -> str:
+    """The same, each task in the image that the pipeline names for it; artifacts below `containers/`."""
+    state = (
+        "{'BEDSIDE_HOME': f'{root}/home', 'BEDSIDE_FLUSH': 'off', 'MLFLOW_TRACKING_URI': f'sqlite:///{root}/runs.db'}"
+    )
+    return _launched(folder, "containers", f"local_kubeflow.run_in_containers(pipeline, root, {state})")
+
+
+def _launched(folder: Path, root: str, call: str) -> str:
     script = (
         "import yaml; from pathlib import Path; from pipelines.compress import build; "
         "from tests.support import local_kubeflow; "
-        "local_kubeflow.run(build(yaml.safe_load(Path('params.yaml').read_text())), Path('kfp'))"
+        f"root = Path('{root}').resolve(); pipeline = build(yaml.safe_load(Path('params.yaml').read_text())); {call}"
     )
     own = environment(folder)
-    own |= {"PYTHONPATH": f"{own['PYTHONPATH']}{os.pathsep}{ROOT}", "BEDSIDE_HOME": str(folder / "kfp-home")}
-    own |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'kfp.db'}"}
+    own |= {"PYTHONPATH": f"{own['PYTHONPATH']}{os.pathsep}{ROOT}", "BEDSIDE_HOME": str(folder / f"{root}-home")}
+    own |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / f'{root}.db'}"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script], cwd=folder, env=own, capture_output=True, text=True, check=False
     )
