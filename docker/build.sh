@@ -10,13 +10,14 @@ read -ra flags <<<"${ENGINE_BUILD_FLAGS:-}"
 main() {
     "$engine" version >/dev/null 2>&1 || refuse "no container engine answers to '$engine'; start it, or name another: make images ENGINE=podman"
     describe
-    local image
-    for image in ${IMAGES:-train runtime runtime-openvino}; do
+    local image all
+    all="$(cd docker && echo *.Dockerfile | sed 's/\.Dockerfile//g') runtime-openvino"
+    for image in ${IMAGES:-$all}; do
+        case " $all " in *" $image "*) ;; *) refuse "no image '$image'; known: $all" ;; esac
         case $image in
-            train) build train "train.Dockerfile" --build-arg TORCH_INDEX="${TORCH_INDEX:-}" ;;
-            runtime) build runtime "runtime.Dockerfile" ;;
-            runtime-openvino) build runtime-openvino "runtime.Dockerfile" --build-arg EXTRAS=runtime,openvino ;;
-            *) refuse "no image '$image'; known: train, runtime, runtime-openvino" ;;
+            train) build train train --build-arg TORCH_INDEX="${TORCH_INDEX:-}" ;;
+            runtime-openvino) build "$image" runtime --build-arg EXTRAS=runtime,openvino ;;
+            *) build "$image" "$image" ;;
         esac
     done
 }
@@ -29,16 +30,24 @@ describe() {  # what the labels say: the commit (and whether files differ from i
     source=$(git config --get remote.origin.url | sed -nE 's#^(https?|ssh)://([^/@]*@)?#\1://#p' || true)
 }
 
-build() {  # NAME DOCKERFILE FLAGS...
-    local name=bedside-$1:$tag file=$2
+build() {  # NAME FILE FLAGS...
+    local name=bedside-$1:$tag file=docker/$2.Dockerfile
     shift 2
     echo "== $name"
     "$engine" build ${BASE:+--build-arg BASE="$BASE"} ${PLATFORM:+--platform "$PLATFORM"} \
         --build-arg COMMIT="$commit" --build-arg SOURCE="$source" --build-arg VERSION="$version" \
-        "${flags[@]}" "$@" --file "docker/$file" --tag "$name" .
+        "${flags[@]}" "$@" --file "$file" --tag "$name" .
+    echo "$name: $(megabytes "$name") MB$(list_contents "$name")"
+}
+
+list_contents() {  # what the image says that it holds, as a file beside it
+    local file=build/sbom/${1%:*}.json
     mkdir -p build/sbom
-    "$engine" run --rm --network=none ${PLATFORM:+--platform "$PLATFORM"} "$name" cat "$sbom" >"build/sbom/${name%:*}.json"
-    echo "$name: $(megabytes "$name") MB, $(grep -c '"purl"' "build/sbom/${name%:*}.json") packages in build/sbom/${name%:*}.json"
+    "$engine" run --rm --network=none ${PLATFORM:+--platform "$PLATFORM"} "$1" cat "$sbom" >"$file" 2>/dev/null || {
+        rm -f "$file"
+        return 0
+    }
+    echo ", $(grep -c '"purl"' "$file") packages in $file"
 }
 
 megabytes() { echo $(($("$engine" image inspect --format '{{.Size}}' "$1") / 1000000)); }

@@ -106,3 +106,13 @@ def test_without_an_engine_nothing_is_built_and_the_message_says_so() -> None:
     assert built.returncode == 1
     (message,) = built.stderr.splitlines()
     assert message.startswith("images: no container engine answers to 'no-such-engine'; start it, or name another")
+
+
+def test_an_image_that_no_file_describes_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    engine = tmp_path / "engine"
+    engine.write_text("#!/bin/sh\n")
+    engine.chmod(0o755)
+    asked = os.environ | {"ENGINE": str(engine), "IMAGES": "trian"}
+    built = subprocess.run([ROOT / "docker/build.sh"], env=asked, capture_output=True, text=True, check=False)
+    assert built.returncode == 1
+    assert re.fullmatch(r"images: no image 'trian'; known: .*runtime train.* runtime-openvino\n", built.stderr)
