@@ -1,0 +1,19 @@
+# The tracking server: MLflow with its sign-in, the database driver and S3. The same image migrates, collects garbage and
+# keeps backups (docker/mlflow/tracking_server.py).
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS packages
+COPY constraints.txt docker/mlflow/requirements.txt /build/
+RUN python3 -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check \
+       --constraint /build/constraints.txt --requirement /build/requirements.txt
+
+FROM ${PYTHON_IMAGE}
+LABEL org.opencontainers.image.title="bedside-mlflow" org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=packages /opt/venv /opt/venv
+COPY docker/mlflow/tracking_server.py /app/
+ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false GIT_PYTHON_REFRESH=quiet
+WORKDIR /app
+USER 10001:10001
+CMD ["python", "tracking_server.py", "serve"]
