@@ -1,6 +1,6 @@
 """A workspace: a copy of this project with other parameters, where a pipeline runs without touching the real run.
 
-python -m pipelines.workspace build/demo --profile profiles/simulated.yaml [--run]
+python -m pipelines.workspace build/demo --profile profiles/simulated.yaml [--run] [--server http://mlflow:5000]
 
 Only what changed is copied, so that a second run is as incremental as `dvc repro` in the project itself.
 """
@@ -27,10 +27,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--profile", type=Path, help="parameters that replace those of params.yaml")
     parser.add_argument("--run", action="store_true", help="run the pipeline there and print the verdicts")
+    parser.add_argument("--server", help="an MLflow server that takes the runs, instead of a store in the workspace")
+    parser.add_argument("--pull", action="store_true", help="take what other workspaces finished from the DVC remote")
     given = parser.parse_args()
     lay_out(given.folder, given.profile)
     if given.run:
-        sys.exit(run(given.folder))
+        sys.exit(run(given.folder, given.server, pull=given.pull))
 
 
 def lay_out(folder: Path, profile: Path | None = None) -> None:
@@ -46,32 +48,32 @@ def lay_out(folder: Path, profile: Path | None = None) -> None:
     _write(folder / ".dvc/config", DVC_CONFIG)
 
 
-def run(folder: Path) -> int:
+def run(folder: Path, server: str | None = None, *, pull: bool = False) -> int:
     """`make repro` there, with all run state inside the workspace; returns the exit status.
 
     A variant that fails does not stop those that do not depend on it; the run then ends with what is missing.
     """
 
     def call(*command: str) -> int:
-        return subprocess.run(command, cwd=folder, env=environment_of(folder), check=False).returncode
+        return subprocess.run(command, cwd=folder, env=environment_of(folder, server), check=False).returncode
 
     bedside = (sys.executable, "-m", "bedside.cli")
     if status := call(*bedside, "check"):
         return status
-    if status := call("dvc", "repro", "--keep-going"):
+    if status := call("dvc", "repro", "--keep-going", *(["--pull"] if pull else [])):
         call(*bedside, "unfinished")
         return status
     return call(*bedside, "verdicts")
 
 
-def environment_of(folder: Path) -> dict[str, str]:
-    """This environment's python and tools, the workspace's own sources, journals and MLflow store."""
+def environment_of(folder: Path, server: str | None = None) -> dict[str, str]:
+    """This environment's python and tools, the workspace's own sources and journals, its own MLflow store or `server`."""
     here = folder.resolve()
     return os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": f"{here / 'src'}{os.pathsep}{here}",
         "BEDSIDE_HOME": str(here / ".bedside"),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{here / 'mlflow.db'}",
+        "MLFLOW_TRACKING_URI": server or f"sqlite:///{here / 'mlflow.db'}",
         "GX_ANALYTICS_ENABLED": "false",
     }
 

@@ -1,0 +1,172 @@
+"""Run the pipeline of one git revision in a workspace that outlives the process: what a CronJob calls, without Kubeflow.
+
+python -m pipelines.scheduled /work --repository https://git.example.org/bedside.git --revision main \\
+    [--profile profiles/simulated.yaml] [--remote s3://bucket/dvc]
+
+/work holds the checkout, the workspace (artifacts, DVC's cache, journals, checkpoints, keys) and a lock. Killed at any
+instant and started again, it goes on where it stopped: finished stages come from DVC, a training from its checkpoint.
+With a DVC remote even a new volume finds the finished stages again. MLFLOW_TRACKING_URI names the tracking server.
+
+Exit status: 0 done; 1 a stage failed or something was away, so trying again may help; 2 refused, so it will not.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from bedside.errors import RefusedError
+from bedside.tracking.lock import locked
+
+REFUSED = 2
+FLUSH = "900"  # seconds that the tracking server may be away at the end; the journals wait in any case
+GRACE = 10.0  # seconds for the stages to go when this process is told to
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m pipelines.scheduled", description=__doc__, formatter_class=raw)
+    parser.add_argument("folder", type=Path, help="a volume that is kept from run to run")
+    parser.add_argument("--repository", required=True, metavar="URL", help="git repository of the pipeline")
+    parser.add_argument("--revision", required=True, help="branch, tag or whole commit")
+    parser.add_argument("--profile", default="", help="parameters that replace those of params.yaml, in that revision")
+    parser.add_argument("--remote", default="", metavar="URL", help="DVC remote to take finished stages from and push to")
+    given = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        with locked(given.folder / ".lock", 0):
+            sys.exit(run(given.folder, given.repository, given.revision, given.profile, given.remote))
+    except TimeoutError:
+        sys.exit(f"scheduled: another run is going on in {given.folder}; this one ends, the other one goes on")
+    except RefusedError as error:
+        print(f"scheduled: {error}", file=sys.stderr)
+        sys.exit(REFUSED)
+    except RuntimeError as error:
+        sys.exit(f"scheduled: {error}")
+
+
+def run(folder: Path, repository: str, revision: str, profile: str, remote: str) -> int:
+    """Check out, run, record; the exit status. Whatever happened, the record is replayed into the tracking server."""
+    commit = checkout(repository, revision, folder / "source")
+    print(f"scheduled: {revision} of {repository} is {commit}", flush=True)
+    if profile and not (folder / "source" / profile).is_file():
+        raise RefusedError(f"revision {revision} has no profile {profile!r}; name a file of that revision, or none")
+    work = Workspace(folder, commit)
+    if work.lay_out(profile):
+        return 1
+    work.forget_dead_locks()
+    fetched = work.fetch(remote) if remote else 0
+    status = work.reproduce(profile, pull=bool(remote))
+    pushed = work.dvc("push", "--run-cache") if remote else 0
+    recorded = work.bedside("flush", "--timeout", FLUSH)
+    return 1 if any((fetched, status, pushed, recorded)) else 0
+
+
+def checkout(repository: str, revision: str, source: Path) -> str:
+    """The files of that revision in `source`, nothing else; the commit.
+
+    Raises RefusedError where the repository has no such revision, RuntimeError where it cannot be reached.
+    """
+    git = ["git", "-C", str(source)]
+    if _said(*git, "rev-parse", "--git-dir") != ".git":  # none yet, or one that was killed in the making
+        shutil.rmtree(source, ignore_errors=True)
+        source.mkdir(parents=True)
+        subprocess.run([*git, "init", "--quiet"], check=True)
+    for lock in (source / ".git").glob("*.lock"):  # of a killed run; ours is the only one
+        lock.unlink()
+    fetched = subprocess.run(
+        [*git, "fetch", "--quiet", "--no-tags", "--depth=1", "--", repository, revision],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if fetched.returncode:
+        reason = " ".join(fetched.stderr.split())
+        if "remote ref" in reason or "not our ref" in reason:
+            raise RefusedError(f"{repository} has no revision {revision!r}; name a branch, a tag or a whole commit")
+        raise RuntimeError(f"cannot fetch {revision!r} from {repository}: {reason}")
+    subprocess.run([*git, "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"], check=True)
+    subprocess.run([*git, "clean", "--quiet", "-ffdx"], check=True)
+    return _said(*git, "rev-parse", "HEAD")
+
+
+class Workspace:
+    """A workspace laid out by the revision's own sources; every command runs in a process group of its own."""
+
+    def __init__(self, folder: Path, commit: str) -> None:
+        self.source, self.folder = folder.resolve() / "source", folder.resolve() / "workspace"
+        self.server = os.environ.get("MLFLOW_TRACKING_URI", "")
+        self.commit = {"BEDSIDE_GIT_COMMIT": commit}
+
+    def lay_out(self, profile: str, *how: str) -> int:
+        """As the revision's own sources do it; with `how`, run it too."""
+        command = [sys.executable, "-m", "pipelines.workspace", str(self.folder), *how]
+        return _call(
+            [*command, *(["--profile", profile] if profile else [])], self.source, self._environment(self.source)
+        )
+
+    def reproduce(self, profile: str, pull: bool) -> int:
+        server = ["--server", self.server] if self.server else []
+        return self.lay_out(profile, "--run", *server, *(["--pull"] if pull else []))
+
+    def forget_dead_locks(self) -> None:
+        """DVC remembers readers and writers by process number; in the next container that number is somebody else's."""
+        for name in ("rwlock", "rwlock.lock", "lock"):
+            (self.folder / ".dvc/tmp" / name).unlink(missing_ok=True)
+
+    def fetch(self, remote: str) -> int:
+        """Name the remote in this workspace alone and fetch what other volumes finished; an empty one is no error."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3", "")
+        status = self.dvc("remote", "add", "--quiet", "--local", "--force", "--default", "store", remote)
+        if remote.startswith("s3://") and endpoint:
+            status = status or self.dvc("remote", "modify", "--quiet", "--local", "store", "endpointurl", endpoint)
+        return status or self.dvc("fetch", "--quiet", "--run-cache")
+
+    def dvc(self, *arguments: str) -> int:
+        return _call(["dvc", *arguments], self.folder, self._environment(self.folder))
+
+    def bedside(self, *arguments: str) -> int:
+        return _call([sys.executable, "-m", "bedside.cli", *arguments], self.folder, self._environment(self.folder))
+
+    def _environment(self, sources: Path) -> dict[str, str]:
+        own = {"PYTHONPATH": f"{sources / 'src'}{os.pathsep}{sources}", "BEDSIDE_HOME": str(self.folder / ".bedside")}
+        return {**os.environ, **own, **self.commit}
+
+
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def _call(command: Sequence[str], folder: Path, environment: dict[str, str]) -> int:
+    """Run in a process group of its own, so that a signal to this process reaches all of it."""
+    child = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+    _children.append(child)
+    try:
+        return child.wait()
+    finally:
+        _children.remove(child)
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    """Pass the signal on: the first process of a container gets it alone, and the kernel would ignore it there."""
+    for child in _children:
+        os.killpg(child.pid, number)
+        try:
+            child.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+    sys.exit(128 + number)
+
+
+def _said(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+if __name__ == "__main__":
+    main()
