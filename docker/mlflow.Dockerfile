@@ -1,14 +1,14 @@
 # The tracking server: MLflow with its sign-in, the database driver and S3. The same image migrates, collects garbage and
 # keeps backups (docker/mlflow/tracking_server.py).
-ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
-FROM ${PYTHON_IMAGE} AS packages
+FROM ${BASE} AS packages
 COPY constraints.txt docker/mlflow/requirements.txt /build/
 RUN python3 -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check \
        --constraint /build/constraints.txt --requirement /build/requirements.txt
 
-FROM ${PYTHON_IMAGE}
+FROM ${BASE}
 LABEL org.opencontainers.image.title="bedside-mlflow" org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=packages /opt/venv /opt/venv
 COPY docker/mlflow/tracking_server.py /app/

