@@ -1,4 +1,4 @@
-"""Run the pipeline of one git revision in a workspace that outlives the process: what a CronJob calls, without Kubeflow.
+"""Run the pipeline of one git revision in a workspace that outlives the process: what a CronJob calls.
 
 python -m pipelines.scheduled /work --repository https://git.example.org/bedside.git --revision main \\
     [--profile profiles/simulated.yaml] [--remote s3://bucket/dvc]
@@ -36,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--repository", required=True, metavar="URL", help="git repository of the pipeline")
     parser.add_argument("--revision", required=True, help="branch, tag or whole commit")
     parser.add_argument("--profile", default="", help="parameters that replace those of params.yaml, in that revision")
-    parser.add_argument("--remote", default="", metavar="URL", help="DVC remote to take finished stages from and push to")
+    parser.add_argument(
+        "--remote", default="", metavar="URL", help="DVC remote to take finished stages from and push to"
+    )
     given = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -139,27 +141,22 @@ class Workspace:
         return {**os.environ, **own, **self.commit}
 
 
-_children: list[subprocess.Popen[bytes]] = []
-
-
 def _call(command: Sequence[str], folder: Path, environment: dict[str, str]) -> int:
-    """Run in a process group of its own, so that a signal to this process reaches all of it."""
+    """Run in a process group of its own; what interrupts this process ends the whole group."""
     child = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
-    _children.append(child)
     try:
         return child.wait()
-    finally:
-        _children.remove(child)
-
-
-def _stop(number: int, _: FrameType | None) -> NoReturn:
-    """Pass the signal on: the first process of a container gets it alone, and the kernel would ignore it there."""
-    for child in _children:
-        os.killpg(child.pid, number)
+    except BaseException:
+        os.killpg(child.pid, signal.SIGTERM)
         try:
             child.wait(GRACE)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
+        raise
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    """The first process of a container gets the signal alone, and without a handler the kernel would ignore it there."""
     sys.exit(128 + number)
 
 

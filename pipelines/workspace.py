@@ -67,7 +67,7 @@ def run(folder: Path, server: str | None = None, *, pull: bool = False) -> int:
 
 
 def environment_of(folder: Path, server: str | None = None) -> dict[str, str]:
-    """This environment's python and tools, the workspace's own sources and journals, its own MLflow store or `server`."""
+    """This python and its tools, the workspace's own sources and journals, and its MLflow store or `server`."""
     here = folder.resolve()
     return os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -90,7 +90,9 @@ def download(file: str) -> None:
     """The dump named by BACKUP (`20260131T020000Z.dump`), or the newest."""
     s3, bucket, folder = _backups()
     known = _dumps(s3, bucket, folder)
-    wanted = f"{folder}{os.environ['BACKUP']}" if os.environ.get("BACKUP", "newest") != "newest" else (known or [""])[-1]
+    wanted = (
+        f"{folder}{os.environ['BACKUP']}" if os.environ.get("BACKUP", "newest") != "newest" else (known or [""])[-1]
+    )
     if wanted not in known:
         raise RefusedError(f"no backup {wanted!r} in s3://{bucket}/{folder}; there are: {', '.join(known) or 'none'}")
     s3.download_file(bucket, wanted, file)
@@ -98,7 +100,7 @@ def download(file: str) -> None:
 
 
 def _write_config() -> None:
-    """MLflow takes the address of its users' database from a file alone; the file lies in memory, for this user only."""
+    """MLflow takes the address of its users' database from a file alone; the file lies in memory, for us alone."""
     escaped = _given("MLFLOW_BACKEND_STORE_URI").replace("%", "%%")
     CONFIG.touch(mode=0o600)
     CONFIG.write_text(

@@ -9,14 +9,24 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import tracked_runs
-from tests.support.kubernetes import Document, Namespace, kubectl, rendered, volumes, wait_for, with_hosts, with_images
+from tests.support.kubernetes import (
+    Document,
+    Namespace,
+    containers,
+    kubectl,
+    rendered,
+    volumes,
+    wait_for,
+    with_hosts,
+    with_images,
+)
 from tests.support.service_routes import ServiceRoutes
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the tests work with: the namespace, its manifests, the tracking server, and what went wrong before secrets."""
+    """The namespace, its manifests, the tracking server, and what was said before there were secrets."""
 
     namespace: Namespace
     documents: list[Document]
@@ -44,29 +54,28 @@ class Deployment:
     without_secrets: str
 
     def job(self, name: str, cronjob: str = "pipeline", **settings: str) -> str:
-        """Start a job from a CronJob's template; `settings` replace variables of its containers (and `folder`, `image`)."""
+        """Start a job from a CronJob's template; `settings` replace variables, `folder` and `image`."""
         template = next(d for d in self.documents if d["kind"] == "CronJob" and d["metadata"]["name"] == cronjob)
         job: Any = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
-        job["spec"] = _copied(template["spec"]["jobTemplate"]["spec"])
+        job["spec"] = deepcopy(template["spec"]["jobTemplate"]["spec"])
         job["spec"].pop("podFailurePolicy", None) if self.namespace.minor < 25 else None
-        for container in job["spec"]["template"]["spec"]["containers"]:
+        pod = job["spec"]["template"]["spec"]
+        for container in pod["containers"]:
+            container["image"] = settings.get("image", container["image"])
             if "folder" in settings:
                 container["command"][-1] = settings["folder"]
-            container["image"] = settings.get("image", container["image"])
-            for variable in container.get("env", []):
-                if variable["name"] in settings:
-                    variable.pop("valueFrom", None)
-                    variable["value"] = settings[variable["name"]]
+        for variable in (variable for container in containers(pod) for variable in container.get("env", [])):
+            if variable["name"] in settings:
+                variable.pop("valueFrom", None)
+                variable["value"] = settings[variable["name"]]
         if "retries" in settings:
             job["spec"]["backoffLimit"] = int(settings["retries"])
         self.namespace.apply(job)
         return name
 
-
-def _copied(value: Any) -> Any:
-    import json
-
-    return json.loads(json.dumps(value))
+    def command(self, job: str) -> list[str]:
+        """What a pipeline job's pod runs."""
+        return list(self.namespace.get("job", job)["spec"]["template"]["spec"]["containers"][0]["command"])
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +95,13 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     with _served(tmp_path_factory.mktemp("git")) as repository, ServiceRoutes(namespace):
         services = [document for document in documents if document["kind"] == "Service"]
         namespace.apply(*services)
-        addresses = {d["metadata"]["name"]: namespace.get("service", d["metadata"]["name"])["spec"]["clusterIP"] for d in services}
-        documents = [_settled(with_hosts(document, addresses), addresses["mlflow"], repository) for document in documents]
+        addresses = {
+            d["metadata"]["name"]: namespace.get("service", d["metadata"]["name"])["spec"]["clusterIP"]
+            for d in services
+        }
+        documents = [
+            _settled(with_hosts(document, addresses), addresses["mlflow"], repository) for document in documents
+        ]
         namespace.apply(*documents)
         message = wait_for(
             "the pod without its secret",
@@ -104,13 +118,13 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 
 @pytest.fixture
-def server(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def server(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> str:
     """The tracking server's address, with its credentials in the environment."""
     secret = deployment.namespace.secret
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", secret("bedside-mlflow", "username"))
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", secret("bedside-mlflow", "password"))
     monkeypatch.setenv("NO_PROXY", "*")
-    yield deployment.uri
+    return deployment.uri
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +140,9 @@ def scheduled(deployment: Deployment) -> str:
 
 def remove(namespace: Namespace) -> None:
     kubectl("delete", "namespace", namespace.name, "--ignore-not-found", "--timeout=180s")
-    kubectl("delete", "persistentvolume", *[f"{NAME}-{claim}" for claim in CLAIMS], "--ignore-not-found", "--timeout=60s")
+    kubectl(
+        "delete", "persistentvolume", *[f"{NAME}-{claim}" for claim in CLAIMS], "--ignore-not-found", "--timeout=60s"
+    )
 
 
 def _jobs_of(namespace: Namespace, cronjob: str) -> list[str]:
@@ -180,6 +196,3 @@ def _own_address() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((node, 9))
         return str(probe.getsockname()[0])
-
-
-__all__ = ["Deployment", "tracked_runs"]

@@ -78,7 +78,9 @@ class Namespace:
     def condition_of(self, job: str) -> str | None:
         """`Complete`, `Failed` or None."""
         found = self.get("job", job)["status"].get("conditions", [])
-        return next((str(c["type"]) for c in found if c["status"] == "True" and c["type"] in ("Complete", "Failed")), None)
+        return next(
+            (str(c["type"]) for c in found if c["status"] == "True" and c["type"] in ("Complete", "Failed")), None
+        )
 
     def finish(self, job: str, timeout: float = 1800) -> str:
         """How a job ended; what its pods said where it did not complete."""

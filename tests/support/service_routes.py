@@ -38,7 +38,9 @@ class ServiceRoutes(threading.Thread):
 
     def run(self) -> None:
         while not self._done.wait(0.5):
-            found = json.loads(self.namespace("get", "services,endpoints", "-o", "json", check=False) or '{"items": []}')
+            found = json.loads(
+                self.namespace("get", "services,endpoints", "-o", "json", check=False) or '{"items": []}'
+            )
             rules = _rules(found["items"])
             if rules != self._rules:
                 text = "\n".join(["*nat", f"-F {CHAIN}", *rules, "COMMIT", ""])
@@ -61,7 +63,9 @@ def _rules(items: list[Mapping[str, object]]) -> list[str]:
             for to in subset.get("addresses", [])[:1]:
                 port = subset["ports"][0]["port"]
                 public = services[name]["spec"]["ports"][0]["port"]  # type: ignore[index]
-                rules.append(f"-A {CHAIN} -d {address} -p tcp --dport {public} -j DNAT --to-destination {to['ip']}:{port}")
+                rules.append(
+                    f"-A {CHAIN} -d {address} -p tcp --dport {public} -j DNAT --to-destination {to['ip']}:{port}"
+                )
     return sorted(rules)
 
 
