@@ -156,7 +156,7 @@ def _call(command: Sequence[str], folder: Path, environment: dict[str, str]) -> 
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
-    """The first process of a container gets the signal alone, and without a handler the kernel would ignore it there."""
+    """The first process of a container gets the signal alone; the kernel ignores it there unless it is handled."""
     sys.exit(128 + number)
 
 
