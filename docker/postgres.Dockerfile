@@ -3,7 +3,8 @@
 ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 FROM ${BASE}
 LABEL org.opencontainers.image.title="bedside-postgres"
-RUN groupadd --gid 10001 postgres && useradd --uid 10001 --gid 10001 --home-dir /tmp postgres \
+RUN mkdir -p /var/lib/postgresql/data && chown 10001:10001 /var/lib/postgresql/data \
+    && groupadd --gid 10001 postgres && useradd --uid 10001 --gid 10001 --home-dir /tmp postgres \
     && apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-15 \
     && rm -rf /var/lib/apt/lists/*

