@@ -39,10 +39,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--remote", default="", metavar="URL", help="DVC remote to take finished stages from and push to"
     )
+    parser.add_argument(
+        "--wait", type=float, default=60, metavar="SECONDS", help="for a predecessor that is being ended (60)"
+    )
     given = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        with locked(given.folder / ".lock", 0):
+        with locked(given.folder / ".lock", given.wait):
             sys.exit(run(given.folder, given.repository, given.revision, given.profile, given.remote))
     except TimeoutError:
         sys.exit(f"scheduled: another run is going on in {given.folder}; this one ends, the other one goes on")

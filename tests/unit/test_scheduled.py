@@ -95,7 +95,7 @@ def test_a_run_that_finds_another_one_in_its_folder_leaves_it_alone(repository: 
     from bedside.tracking.lock import locked
 
     with locked(tmp_path / "work/.lock", 0):
-        second = run(tmp_path / "work", repository, "--revision", "main")
+        second = run(tmp_path / "work", repository, "--revision", "main", "--wait", "0")
     assert second.returncode == 1
     assert "another run is going on" in second.stderr
     assert not (tmp_path / "work/source").exists()
