@@ -1,4 +1,4 @@
-# An S3 server in one process (SeaweedFS), for a team without an object store. Only port 8333 listens outside the
+# An S3 server in one process (SeaweedFS), for a team without an object store. Only its gateway listens outside the
 # container; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are the one account that it knows.
 ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 FROM ${BASE} AS package

@@ -44,11 +44,11 @@ def main() -> None:
 
 def prepare() -> None:
     """Tables as this version of MLflow wants them, and a bucket; safe to run again and by several replicas at once."""
+    _write_config()
+    bucket = _place("MLFLOW_ARTIFACTS_DESTINATION")[0]
     import boto3
     import sqlalchemy
 
-    _write_config()
-    bucket = _place("MLFLOW_ARTIFACTS_DESTINATION")[0]
     engine = sqlalchemy.create_engine(_given("MLFLOW_BACKEND_STORE_URI"), isolation_level="AUTOCOMMIT")
     with _reached(f"the database {engine.url!r}", engine.connect) as connection:
         connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))

@@ -88,8 +88,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     documents = [with_images(document) for document in rendered(OVERLAY)]
     kubectl("create", "namespace", NAME)
     place = Path(os.environ.get("BEDSIDE_CLUSTER_DISK") or tmp_path_factory.mktemp("disk"))
-    for parent in (place, *place.parents[:2]):
-        parent.chmod(0o755) if os.access(parent, os.W_OK) else None
     if not _provisions():
         namespace.apply(*volumes(CLAIMS, place, NAME))
     with _served(tmp_path_factory.mktemp("git")) as repository, ServiceRoutes(namespace):
@@ -111,6 +109,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         subprocess.run([ROOT / "docker/kubernetes/secrets", NAME], check=True, capture_output=True)
         for kind, name in (("statefulset", "postgres"), ("statefulset", "s3"), ("deployment", "mlflow")):
             namespace.ready(kind, name)
+        namespace("logs", "deployment/mlflow", "--tail=1")  # or every test would fail for want of a node's address
         uri = f"http://{addresses['mlflow']}:5000"
         yield Deployment(namespace, documents, uri, repository, message)
     if not os.environ.get("BEDSIDE_KEEP_CLUSTER"):

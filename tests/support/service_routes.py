@@ -38,10 +38,8 @@ class ServiceRoutes(threading.Thread):
 
     def run(self) -> None:
         while not self._done.wait(0.5):
-            found = json.loads(
-                self.namespace("get", "services,endpoints", "-o", "json", check=False) or '{"items": []}'
-            )
-            rules = _rules(found["items"])
+            told = self.namespace("get", "services,endpoints", "-o", "json", check=False)
+            rules = _rules(json.loads(told)["items"]) if told else self._rules
             if rules != self._rules:
                 text = "\n".join(["*nat", f"-F {CHAIN}", *rules, "COMMIT", ""])
                 subprocess.run(["iptables-restore", "--noflush"], input=text, text=True, check=True)
