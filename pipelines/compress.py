@@ -30,6 +30,7 @@ from bedside.params import ParamsError, lookup
 
 # Measurements and judgements are never taken from a cache.
 NEVER_CACHED = {"evaluate", "gate", "promote"}
+SEARCH = "search"  # what a worker of pipelines/search.py is called in the cluster's settings; it is no component
 Adder = Callable[..., PipelineTask]
 
 
@@ -146,7 +147,7 @@ def adder(params: Mapping[str, Any], images: Mapping[str, str], cluster: Cluster
     """What adds the task of a stage to a pipeline: with its image, and as the cluster's settings want it."""
     if cluster is not None:
         names = [path.stem for path in Path(components.__path__[0]).glob("[!_]*.py")]
-        cluster.expect(names, params["targets"], "the cluster's settings")
+        cluster.expect({*names, SEARCH}, params["targets"], "the cluster's settings")
 
     def add(name: str, shown: str, measures: str | None = None, **values: Any) -> PipelineTask:
         """`measures`: the target on whose nodes the stage has to run."""

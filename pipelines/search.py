@@ -1,34 +1,34 @@
 """Search on many machines: workers that share one study by its database, and a last task that writes the recipe.
 
-python -m pipelines.search --out build/search.yaml [--workers 4] [--image registry/train@sha256:...]
+python -m pipelines.search --out build/search.yaml [--workers 4] [--image train=registry/train@sha256:...]
 
 Dataset and teacher are those of an earlier run of `pipelines/compress.py`, named when the pipeline is run. The address
-of the database holds a password, so it is no parameter: it comes from a Kubernetes secret with the key `url`.
+of the database holds a password, so it is no parameter: it comes from a secret (docker/kubernetes/cluster.yaml).
 """
 
-import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import yaml
-from kfp import dsl, kubernetes
+from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.pipeline_task import PipelineTask
 
-from bedside import kubeflow
-from bedside.search.settings import STORAGE
-from pipelines.compress import default_image
-
-SECRET, KEY = "bedside-search", "url"
-RETRIES = 3  # of a worker that was lost; its trial is taken up again, here or by another
+from bedside.cluster.settings import Cluster
+from bedside.kubeflow_pods import HOME, STATE, fit
+from pipelines.compress import SEARCH, arguments, compiled, default_image
 
 
 def build(
-    params: Mapping[str, Any], *, workers: int = 4, target: str = "onnxruntime-cpu", image: str | None = None
+    params: Mapping[str, Any],
+    images: Mapping[str, str],
+    cluster: Cluster,
+    *,
+    workers: int = 4,
+    target: str = "onnxruntime-cpu",
 ) -> BaseComponent:
     """The pipeline for these parameters; workers must run on nodes of one processor type, or they refuse."""
-    image = image or default_image("train")
+    image = images.get("train", default_image("train"))
+    cluster.expect_image(image)
     settings = {"search": params["search"], "target": params["targets"][target], "budget": params["budgets"][target]}
 
     @dsl.pipeline(  # type: ignore[untyped-decorator]  # kfp ships no types
@@ -43,9 +43,11 @@ def build(
             for _ in range(workers)
         ]
         for number, task in enumerate(at_work):
-            _in_the_study(task, f"worker@{number}").set_retry(RETRIES)
+            _in_the_study(task, f"worker@{number}", cluster, target)
+            # Two workers may try the same recipe at once: each keeps checkpoints of its own.
+            task.set_env_variable("BEDSIDE_HOME", f"{STATE if cluster.state else HOME}/worker-{number}")
         # What one lost worker did not do is missing from the study, no more: the recipe is that of all the others.
-        _in_the_study(recipe(study=study), "recipe").after(*at_work).ignore_upstream_failure()
+        _in_the_study(recipe(study=study), "recipe", cluster).after(*at_work).ignore_upstream_failure()
 
     return search
 
@@ -61,7 +63,7 @@ def _worker(image: str) -> BaseComponent:
         trials: int,
     ) -> dsl.ContainerSpec:
         values = {"search": search, "target": target, "budget": budget, "study": study, "trials": trials}
-        values |= {"dataset": dataset.path, "teacher": teacher.path}
+        values |= {"dataset": dataset.path, "teacher": teacher.path, "folder": f"{HOME}/search"}
         args = [part for name, value in values.items() for part in (f"--{name}", value)]
         return dsl.ContainerSpec(image=image, command=["python", "-m", "pipelines.trials"], args=args)
 
@@ -76,28 +78,19 @@ def _recipe(image: str) -> BaseComponent:
     return dsl.container_component(recipe)
 
 
-def _in_the_study(task: PipelineTask, shown: str) -> PipelineTask:
-    """Name the task and give it the study's address; what it does depends on the study, so nothing is cached."""
+def _in_the_study(task: PipelineTask, shown: str, cluster: Cluster, target: str | None = None) -> PipelineTask:
+    """Name the task and give it its pod, with the study's address; what it does depends on the study: never cached."""
     task.set_display_name(shown)
     task.set_caching_options(False)
-    return kubernetes.use_secret_as_env(task, secret_name=SECRET, secret_key_to_env={KEY: STORAGE})
+    return fit(task, SEARCH, cluster, target)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m pipelines.search", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/search.yaml"))
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser = arguments("search", __doc__)
     parser.add_argument("--workers", type=int, default=4, help="tasks that work on the study at once (%(default)s)")
     parser.add_argument("--target", default="onnxruntime-cpu", help="what the workers' nodes are (%(default)s)")
-    parser.add_argument(
-        "--image", help="of the workers, best by digest; else BEDSIDE_TRAIN_IMAGE, else the local build"
-    )
     given = parser.parse_args()
-    made = build(
-        yaml.safe_load(given.params.read_text()), workers=given.workers, target=given.target, image=given.image
-    )
-    kubeflow.compile_to(given.out, made)
-    print(f"compiled to {given.out}")
+    compiled("search", given, build, workers=given.workers, target=given.target)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,14 @@ import yaml
 pytest.importorskip("optuna")  # the extra `search`
 
 from bedside import kubeflow
+from bedside.cluster import settings
 from bedside.params import load
 from bedside.search.settings import STORAGE, Search
 from pipelines.search import build
+from tests.support import kubeflow_pods, pod_security
 from tests.unit.search import desk
 
+ROOT = Path(__file__).parents[2]
 PARAMS = {
     "search": desk.SETTINGS,
     "targets": {"onnxruntime-cpu": {"kind": "onnxruntime", "threads": 1}},
@@ -25,7 +28,8 @@ PARAMS = {
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     """The pipeline, and what it asks of Kubernetes."""
     file = tmp_path_factory.mktemp("kfp") / "search.yaml"
-    kubeflow.compile_to(file, build(PARAMS, workers=3, image="registry/train@sha256:1"))
+    images, cluster = {"train": "registry/train@sha256:1"}, settings.read(ROOT / settings.DEFAULT)
+    kubeflow.compile_to(file, build(PARAMS, images, cluster, workers=3))
     pipeline, platform = yaml.safe_load_all(file.read_text())
     return pipeline, platform
 
@@ -60,8 +64,36 @@ def test_every_worker_has_the_same_data_and_study_and_the_recipe_waits_for_all(c
 
 def test_a_lost_worker_is_started_again_and_never_costs_the_recipe(compiled: tuple[Any, Any]) -> None:
     found = tasks(compiled)
-    assert all(found[f"worker@{number}"]["retryPolicy"]["maxRetryCount"] == 3 for number in range(3))
+    assert all(found[f"worker@{number}"]["retryPolicy"]["maxRetryCount"] == 6 for number in range(3))
     assert found["recipe"]["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+
+
+def test_a_worker_waits_longer_and_longer_for_a_database_that_is_away(compiled: tuple[Any, Any]) -> None:
+    policy = tasks(compiled)["worker@0"]["retryPolicy"]
+    first, factor = float(policy["backoffDuration"].rstrip("s")), policy["backoffFactor"]
+    assert sum(first * factor**n for n in range(policy["maxRetryCount"])) > 1800
+
+
+def test_every_worker_writes_where_it_may_and_no_other_worker_does(compiled: tuple[Any, Any]) -> None:
+    commands = [command(compiled, f"worker@{number}") for number in range(3)]
+    assert all(parts[parts.index("--folder") + 1].startswith("/tmp/") for parts in commands)
+    containers = [
+        executor["container"]
+        for executor in compiled[0]["deploymentSpec"]["executors"].values()
+        if "container" in executor
+    ]
+    homes = [one["value"] for container in containers for one in container["env"] if one["name"] == "BEDSIDE_HOME"]
+    assert len(homes) == len(set(homes)) == 3 + 1
+
+
+def test_workers_run_on_the_targets_nodes_with_processors_of_their_own(compiled: tuple[Any, Any]) -> None:
+    pods = {name: pod for name, pod in kubeflow_pods.pods(list(compiled)) if "worker" in name}
+    assert len(pods) == 3
+    for pod in pods.values():
+        assert pod["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
+        resources = pod["containers"][0]["resources"]
+        assert resources["requests"] == resources["limits"]
+        assert pod_security.violations(pod) == []
 
 
 def test_nothing_that_depends_on_the_study_is_cached(compiled: tuple[Any, Any]) -> None:
@@ -72,9 +104,11 @@ def test_nothing_that_depends_on_the_study_is_cached(compiled: tuple[Any, Any]) 
 def test_the_address_comes_from_a_secret_and_stands_nowhere_in_the_pipeline(compiled: tuple[Any, Any]) -> None:
     pipeline, platform = compiled
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    secrets = [executor["secretAsEnv"] for executor in executors.values()]
+    secrets = [
+        {one["secretName"]: one["keyToEnv"] for one in executor["secretAsEnv"]} for executor in executors.values()
+    ]
     assert len(secrets) == 3 + 1
-    assert all(one[0]["keyToEnv"] == [{"envVar": STORAGE, "secretKey": "url"}] for one in secrets)
+    assert all(one["bedside-search"] == [{"envVar": STORAGE, "secretKey": "url"}] for one in secrets)
     assert set(pipeline["root"]["inputDefinitions"]["parameters"]) == {"dataset", "teacher", "study", "trials"}
     assert "--storage" not in command(compiled, "worker@0")
 

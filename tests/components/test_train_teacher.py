@@ -99,7 +99,9 @@ def test_a_killed_process_fails_the_training_which_then_resumes(
     assert open_artifact(tmp_path / "teacher").digest == open_artifact(pair / "teacher").digest
 
 
-def test_refused_parameters_fail_the_training_with_their_message(tmp_path: Path, cohort: Cohort, approval: Path) -> None:
+def test_refused_parameters_fail_the_training_with_their_message(
+    tmp_path: Path, cohort: Cohort, approval: Path
+) -> None:
     wrong = {**PARAMS, "training": {"epochs": -1}}
     process = start(tmp_path, cohort, approval, processes=2, params=wrong)
     output, _ = process.communicate(timeout=120)

@@ -33,6 +33,7 @@ DIRECTIONS: tuple[Literal["maximize", "minimize"], ...] = (
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 RETRIES = 3  # of a trial whose worker died: if it dies each time, it is the trial that kills
 OPENINGS = 3  # two workers that create the tables at once: one is refused, and finds them there a second later
+TAKEN = "Cannot tell a FAIL trial."  # Optuna's words where another worker has given the trial up for lost
 Objective = Callable[[optuna.Trial], tuple[float, float, float]]
 
 
@@ -85,8 +86,6 @@ def open_study(url: str, name: str, about: Mapping[str, Any] | None, heartbeat: 
 
 def work(study: optuna.Study, objective: Objective, *, trials: int, timeout: float | None, progress: Any) -> None:
     """Run trials until the study has `trials` finished ones, whoever finished them; none is begun after `timeout` s."""
-    if finished(study) >= trials:
-        return
 
     def count(study: optuna.Study, _: FrozenTrial) -> None:
         done = finished(study)
@@ -94,7 +93,16 @@ def work(study: optuna.Study, objective: Objective, *, trials: int, timeout: flo
         if done >= trials:
             study.stop()
 
-    study.optimize(objective, timeout=timeout, callbacks=[count])
+    begun = time.monotonic()
+    while finished(study) < trials:
+        left = None if timeout is None else timeout - (time.monotonic() - begun)
+        try:
+            study.optimize(objective, timeout=left, callbacks=[count])
+        except ValueError as error:
+            if str(error) != TAKEN:  # it is queued again; this worker was frozen or cut off for longer than the grace
+                raise
+        else:
+            return
 
 
 def finished(study: optuna.Study) -> int:

@@ -3,10 +3,14 @@
 Run as a program it is a worker: `python -m tests.unit.search.desk URL TRIALS [SECONDS PER TRIAL] [HEARTBEAT GRACE]`.
 """
 
+import os
+import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
+from bedside.errors import RefusedError
 from bedside.gates import Budget
 from bedside.params import validate
 from bedside.search import study as studies
@@ -15,6 +19,7 @@ from bedside.search.settings import Search
 from bedside.search.space import Chain
 from bedside.search.trial import Objective
 
+ROOT = Path(__file__).parents[3]
 NAME, ABOUT = "desk", {"dataset": "d1", "processor": "p1"}
 BUDGET = Budget(size_bytes=100_000, p99_ms=2.0, peak_rss_mb=100.0)
 SETTINGS = {
@@ -68,13 +73,26 @@ def work(study: Any, trials: int, attempt: Any = figures, search: Search | None 
     return found
 
 
+def worker(url: str, *arguments: object) -> subprocess.Popen[str]:
+    """Another process that works on the study."""
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "tests.unit.search.desk", url, *map(str, arguments)]
+    own = os.environ | {"PYTHONPATH": path}
+    return subprocess.Popen(command, cwd=ROOT, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def main(url: str, trials: str, seconds: str = "0", *beats: str) -> None:
     def slowly(chain: Chain) -> Figures:
         print("begun", flush=True)
         time.sleep(float(seconds))
         return figures(chain)
 
-    work(opened(url, None, *map(int, beats)), int(trials), slowly)
+    try:
+        study = opened(url, None, *map(int, beats))
+        with studies.answering(url):
+            work(study, int(trials), slowly)
+    except RefusedError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

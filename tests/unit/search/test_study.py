@@ -1,8 +1,5 @@
 """A study that is shared, left, killed and taken up again."""
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,18 +14,10 @@ from bedside.search.figures import Figures
 from bedside.search.space import Chain
 from tests.unit.search import desk
 
-ROOT = Path(__file__).parents[3]
-
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/searches/search.db"
-
-
-def worker(url: str, *arguments: object) -> subprocess.Popen[str]:
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "tests.unit.search.desk", url, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True)
 
 
 def states(trials: list[Any]) -> list[str]:
@@ -55,7 +44,7 @@ def test_a_study_that_has_its_trials_is_left_as_it_is(url: str) -> None:
 
 
 def test_two_workers_never_repeat_a_trial_and_share_the_number_asked_for(url: str) -> None:
-    workers = [worker(url, 8, 0.05) for _ in range(2)]
+    workers = [desk.worker(url, 8, 0.05) for _ in range(2)]
     assert [one.wait(60) for one in workers] == [0, 0]
     trials = desk.opened(url).get_trials()
     assert [trial.number for trial in trials] == list(range(len(trials)))
@@ -66,7 +55,7 @@ def test_two_workers_never_repeat_a_trial_and_share_the_number_asked_for(url: st
 
 
 def test_what_a_killed_worker_was_doing_is_done_by_the_next(url: str) -> None:
-    with worker(url, 5, 60, 1, 2) as victim:
+    with desk.worker(url, 5, 60, 1, 2) as victim:
         assert victim.stdout is not None
         assert victim.stdout.readline() == "begun\n"
         victim.kill()

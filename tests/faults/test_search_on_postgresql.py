@@ -1,0 +1,107 @@
+"""Workers on one PostgreSQL study: killed, frozen, cut off from the database; every trial is done, and done once."""
+
+import signal
+import time
+from collections.abc import Iterator
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+pytest.importorskip("optuna")  # the extra `search`
+pytest.importorskip("psycopg")
+
+from tests.support import postgres
+from tests.unit.search import desk
+
+BIN = postgres.binaries()
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(BIN is None, reason="needs PostgreSQL's initdb and pg_ctl")]
+
+SECONDS, BEAT, GRACE = 0.3, 1, 8  # of a trial; between heartbeats; without one until a trial counts as lost
+
+
+@pytest.fixture
+def database() -> Iterator[postgres.Postgres]:
+    assert BIN is not None
+    with postgres.server(BIN) as running:
+        yield running
+
+
+def at_work(database: postgres.Postgres, trials: int, count: int) -> list[Popen[str]]:
+    """Workers that are in the middle of a trial."""
+    workers = [desk.worker(database.url, trials, SECONDS, BEAT, GRACE) for _ in range(count)]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "begun\n", worker.communicate()[1]
+    return workers
+
+
+def ended(workers: list[Popen[str]]) -> list[tuple[int, str]]:
+    """How each worker ended, and what it said."""
+    return [(worker.returncode, errors) for worker in workers for _, errors in [worker.communicate(timeout=300)]]
+
+
+def opened(database: postgres.Postgres) -> Any:
+    return desk.opened(database.url, None, BEAT, GRACE)
+
+
+def check_nothing_is_lost_or_done_twice(trials: list[Any], lost: int) -> None:
+    """Of `lost` trials each was queued once more, with its own parameters, and finished there."""
+    assert [trial.number for trial in trials] == list(range(len(trials)))
+    failed = [trial for trial in trials if trial.state.name == "FAIL"]
+    again = {trial.system_attrs["failed_trial"]: trial for trial in trials if "failed_trial" in trial.system_attrs}
+    assert len(failed) == lost
+    assert sorted(again) == [trial.number for trial in failed]
+    assert sum("failed_trial" in trial.system_attrs for trial in trials) == lost  # none was queued by two workers
+    assert all(again[trial.number].params == trial.params for trial in failed)
+    assert {trial.state.name for trial in trials} - {"FAIL"} == {"COMPLETE"}
+
+
+def test_a_killed_workers_trial_is_done_by_one_of_the_others(database: postgres.Postgres) -> None:
+    victim, *others = at_work(database, trials=80, count=3)
+    victim.send_signal(signal.SIGKILL)
+    assert ended(others) == [(0, "")] * 2
+    trials = opened(database).get_trials()
+    check_nothing_is_lost_or_done_twice(trials, lost=1)
+    assert 80 <= sum(trial.state.name == "COMPLETE" for trial in trials) <= 81  # one more where both were in one
+    assert victim.wait() == -signal.SIGKILL
+
+
+def test_a_worker_that_was_frozen_finds_its_trial_taken_and_goes_on_with_another(database: postgres.Postgres) -> None:
+    frozen, other = at_work(database, trials=80, count=2)
+    frozen.send_signal(signal.SIGSTOP)
+    deadline = time.monotonic() + 120
+    while not any(trial.state.name == "FAIL" for trial in opened(database).get_trials()):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    frozen.send_signal(signal.SIGCONT)
+    assert ended([frozen, other]) == [(0, "")] * 2
+    check_nothing_is_lost_or_done_twice(opened(database).get_trials(), lost=1)
+
+
+def test_workers_without_a_database_stop_with_one_message_and_the_same_command_goes_on(
+    database: postgres.Postgres,
+) -> None:
+    workers = at_work(database, trials=12, count=2)
+    database.stop()
+    for status, said in ended(workers):
+        assert status == 1
+        assert said.count("\n") == 1
+        assert "postgresql://postgres:***@" in said
+        assert "does not answer" in said
+        assert "run the same command again" in said
+        assert "canary-password" not in said
+    database.start()
+    before = {trial.number: trial.params for trial in opened(database).get_trials()}
+    time.sleep(GRACE + 1)
+    assert ended(at_work(database, trials=12, count=2)) == [(0, "")] * 2
+    trials = opened(database).get_trials()
+    check_nothing_is_lost_or_done_twice(trials, lost=2)
+    assert all(trials[number].params == params for number, params in before.items())
+
+
+def test_a_worker_that_begins_without_a_database_says_so(database: postgres.Postgres) -> None:
+    database.stop()
+    ((status, said),) = ended([desk.worker(database.url, 1)])
+    assert (status, said.count("\n")) == (1, 1)
+    assert "does not answer" in said
