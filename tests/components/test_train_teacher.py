@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import psutil
 import pytest
 import safetensors.torch
 import torch
+import yaml
 
 from bedside.artifacts import open_artifact
 from tests.cohort import Cohort
@@ -83,6 +86,31 @@ def test_two_processes_leave_one_record(pair: Path) -> None:
     assert sorted(path.name for path in pair.iterdir()) == ["home", "metrics.json", "teacher"]
 
 
+def test_two_machines_of_kubeflow_trainer_make_the_same_teacher(
+    pair: Path, tmp_path: Path, cohort: Cohort, approval: Path
+) -> None:
+    shutil.copytree(cohort.dataset, tmp_path / "workspace/artifacts/dataset")
+    shutil.copytree(approval, tmp_path / "workspace/artifacts/dataset-report")
+    (tmp_path / "workspace/params.yaml").write_text(yaml.safe_dump({"train_teacher": PARAMS}))
+    job = yaml.safe_load((ROOT / "docker/kubernetes/trainer/train-teacher.yaml").read_text())["spec"]["trainer"]
+    arguments = [part.replace("/work/", f"{tmp_path}/") for part in job["args"]]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    nodes = {"NNODES": job["numNodes"], "NPROC_PER_NODE": job["numProcPerNode"], "MASTER_PORT": port}
+    machines = []
+    for number in range(2):
+        told = {**nodes, "NODE_RANK": number, "MASTER_ADDR": "127.0.0.1"}  # what Trainer's torch plugin sets
+        own = os.environ | {"BEDSIDE_HOME": str(tmp_path / f"home{number}"), "BEDSIDE_FLUSH": "off"}
+        own |= {f"PET_{name}": str(value) for name, value in told.items()}
+        command = [sys.executable, "-m", "torch.distributed.run", "-m", *arguments]
+        machines.append(subprocess.Popen(command, cwd=ROOT, env=own))
+    assert [machine.wait(600) for machine in machines] == [0, 0]
+    made = open_artifact(tmp_path / "workspace/artifacts/models/teacher")
+    assert made.digest == open_artifact(pair / "teacher").digest
+    assert not (tmp_path / "home1").exists()
+
+
 def test_a_killed_process_fails_the_training_which_then_resumes(
     pair: Path, tmp_path: Path, cohort: Cohort, approval: Path
 ) -> None:
@@ -92,7 +120,7 @@ def test_a_killed_process_fails_the_training_which_then_resumes(
         time.sleep(0.02)
     second = next(p for p in psutil.Process(process.pid).children() if p.environ().get("RANK") == "1")
     second.send_signal(signal.SIGKILL)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode != 0, output
     assert not (tmp_path / "teacher").exists()
     train(tmp_path, cohort, approval, processes=2)
@@ -104,7 +132,7 @@ def test_refused_parameters_fail_the_training_with_their_message(
 ) -> None:
     wrong = {**PARAMS, "training": {"epochs": -1}}
     process = start(tmp_path, cohort, approval, processes=2, params=wrong)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode != 0
     assert "training.epochs" in output
     assert not (tmp_path / "teacher").exists()

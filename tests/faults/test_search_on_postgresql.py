@@ -38,7 +38,7 @@ def at_work(database: postgres.Postgres, trials: int, count: int) -> list[Popen[
 
 def ended(workers: list[Popen[str]]) -> list[tuple[int, str]]:
     """How each worker ended, and what it said."""
-    return [(worker.returncode, errors) for worker in workers for _, errors in [worker.communicate(timeout=300)]]
+    return [(worker.returncode, errors) for worker in workers for _, errors in [worker.communicate(timeout=900)]]
 
 
 def opened(database: postgres.Postgres) -> Any:
@@ -70,7 +70,7 @@ def test_a_killed_workers_trial_is_done_by_one_of_the_others(database: postgres.
 def test_a_worker_that_was_frozen_finds_its_trial_taken_and_goes_on_with_another(database: postgres.Postgres) -> None:
     frozen, other = at_work(database, trials=80, count=2)
     frozen.send_signal(signal.SIGSTOP)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not any(trial.state.name == "FAIL" for trial in opened(database).get_trials()):
         assert time.monotonic() < deadline
         time.sleep(0.5)
