@@ -68,15 +68,28 @@ def test_a_killed_workers_trial_is_done_by_one_of_the_others(database: postgres.
 
 
 def test_a_worker_that_was_frozen_finds_its_trial_taken_and_goes_on_with_another(database: postgres.Postgres) -> None:
-    frozen, other = at_work(database, trials=80, count=2)
+    frozen = desk.worker(database.url, 6, 4, 60, GRACE)  # no heartbeat while it is frozen, nor shortly before
+    assert frozen.stdout is not None
+    assert frozen.stdout.readline() == "begun\n"
+    time.sleep(2)  # in the trial, out of the database
     frozen.send_signal(signal.SIGSTOP)
-    deadline = time.monotonic() + 300
-    while not any(trial.state.name == "FAIL" for trial in opened(database).get_trials()):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    time.sleep(GRACE)
+    study = opened(database)
+    assert [trial.state.name for trial in desk.work(study, 1)] == ["FAIL", "COMPLETE"]
     frozen.send_signal(signal.SIGCONT)
-    assert ended([frozen, other]) == [(0, "")] * 2
-    check_nothing_is_lost_or_done_twice(opened(database).get_trials(), lost=1)
+    assert ended([frozen]) == [(0, "")]
+    check_nothing_is_lost_or_done_twice(study.get_trials(), lost=1)
+
+
+def test_a_worker_that_froze_in_a_transaction_holds_nobody_up(database: postgres.Postgres) -> None:
+    desk.work(opened(database), 1)
+    study = opened(database)
+    with study._storage._backend.engine.connect() as frozen:
+        frozen.exec_driver_sql("SELECT * FROM trials FOR UPDATE; SELECT * FROM studies FOR UPDATE")
+        started = time.monotonic()
+        assert ended([desk.worker(database.url, 3, 0, BEAT, GRACE)]) == [(0, "")]
+        assert time.monotonic() - started > GRACE / 2
+        frozen.invalidate()
 
 
 def test_workers_without_a_database_stop_with_one_message_and_the_same_command_goes_on(

@@ -137,7 +137,7 @@ def _opened(url: str, heartbeat: int, grace: int) -> _Storage:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine: dict[str, Any] = {"connect_args": {"timeout": 60}}
     else:
-        engine = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+        engine = {"pool_pre_ping": True, "connect_args": _patience(parsed.get_backend_name(), grace)}
     retry = RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
     for attempt in range(OPENINGS):
         try:
@@ -156,6 +156,18 @@ def _opened(url: str, heartbeat: int, grace: int) -> _Storage:
                 raise
             time.sleep(1)
     raise AssertionError  # the last attempt returned or raised
+
+
+def _patience(backend: str, grace: int) -> dict[str, Any]:
+    """How long a worker waits for a server, and a PostgreSQL server for a worker, that is gone without a word.
+
+    A worker that is frozen in a transaction would hold its trial's row, and so all other workers, for as long.
+    """
+    waits: dict[str, Any] = {"connect_timeout": 10}
+    if backend == "postgresql":
+        waits |= {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+        waits["options"] = f"-c idle_in_transaction_session_timeout={grace}s"
+    return waits
 
 
 def _existing(storage: _Storage, url: str, name: str) -> optuna.Study:
