@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 def binaries() -> Path | None:
@@ -41,7 +42,9 @@ class Postgres:
 
     def _run(self, program: str, *arguments: object) -> None:
         command = [self.bin / program, "--pgdata", self.folder / "data", *arguments]
-        owner = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        owner: dict[str, Any] = (
+            {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        )
         subprocess.run(  # a daemon would keep a pipe of ours open
             [str(part) for part in command], check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=120, **owner
         )
