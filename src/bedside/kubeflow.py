@@ -3,18 +3,19 @@
 A KFP component has one named input per artifact, so a list port is unrolled: `evidence_0`, `evidence_1`, ...
 """
 
+import hashlib
 import inspect
-import tempfile
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from google.protobuf import json_format
 from kfp import compiler, dsl
 from kfp.compiler.compiler_utils import KubernetesManifestOptions
 from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.pipeline_task import PipelineTask
 
-from bedside.artifacts import sha256
 from bedside.component import Component
 
 
@@ -84,6 +85,5 @@ def compile_to(file: Path, pipeline: BaseComponent, *, manifests: bool = False, 
 
 
 def _digest(pipeline: BaseComponent) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        compile_to(Path(folder) / "pipeline.yaml", pipeline)
-        return sha256(Path(folder) / "pipeline.yaml")
+    parts = [json_format.MessageToDict(part) for part in (pipeline.pipeline_spec, pipeline.platform_spec)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
