@@ -21,7 +21,8 @@ def pods(documents: list[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Executor and pod, of an IR YAML's two documents: the pipeline, and what is said about Kubernetes."""
     platform = documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"] if documents[1:] else {}
     for name, executor in documents[0]["deploymentSpec"]["executors"].items():
-        yield name, _pod(executor["container"], platform.get(name, {}))
+        if "container" in executor:  # an importer has none: Kubeflow's driver does its work
+            yield name, _pod(executor["container"], platform.get(name, {}))
 
 
 def _pod(container: Mapping[str, Any], kubernetes: Mapping[str, Any]) -> dict[str, Any]:
