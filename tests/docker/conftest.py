@@ -1,6 +1,7 @@
 """The engine that DOCKER_HOST names, and the images that `make images` has left on it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import docker
 import pytest
@@ -40,8 +41,8 @@ def image_of(engine: docker.DockerClient) -> Callable[[str], Image]:
 def run_in(engine: docker.DockerClient, image_of: Callable[[str], Image]) -> Run:
     """`run_in("runtime", "id")`: what a command prints, in a container as a cluster would start it."""
 
-    def output(kind: str, *command: str, **options: object) -> str:
-        pod = {"read_only": True, "tmpfs": {"/tmp": "mode=1777"}, "cap_drop": ["ALL"]}
+    def output(kind: str, *command: str, **options: Any) -> str:
+        pod: dict[str, Any] = {"read_only": True, "tmpfs": {"/tmp": "mode=1777"}, "cap_drop": ["ALL"]}
         pod |= {"security_opt": ["no-new-privileges"], "network_mode": "none", "remove": True, "stderr": True}
         printed: bytes = engine.containers.run(image_of(kind), list(command), **{**pod, **options})
         return printed.decode()

@@ -50,7 +50,7 @@ def step(command: str) -> dsl.base_component.BaseComponent:
 
     make = dsl.container_component(one)
 
-    @dsl.pipeline(name="one-step")
+    @dsl.pipeline(name="one-step")  # type: ignore[untyped-decorator]  # kfp ships no types
     def steps() -> None:
         make()
 

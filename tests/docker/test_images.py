@@ -165,7 +165,7 @@ def files_of(engine: docker.DockerClient, image: Image) -> Iterator[str]:
     try:
         with tempfile.TemporaryFile() as file:
             for chunk in container.export()[0]:
-                file.write(chunk)
+                file.write(chunk)  # type: ignore[arg-type]  # the stubs say text; it is bytes
             file.seek(0)
             with tarfile.open(fileobj=file) as archive:
                 yield from (member.name for member in archive if not member.isdir())

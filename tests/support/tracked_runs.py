@@ -18,7 +18,7 @@ def digests(runs: list[Any]) -> dict[str, str]:
     """Content digest of every output that follows from inputs, code and parameters alone, by its port and place."""
     from tests.support.pipeline import REPRODUCIBLE
 
-    found = {}
+    found: dict[str, str] = {}
     for run in runs:
         tags = run.data.tags
         if run.info.status == "FINISHED" and tags["component"] in REPRODUCIBLE:
