@@ -16,8 +16,7 @@ QUIET := 2> >(grep -v -e 'Location .* is ignored' >&2)
 export PATH := $(BIN):$(PATH)
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo repro test test-slow lint format results ui pipeline images clean
-.PHONY: help setup demo repro test test-slow test-cluster images-services lint format results ui pipeline clean
+.PHONY: help setup demo repro test test-slow test-cluster lint format results ui pipeline images clean
 
 help:  ## What there is to type
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -48,10 +47,6 @@ test-slow: setup  ## Pipelines run for real: three launchers, kills, the browser
 
 test-cluster: setup  ## MLflow, scheduled runs, kills and outages on the cluster that KUBECONFIG names
 	@python -m pytest -m cluster -rs tests/cluster
-
-images-services:  ## Build the images of MLflow, PostgreSQL and S3 (BASE=..., ENGINE_BUILD_FLAGS=...)
-	@for image in mlflow postgres s3; do $(or $(ENGINE),docker) build $(if $(BASE),--build-arg BASE=$(BASE)) \
-	    $(ENGINE_BUILD_FLAGS) --file docker/$$image.Dockerfile --tag bedside-$$image:dev .; done
 
 lint: setup  ## Formatting, lint, types
 	@ruff format --check .

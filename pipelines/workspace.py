@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = (".dvcignore", "components", "dvc.yaml", "pipelines", "src")
+COPIED = (".dvcignore", "components", "docker/kubernetes/cluster.yaml", "dvc.yaml", "pipelines", "src")
 DVC_CONFIG = "[core]\n    analytics = false\n    no_scm = true\n"
 
 
