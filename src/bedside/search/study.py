@@ -37,6 +37,16 @@ TAKEN = "Cannot tell a FAIL trial."  # Optuna's words where another worker has g
 Objective = Callable[[optuna.Trial], tuple[float, float, float]]
 
 
+class _Retry(RetryHeartbeatStaleTrialCallback):
+    """Queues a trial once more with its parameters alone: constraints that it had been given would not be replaced."""
+
+    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        trial.user_attrs = {}
+        kept = ("failed_trial", "retry_history")
+        trial.system_attrs = {name: value for name, value in trial.system_attrs.items() if name in kept}
+        super().__call__(study, trial)
+
+
 class _Storage(RDBStorage):
     """A database that may be away for a while: a missed heartbeat is made up for by the next one."""
 
@@ -112,7 +122,7 @@ def finished(study: optuna.Study) -> int:
 
 def again(study: optuna.Study, number: int) -> None:
     """Put the trial into the queue once more, with the same parameters."""
-    RetryHeartbeatStaleTrialCallback()(study, study.trials[number])
+    _Retry()(study, study.trials[number])
 
 
 def sampler(
@@ -138,7 +148,7 @@ def _opened(url: str, heartbeat: int, grace: int) -> _Storage:
         engine: dict[str, Any] = {"connect_args": {"timeout": 60}}
     else:
         engine = {"pool_pre_ping": True, "connect_args": _patience(parsed.get_backend_name(), grace)}
-    retry = RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
+    retry = _Retry(max_retry=RETRIES)
     for attempt in range(OPENINGS):
         try:
             return _Storage(

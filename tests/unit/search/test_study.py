@@ -80,6 +80,15 @@ def test_ctrl_c_queues_the_trial_again(url: str) -> None:
     assert trials[3].params == trials[2].params
 
 
+def test_a_trial_that_is_done_again_keeps_its_parameters_and_no_figure(url: str) -> None:
+    study = desk.opened(url)
+    desk.work(study, 1)
+    studies.again(study, 0)
+    first, second = desk.work(study, 2, lambda chain: {**desk.figures(chain), "V_sensitivity": 0.1})
+    assert second.params == first.params
+    assert first.constraints["V_sensitivity"] <= 0 < second.constraints["V_sensitivity"]
+
+
 def test_a_database_that_is_lost_stops_the_worker_with_one_message_and_nothing_else_is_lost(url: str) -> None:
     file, kept = Path(url.removeprefix("sqlite:///")), b""
 
