@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bedside.tracking.database import create_if_missing
 from bedside.tracking.errors import TrackingError
@@ -44,11 +45,21 @@ def client() -> "MlflowClient":
     """A client of the store with short patience (importing it takes seconds; only flush, promote and report do)."""
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
+    _sign_in()
     logging.getLogger("alembic").setLevel(logging.WARNING)  # a new database would tell the story of its tables
     from mlflow import MlflowClient
 
     asked(lambda: create_if_missing(uri()))
     return asked(lambda: MlflowClient(tracking_uri=uri(), registry_uri=uri()))
+
+
+def _sign_in() -> None:
+    """Put the user and password of a server's address where MLflow looks for them too: it prints the address it has."""
+    address = urlsplit(uri())
+    if address.scheme in ("http", "https") and address.username is not None:
+        os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(address.username)
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(address.password or "")
+        os.environ["MLFLOW_TRACKING_URI"] = urlunsplit(address._replace(netloc=address.netloc.rpartition("@")[2]))
 
 
 def asked(call: Callable[[], R]) -> R:
