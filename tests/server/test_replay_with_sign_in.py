@@ -22,7 +22,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def signed_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that what a test signs in with is forgotten after it
+        monkeypatch.delenv(name)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.chdir(tmp_path)
     origin.pipeline.cache_clear()
@@ -71,18 +72,25 @@ def test_without_the_right_password_nothing_is_taken_and_nothing_lost(
     assert_all_arrived(team.server, "with sign-in")
 
 
-def test_a_password_in_the_address_signs_in_and_is_written_nowhere(
-    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_state: Path
+def test_a_password_in_the_address_signs_in_and_is_written_and_said_nowhere(
+    team: Team,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own_state: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     stage(tmp_path)
     address = team.server.uri.replace("://", f"://{BOB[0]}:{urllib.parse.quote(BOB[1])}@")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "address")
     tracking.flush()
+    said = "".join(capfd.readouterr())  # MLflow prints where to look
     (run,) = runs(address, component="prune")
     assert run.info.status == "FINISHED"
     written = [path for path in [*own_state.rglob("*"), *tmp_path.rglob("*")] if path.is_file()]
     assert any(path.suffix == ".state" for path in written)
+    assert team.server.uri in said
+    assert BOB[1] not in said
     assert [path for path in written if BOB[1].encode() in path.read_bytes()] == []
 
 

@@ -1,12 +1,13 @@
 """Passwords, keys and tokens: wherever a run's record is written or shown, they are not in it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from bedside import tracking
-from bedside.tracking import journal
+from bedside.tracking import journal, store
 from tests.unit.tracking.records import PRUNE
 
 SECRET = 'canary-9f3b"quoted'
@@ -49,10 +50,18 @@ def test_a_secret_of_the_environment_is_in_no_tag_param_or_note(workspace: Path)
 
 
 def test_a_store_that_is_away_is_named_without_its_password(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://admin:other-canary@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://admin:other%2Dcanary@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "somebody")
     with tracking.run("prune", PRUNE):
         pass
-    with pytest.raises(tracking.TrackingError, match=r"http://\*\*\*@127.0.0.1:9") as refused:
+    with pytest.raises(tracking.TrackingError, match=r"store http://127.0.0.1:9 did not") as refused:
         tracking.flush(timeout=0)
     assert "other-canary" not in str(refused.value)
     assert "other-canary" not in recorded(workspace)
+    signed_in = [os.environ[f"MLFLOW_TRACKING_{name}"] for name in ("URI", "USERNAME", "PASSWORD")]
+    assert signed_in == ["http://127.0.0.1:9", "admin", "other-canary"]  # MLflow prints the address that it is given
+
+
+def test_a_database_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://mlflow:other-canary@127.0.0.1/mlflow")
+    assert store.shown() == "postgresql://***@127.0.0.1/mlflow"
