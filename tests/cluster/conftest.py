@@ -122,6 +122,7 @@ def server(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> str:
     secret = deployment.namespace.secret
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", secret("bedside-mlflow", "username"))
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", secret("bedside-mlflow", "password"))
+    monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "false")  # the bucket is the server's alone
     monkeypatch.setenv("NO_PROXY", "*")
     return deployment.uri
 
