@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bedside.artifacts import open_artifact
-from tests.server.conftest import ALICE, Team
+from tests.server.conftest import ROOT, Team
 from tests.support import pipeline
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -32,20 +32,20 @@ NEEDLES = [
     b"4711 1629",
     b"Canari",
     b"Canaryol",
-    ALICE[1].encode(),
+    ROOT[1].encode(),
 ]
 
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory, team: Team) -> Path:
-    """A workspace where the whole pipeline ran on headers with canaries, recorded and promoted as Alice."""
+    """A workspace where the whole pipeline ran on headers with canaries, recorded and promoted with the account of the deployment."""
     folder = pipeline.lay_out(tmp_path_factory.mktemp("canaries"))
     simulator = folder / "src/bedside/datasets/simulated.py"
     plain = simulator.read_text()
     planted = plain.replace('f"{age} {sex} 0 0 x1"', ", ".join(f'"{line}"' for line in PATIENT))
     assert planted != plain
     simulator.write_text(planted)
-    address = team.server.uri.replace("://", f"://{ALICE[0]}:{ALICE[1]}@")
+    address = team.server.uri.replace("://", f"://{ROOT[0]}:{ROOT[1]}@")
     recorded = {"MLFLOW_TRACKING_URI": address, "MLFLOW_EXPERIMENT_NAME": "canaries", "NO_PROXY": "127.0.0.1"}
     for command in (["dvc", "repro"], ["bedside.cli", "verdicts"], ["bedside.cli", "flush", "--timeout", "600"]):
         with (folder / "said.log").open("ab") as said:
@@ -96,8 +96,8 @@ def test_the_tracking_server_holds_none(left: Path, team: Team) -> None:
     assert list((left / ".bedside/journal").glob("*.jsonl")) == []  # all of it is there
     assert hits(team.server.folder) == []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_USERNAME", ALICE[0])
-        patch.setenv("MLFLOW_TRACKING_PASSWORD", ALICE[1])
+        patch.setenv("MLFLOW_TRACKING_USERNAME", ROOT[0])
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", ROOT[1])
         patch.setenv("NO_PROXY", "127.0.0.1")
         client = MlflowClient(team.server.uri)
         experiment = client.get_experiment_by_name("canaries")
@@ -109,5 +109,7 @@ def test_the_tracking_server_holds_none(left: Path, team: Team) -> None:
 
 
 def test_a_search_for_canaries_finds_them(tmp_path: Path) -> None:
-    (tmp_path / "journal").write_bytes(b"x" * 100 + SECRETS["AWS_SECRET_ACCESS_KEY"].encode() + os.urandom(100))
-    assert hits(tmp_path) == [("journal", SECRETS["AWS_SECRET_ACCESS_KEY"].encode())] * 2
+    secret = SECRETS["AWS_SECRET_ACCESS_KEY"].encode()
+    (tmp_path / "journal").write_bytes(os.urandom(100) + secret + os.urandom(100))
+    assert hits(tmp_path) == [("journal", secret)]
+    assert hits(tmp_path, frozenset([(tmp_path / "journal").read_bytes()])) == []
