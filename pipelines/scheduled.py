@@ -141,6 +141,7 @@ class Workspace:
 
     def _environment(self, sources: Path) -> dict[str, str]:
         own = {"PYTHONPATH": f"{sources / 'src'}{os.pathsep}{sources}", "BEDSIDE_HOME": str(self.folder / ".bedside")}
+        own["DVC_SITE_CACHE_DIR"] = str(self.folder / ".dvc/site")  # else below /var, which a container may not write
         return {**os.environ, **own, **self.commit}
 
 
