@@ -72,7 +72,11 @@ def serve() -> None:
 def collect_garbage() -> None:
     """Rows from the database, artifacts through the server (MLFLOW_TRACKING_URI), as MLflow wants it."""
     _given("MLFLOW_TRACKING_URI")
-    os.execvp("mlflow", ["mlflow", "gc", "--older-than", os.environ.get("GARBAGE_OLDER_THAN", "30d")])
+    database = _given("MLFLOW_BACKEND_STORE_URI")
+    from mlflow.cli import gc
+
+    # Called here, not as a command of its own: the address holds a password, and command lines are for all to see.
+    gc.main(["--backend-store-uri", database, "--older-than", os.environ.get("GARBAGE_OLDER_THAN", "30d")])
 
 
 def upload(file: str) -> None:
