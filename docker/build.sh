@@ -14,12 +14,22 @@ main() {
     all="$(cd docker && echo *.Dockerfile | sed 's/\.Dockerfile//g') runtime-openvino"
     for image in ${IMAGES:-$all}; do
         case " $all " in *" $image "*) ;; *) refuse "no image '$image'; known: $all" ;; esac
+    done
+    expect_base
+    for image in ${IMAGES:-$all}; do
         case $image in
             train) build train train --build-arg TORCH_INDEX="${TORCH_INDEX:-}" ;;
             runtime-openvino) build "$image" runtime --build-arg EXTRAS=runtime,openvino ;;
             *) build "$image" "$image" ;;
         esac
     done
+}
+
+expect_base() {  # here, or where the engine can fetch it
+    local base=${BASE:-$(sed -n 's/^ARG BASE=//p' docker/runtime.Dockerfile)}
+    "$engine" image inspect "$base" >/dev/null 2>&1 && return
+    "$engine" pull ${PLATFORM:+--platform "$PLATFORM"} "$base" ||
+        refuse "the base $base is not on this engine and cannot be fetched; name another: make images BASE=..."
 }
 
 describe() {  # what the labels say: the commit (and whether files differ from it), where the sources are

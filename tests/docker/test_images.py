@@ -26,7 +26,7 @@ TRAINING = {"torch", "dvc", "kfp", "mlflow", "great-expectations", "optuna", "wf
 SOURCES = ("LICENSE", "components", "dvc.yaml", "params.yaml", "pipelines", "profiles", "pyproject.toml", "src")
 NEVER = re.compile(
     r"""(^|/)(\.git|\.dvc|\.env[^/]*|\.netrc|\.pypirc|\.ssh|\.aws|\.bedside|\.cache|mlflow\.db.*|artifacts|mlartifacts
-    |pip\.conf|id_(rsa|ed25519)[^/]*|[^/]+\.(key|dat|hea|atr|safetensors|onnx|jsonl|whl))$""",
+    |pip\.conf|id_(rsa|ed25519)[^/]*|[^/]+\.(key|dat|hea|atr|safetensors|onnx|jsonl|whl))(/|$)""",
     re.VERBOSE,
 )
 
@@ -90,8 +90,9 @@ def test_the_list_of_contents_is_what_is_installed_at_the_pinned_versions(kind: 
     script = "import importlib.metadata as m, json; print(json.dumps([[d.name, d.version] for d in m.distributions()]))"
     found = json.loads(run_in(kind, "python", "-c", script))
     installed = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+    pins = {name.replace(".", "-"): version for name, version in PINS.items()}
     assert listed == installed
-    assert {name: v.partition("+")[0] for name, v in listed.items() if name != "bedside"}.items() <= PINS.items()
+    assert {name: v.partition("+")[0] for name, v in listed.items() if name != "bedside"}.items() <= pins.items()
 
 
 @every_image
@@ -121,8 +122,8 @@ def test_what_trains_and_orchestrates_is_not_in_a_runtime_image(kind: str, run_i
 def test_a_stage_starts_on_a_read_only_root_with_compiled_code(kind: str, stage: str, run_in: Run) -> None:
     printed = run_in(kind, "python", "-v", "-m", f"components.{stage}", "--help")
     assert f"usage: python -m components.{stage}" in printed
-    assert "code object from '/app/src" not in printed  # read from source, and compiled again in every pod
-    assert "code object from '/opt/venv" not in printed
+    assert "code object from '/app/src/bedside/__pycache__" in printed
+    assert not re.search(r"code object from /(app|opt/venv)/", printed)  # from source: compiled again in every pod
 
 
 @every_image
@@ -155,7 +156,8 @@ def test_a_base_that_is_not_there_ends_the_build_with_its_name(engine: docker.Do
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert built.returncode != 0
-    assert absent.partition(":")[0] in built.stderr.strip().splitlines()[-2]
+    message, _ = built.stderr.splitlines()[-2:]  # the last is make's own
+    assert message.startswith(f"images: the base {absent} is not on this engine and cannot be fetched")
     assert not engine.images.list("bedside-runtime:never")
 
 
@@ -164,7 +166,7 @@ def files_of(engine: docker.DockerClient, image: Image) -> Iterator[str]:
     container = engine.containers.create(image)
     try:
         with tempfile.TemporaryFile() as file:
-            for chunk in container.export()[0]:
+            for chunk in container.export():
                 file.write(chunk)  # type: ignore[arg-type]  # the stubs say text; it is bytes
             file.seek(0)
             with tarfile.open(fileobj=file) as archive:
@@ -181,7 +183,7 @@ def tracked() -> set[str]:
 
 def is_of_a_package(name: str) -> bool:
     """Whether a package from the registry or the system brought this file."""
-    return name.startswith(("opt/venv/lib/", "usr/"))
+    return name.startswith(("opt/venv/lib/", "usr/", "var/cache/debconf/"))
 
 
 def packages(document: str, kind: str) -> dict[str, str]:
