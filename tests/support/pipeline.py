@@ -28,7 +28,7 @@ def lay_out_again(like: Path, folder: Path) -> Path:
     """A new workspace of the very sources that `like` has run on (the project's may have been edited since)."""
     folder.mkdir()
     for name in (*workspace.COPIED, "params.yaml", ".dvc/config"):
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if (like / name).is_dir():
             shutil.copytree(like / name, folder / name)
         else:
