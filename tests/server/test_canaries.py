@@ -38,7 +38,7 @@ NEEDLES = [
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory, team: Team) -> Path:
-    """A workspace where the whole pipeline ran on headers with canaries, recorded and promoted with the account of the deployment."""
+    """A workspace where the whole pipeline ran on headers with canaries, recorded and promoted by the deployment."""
     folder = pipeline.lay_out(tmp_path_factory.mktemp("canaries"))
     simulator = folder / "src/bedside/datasets/simulated.py"
     plain = simulator.read_text()
