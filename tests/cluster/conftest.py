@@ -10,7 +10,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,9 @@ class Deployment:
     namespace: Namespace
     documents: list[Document]
     uri: str
-    repository: str
+    commit: str
     without_secrets: str
+    started: list[str] = field(default_factory=list)  # jobs of the test that is running
 
     def job(self, name: str, cronjob: str = "pipeline", **settings: str) -> str:
         """Start a job from a CronJob's template; `settings` replace variables, `folder` and `image`."""
@@ -71,6 +72,7 @@ class Deployment:
         if "retries" in settings:
             job["spec"]["backoffLimit"] = int(settings["retries"])
         self.namespace.apply(job)
+        self.started.append(name)
         return name
 
     def command(self, job: str) -> list[str]:
@@ -111,7 +113,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             namespace.ready(kind, name)
         namespace("logs", "deployment/mlflow", "--tail=1")  # or every test would fail for want of a node's address
         uri = f"http://{addresses['mlflow']}:5000"
-        yield Deployment(namespace, documents, uri, repository, message)
+        yield Deployment(namespace, documents, uri, _commit(), message)
     if not os.environ.get("BEDSIDE_KEEP_CLUSTER"):
         remove(namespace)
 
@@ -125,6 +127,14 @@ def server(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "false")  # the bucket is the server's alone
     monkeypatch.setenv("NO_PROXY", "*")
     return deployment.uri
+
+
+@pytest.fixture(autouse=True)
+def no_jobs_left(deployment: Deployment) -> Iterator[None]:
+    """A test's jobs end with it: one that waits for an image would keep its share of the node."""
+    yield
+    while deployment.started:
+        deployment.namespace("delete", "job", deployment.started.pop(), "--ignore-not-found", "--wait=true")
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +174,11 @@ def _settled(document: Document, address: str, repository: str) -> Document:
         document["data"]["mlflow-allowed-hosts"] += f",{address}:5000"
         document["data"] |= {"repository": repository, "revision": "under-test"}
     return document
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 class _served:  # noqa: N801  (used as `with _served(...)`)

@@ -15,8 +15,11 @@ def test_a_missing_secret_is_named_and_making_it_mends_it(deployment: Deployment
 def test_an_image_that_is_not_there_is_named_and_another_one_mends_it(deployment: Deployment) -> None:
     run = deployment.namespace
     deployment.job("no-image", image="bedside-train:not-there")
-    reason = wait_for("the image to be missed", lambda: run.waiting_reason(**{"job-name": "no-image"}), 300)
-    assert "bedside-train:not-there" in reason
+
+    def named() -> bool:
+        return "bedside-train:not-there" in (run.waiting_reason(**{"job-name": "no-image"}) or "")
+
+    wait_for("a message that names the image", named, 300, lambda: run("describe", "pods", "-l", "job-name=no-image"))
     run("delete", "job", "no-image", "--wait=true")
     assert run.finish(deployment.job("no-image")) == "Complete"
 

@@ -30,9 +30,9 @@ def test_a_run_fires_by_itself_and_its_runs_artifacts_and_version_are_in_mlflow(
     assert Path(page).stat().st_size > 1000
 
 
-def test_runs_bear_the_commit_they_came_from(scheduled: str, server: str) -> None:
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    assert {run.data.tags["git.commit"] for run in tracked_runs.of_pipeline(server, scheduled)} == {commit}
+def test_runs_bear_the_commit_they_came_from(deployment: Deployment, scheduled: str, server: str) -> None:
+    runs = tracked_runs.of_pipeline(server, scheduled)
+    assert {run.data.tags["git.commit"] for run in runs} == {deployment.commit}
 
 
 @pytest.mark.parametrize("signal", ["SIGTERM", "SIGKILL"])
