@@ -31,7 +31,8 @@ def points(uri: str, runs: list[Any], component: str) -> dict[str, list[tuple[in
     """Every stored (step, value) of each metric with steps, over all attempts at a stage; times are left out."""
     from mlflow import MlflowClient
 
-    client, found = MlflowClient(uri), {}  # type: ignore[var-annotated]
+    client = MlflowClient(uri)
+    found: dict[str, list[tuple[int, float]]] = {}
     for run in (run for run in runs if run.data.tags["component"] == component):
         for name in run.data.metrics:
             if name.startswith(("train/loss", "validation/")):
