@@ -18,3 +18,4 @@ mkdir -p /image/opt /image/usr/share/sbom
 python3 docker/sbom.py "$venv"/lib/python3*/site-packages > /image/usr/share/sbom/bedside.cdx.json
 sh docker/settle.sh "$venv" /image
 mv "$venv" /image/opt/
+touch --date="@${SOURCE_DATE_EPOCH:-315532800}" /image/opt  # the move was a change

@@ -67,11 +67,21 @@ def expect_images(pipeline: BaseComponent) -> None:
     executors = pipeline.pipeline_spec.deployment_spec["executors"].values()
     named = {executor["container"]["image"] for executor in executors}
     engine = docker.from_env()
-    absent = sorted(image for image in named if not engine.images.list(image))
+    absent = sorted(image for image in named if not _is_there(engine, image))
     if absent:
         kinds = {match[1] for image in absent if (match := re.match(r"bedside-([\w-]+):", image))}
         how = f'`make images IMAGES="{" ".join(sorted(kinds))}"`' if kinds else "`make images`"
         raise RefusedError(f"this engine has no image {', '.join(absent)}; build it with {how}, or name another")
+
+
+def _is_there(engine: Any, image: str) -> bool:
+    from docker.errors import ImageNotFound
+
+    try:
+        engine.images.get(image)
+    except ImageNotFound:
+        return False
+    return True
 
 
 @contextmanager
