@@ -1,6 +1,7 @@
 """What an image may hold and do: read from the images themselves and from containers that run like pods."""
 
 import json
+import os
 import re
 import subprocess
 import tarfile
@@ -147,6 +148,18 @@ def test_the_journal_of_a_runtime_container_reaches_the_tracking_server(tmp_path
     assert printed == ""
     assert sent.data.metrics == {"gates/verdict": 1.0}
     assert re.match(r"[0-9a-f]{40}", sent.data.tags["git.commit"])
+
+
+@pytest.mark.slow
+def test_building_again_gives_the_same_layers(engine: docker.DockerClient, image_of: Callable[[str], Image]) -> None:
+    """Minutes, and the network: BASE and ENGINE_BUILD_FLAGS from the environment, as they were for the first build."""
+    again = os.environ | {"ENGINE_BUILD_FLAGS": f"{os.environ.get('ENGINE_BUILD_FLAGS', '')} --no-cache"}
+    subprocess.run(["make", "images", "IMAGES=runtime", "TAG=again"], cwd=ROOT, env=again, check=True)
+    try:
+        built = engine.images.get("bedside-runtime:again")
+        assert built.attrs["RootFS"]["Layers"] == image_of("runtime").attrs["RootFS"]["Layers"]
+    finally:
+        engine.images.remove("bedside-runtime:again")
 
 
 def test_a_base_that_is_not_there_ends_the_build_with_its_name(engine: docker.DockerClient) -> None:
