@@ -92,9 +92,10 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     place = Path(os.environ.get("BEDSIDE_CLUSTER_DISK") or tmp_path_factory.mktemp("disk"))
     if not _provisions():
         namespace.apply(*volumes(CLAIMS, place, NAME))
-    with _served(tmp_path_factory.mktemp("git")) as repository, ServiceRoutes(namespace):
+    with _served(tmp_path_factory.mktemp("git")) as repository, ServiceRoutes(namespace) as routes:
         services = [document for document in documents if document["kind"] == "Service"]
         namespace.apply(*services)
+        routes.follow()
         addresses = {
             d["metadata"]["name"]: namespace.get("service", d["metadata"]["name"])["spec"]["clusterIP"]
             for d in services
