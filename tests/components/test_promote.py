@@ -35,7 +35,7 @@ def test_the_stage_registers_what_passes_or_says_why_it_cannot(tmp_path: Path, m
     deployed = Maker(tmp_path).make("pruned")
     away = stage(deployed, tmp_path / "decision", home, "http://127.0.0.1:9")
     assert away.returncode == 1
-    assert away.stderr.startswith("promote: promotion needs the tracking store, and it is away")
+    assert away.stderr.startswith("promote: promotion needs the tracking store: ")
     assert "Traceback" not in away.stderr
     assert not (tmp_path / "decision").exists()
     done = stage(deployed, tmp_path / "decision", home, store)

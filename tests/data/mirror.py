@@ -1,5 +1,6 @@
 """A publisher for tests: it serves a folder over HTTP, and can break connections and damage files on the way."""
 
+import base64
 import contextlib
 import http.server
 import threading
@@ -20,6 +21,7 @@ class Publisher:
     breaks: Counter[str] = field(default_factory=Counter)
     damages: Counter[str] = field(default_factory=Counter)
     answers: list[tuple[str, int]] = field(default_factory=list)  # (file, first byte)
+    asks_for: str | None = None  # "user:password", without which it answers 401
 
 
 def publish(folder: Path) -> Mapping[str, str]:
@@ -54,6 +56,11 @@ def serving(folder: Path) -> Iterator[Publisher]:
 
 def _answer(request: http.server.BaseHTTPRequestHandler, publisher: Publisher) -> None:
     name = request.path.lstrip("/")
+    if publisher.asks_for is not None:
+        known = base64.b64encode(publisher.asks_for.encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {known}":
+            request.send_error(401)
+            return
     file = publisher.folder / name
     if not file.is_file():
         request.send_error(404)

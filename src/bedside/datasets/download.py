@@ -1,5 +1,6 @@
 """Files from a publisher or its mirror (a folder or a URL of the same layout), resumable and verified."""
 
+import base64
 import hashlib
 import http.client
 import os
@@ -9,9 +10,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bedside.artifacts import sha256
 from bedside.errors import RefusedError
+from bedside.redaction import clean
 
 ATTEMPTS = 4
 TIMEOUT_S = 30
@@ -90,7 +93,7 @@ def _download(place: str, name: str, partial: Path) -> None:
             problem = error
         time.sleep(0.2 * 4**attempt if attempt < ATTEMPTS - 1 else 0)
     raise RefusedError(
-        f"{url}: the connection broke {ATTEMPTS} times ({problem}); run the stage again, it goes on from there"
+        f"{clean(url)}: the connection broke {ATTEMPTS} times ({problem}); run the stage again, it goes on from there"
     )
 
 
@@ -109,5 +112,9 @@ def _resume(url: str, partial: Path) -> None:
 
 
 def _open(url: str, headers: dict[str, str] | None = None) -> Any:
-    request = urllib.request.Request(url, headers={"User-Agent": "bedside", **(headers or {})})
-    return urllib.request.urlopen(request, timeout=TIMEOUT_S)
+    address, sent = urlsplit(url), {"User-Agent": "bedside", **(headers or {})}
+    if address.username is not None:  # urllib takes a user and password for part of the host's name
+        who = f"{unquote(address.username)}:{unquote(address.password or '')}"
+        sent["Authorization"] = f"Basic {base64.b64encode(who.encode()).decode()}"
+        url = urlunsplit(address._replace(netloc=address.netloc.rpartition("@")[2]))
+    return urllib.request.urlopen(urllib.request.Request(url, headers=sent), timeout=TIMEOUT_S)

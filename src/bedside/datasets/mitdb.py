@@ -13,6 +13,7 @@ from bedside.datasets.base import Source
 from bedside.datasets.download import DownloadError, digest_of, fetch, home, is_url, text
 from bedside.datasets.recording import SUFFIXES
 from bedside.errors import RefusedError
+from bedside.redaction import clean
 
 SUMS = "SHA256SUMS.txt"
 MIRROR = "BEDSIDE_MIRROR"
@@ -45,7 +46,7 @@ class Mitdb(Source):
         sums = _parse(listing)
         names = self.records or sorted(name.removesuffix(".hea") for name in sums if re.fullmatch(r"\d+\.hea", name))
         cache = home() / "downloads" / self.label if is_url(place) else folder
-        bar = tqdm(total=len(names) * len(SUFFIXES), desc=f"{self.label} from {place}", unit="file")
+        bar = tqdm(total=len(names) * len(SUFFIXES), desc=f"{self.label} from {clean(place)}", unit="file")
         with bar, ThreadPoolExecutor(self.connections) as pool:
             tasks = {name: pool.submit(_bring, place, name, sums, (cache, folder), bar) for name in names}
             try:
@@ -67,12 +68,12 @@ class Mitdb(Source):
                 continue
             if self.sums_sha256 and digest_of(listing) != self.sums_sha256:
                 raise RefusedError(
-                    f"{place}/{SUMS} is not the publisher's list (sha256 {digest_of(listing)[:12]}..., expected "
+                    f"{clean(place)}/{SUMS} is not the publisher's list (sha256 {digest_of(listing)[:12]}..., expected "
                     f"{self.sums_sha256[:12]}...); use another mirror, or check it and set source.sums_sha256 to null"
                 )
             return place, listing
         raise RefusedError(
-            f"cannot reach {base} ({problem}). Set {MIRROR} to a folder or URL that holds the files of "
+            f"cannot reach {clean(base)} ({problem}). Set {MIRROR} to a folder or URL that holds the files of "
             f"mitdb/{self.version}, or run `make demo`, which needs no download."
         )
 

@@ -26,7 +26,10 @@ class Models:
         return next((version for version in self.versions() if str(version.version) == number), None)
 
     def aliased(self, alias: str) -> "ModelVersion | None":
-        """The version that `alias` points at, read anew from the store."""
+        """The version that `alias` points at, read anew from the store; None too while there is no such model.
+
+        Whether there is one is asked first: of a model that is not there, a server with sign-in says "forbidden".
+        """
         from mlflow.exceptions import MlflowException
 
         def ask() -> "ModelVersion | None":
@@ -34,10 +37,10 @@ class Models:
                 return self.client.get_model_version_by_alias(self.name, alias)
             except MlflowException as error:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                    return None  # no such alias or no such model yet
+                    return None  # no such alias
                 raise
 
-        return asked(ask)
+        return asked(ask) if self._exists() else None
 
     def number(self, alias: str) -> str | None:
         """The version number behind `alias`, or None."""
@@ -60,8 +63,12 @@ class Models:
 
     def create(self, description: str) -> None:
         """Make sure that the registered model exists and says what it is."""
-        if not asked(lambda: self.client.search_registered_models(f"name = '{self.name}'")):
+        if not self._exists():
             asked(lambda: self.client.create_registered_model(self.name, description=description))
+
+    def experiment(self, run_id: str) -> str:
+        """The experiment that a run belongs to."""
+        return str(asked(lambda: self.client.get_run(run_id)).info.experiment_id)
 
     def point(self, alias: str, number: str) -> None:
         """Move `alias` in one step: it is never absent in between."""
@@ -75,3 +82,6 @@ class Models:
         _, _, place = str(version.source).removeprefix("runs:/").partition("/")
         local = asked(lambda: self.client.download_artifacts(str(version.run_id), place, str(folder)))
         return Path(local)
+
+    def _exists(self) -> bool:
+        return bool(asked(lambda: self.client.search_registered_models(f"name = '{self.name}'")))

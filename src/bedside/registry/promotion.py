@@ -79,8 +79,8 @@ class Promotion:
         except tracking.TrackingError as error:
             self._append("INTERRUPTED", {"reason": str(error)})
             raise RefusedError(
-                f"promotion needs the tracking store, and it is away: {error}. Nothing is half done: start the store "
-                "and run promote again, it goes on where it stopped"
+                f"promotion needs the tracking store: {error}. Nothing is half done: mend that and run promote again, "
+                "it goes on where it stopped"
             ) from None
 
     def _run(self) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class Promotion:
         place = f"bundles/{candidate.variant}"
         self.models.upload(run_id, self.bundles / candidate.variant, place)
         pictures = self._reviewable(candidate, run_id)
-        experiment = self.models.client.get_run(run_id).info.experiment_id
+        experiment = self.models.experiment(run_id)
         text = describe.version(candidate, experiment, run_id, pictures)
         return self.models.register(run_id, place, text, describe.tags(candidate, digest, author()))
 

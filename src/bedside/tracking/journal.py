@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bedside.scratch import home
-from bedside.tracking.redaction import clean
+from bedside.redaction import clean
 
 KEPT = frozenset({".png", ".svg", ".html", ".json", ".md"})
 LARGEST = 8_000_000  # bytes, for a page with its pictures; models and windows are the artifacts' business

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import yaml
 
-from bedside.tracking.redaction import clean
+from bedside.redaction import clean
 
 LONGEST = 6000  # characters of a parameter that MLflow's store takes
 

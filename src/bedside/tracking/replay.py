@@ -160,7 +160,7 @@ def _end(store: Store, run_id: str, path: Path, batch: list[Event]) -> None:
         store.tags(run_id, {"error": end["error"][:5000]})
     store.finish(run_id, end["status"], end["time"])
     parent = store.pipeline(start["pipeline"], start["time"])
-    status = store.client.get_run(parent).info.status
+    status = store.status(parent)
     store.finish(parent, end["status"] if status in ("RUNNING", "FINISHED") else status, end["time"])
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bedside.tracking.database import create_if_missing
 from bedside.tracking.errors import TrackingError
-from bedside.tracking.redaction import clean
+from bedside.redaction import clean
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,6 +26,9 @@ _PATIENCE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # Artifacts go through the server, which alone can reach the bucket and holds its credentials.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 R = TypeVar("R")
@@ -103,14 +106,16 @@ class Store:
         """Whether this run is in the store (a database may have been removed since)."""
         if run_id is None:
             return False
-        from mlflow.exceptions import MlflowException
-
         try:
-            return bool(self.client.get_run(run_id).info.lifecycle_stage == "active")
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return bool(asked(lambda: self.client.get_run(run_id)).info.lifecycle_stage == "active")
+        except TrackingError as error:
+            if getattr(error.__cause__, "error_code", None) == "RESOURCE_DOES_NOT_EXIST":
                 return False
-            raise TrackingError(f"the tracking store {shown()} did not answer: {clean(str(error))[:300]}") from error
+            raise
+
+    def status(self, run_id: str) -> str:
+        """RUNNING, FINISHED, FAILED or KILLED."""
+        return str(asked(lambda: self.client.get_run(run_id)).info.status)
 
     def find(self, tag: str, value: str) -> list["Run"]:
         """Runs with this tag, the earliest first."""

@@ -78,6 +78,18 @@ def test_an_unreachable_publisher_gives_one_message_with_both_ways_out(nowhere: 
     assert "\n" not in str(refusal.value)
 
 
+def test_a_mirror_with_sign_in_is_used_and_its_password_shown_nowhere(
+    publisher: Publisher, into: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    publisher.asks_for = "ward 3:canary@41d0"
+    host = publisher.url.removeprefix("http://")
+    assert source(f"http://ward%203:canary%4041d0@{host}").fetch(into) == {}
+    assert names(into) == EVERY
+    with pytest.raises(RefusedError, match=r"cannot reach http://\*\*\*@127.0.0.1") as refused:
+        source(f"http://ward%203:canary-wrong@{host}").fetch(into)
+    assert "canary" not in str(refused.value) + "".join(capfd.readouterr())
+
+
 def test_a_mirror_cannot_vouch_for_itself(place: Path, into: Path) -> None:
     with pytest.raises(RefusedError, match="is not the publisher's list"):
         source(place, sums_sha256="0" * 64).fetch(into)

@@ -191,7 +191,7 @@ def test_a_tracking_store_that_is_away_refuses_and_leaves_nothing_half_done(
 ) -> None:
     deployed = [maker.make("pruned")]
     store = _store(monkeypatch, "http://127.0.0.1:9")
-    with pytest.raises(RefusedError, match=r"needs the tracking store, and it is away.*run promote again"):
+    with pytest.raises(RefusedError, match=r"needs the tracking store: .*run promote again"):
         promoted(deployed, workspace / "decision")
     assert not (workspace / "decision").exists()
     assert states() == ["INTERRUPTED"]
