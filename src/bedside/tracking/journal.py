@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from bedside.scratch import home
 from bedside.redaction import clean
+from bedside.scratch import home
 
 KEPT = frozenset({".png", ".svg", ".html", ".json", ".md"})
 LARGEST = 8_000_000  # bytes, for a page with its pictures; models and windows are the artifacts' business

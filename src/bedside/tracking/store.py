@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from bedside.redaction import clean
 from bedside.tracking.database import create_if_missing
 from bedside.tracking.errors import TrackingError
-from bedside.redaction import clean
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -64,7 +64,7 @@ def shift_operating_point(network: nn.Module, classes: Sequence[str], biases: Ma
         )
     with torch.no_grad():
         for name, bias in biases.items():
-            network.output.bias[classes.index(name)] += bias  # type: ignore[index, union-attr]  # every one ends in `output`
+            network.get_parameter("output.bias")[classes.index(name)] += bias  # every network ends in `output`
 
 
 def validation_metrics(network: nn.Module, splits: Splits) -> dict[str, float]:

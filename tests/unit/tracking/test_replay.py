@@ -263,7 +263,7 @@ class _Passing(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_POST = _pass
+    do_GET = do_POST = _pass  # noqa: N815  (the names that http.server calls)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
