@@ -13,8 +13,17 @@ from bedside.params import Params
 from bedside.plugins import Choice
 from bedside.training import distributed
 from bedside.training.batches import Batch
-from bedside.training.loop import Training, fit, prepare_torch
-from bedside.training.stages import Validation, open_splits, parameters, shift_operating_point, validation_metrics
+from bedside.training.committee import Committee, MeanAnswer
+from bedside.training.loop import Loss, Training, fit, prepare_torch
+from bedside.training.soft_targets import SoftTargets, distillation_loss
+from bedside.training.stages import (
+    Splits,
+    Validation,
+    open_splits,
+    parameters,
+    shift_operating_point,
+    validation_metrics,
+)
 
 
 class TrainTeacher(Params):
@@ -22,6 +31,10 @@ class TrainTeacher(Params):
 
     architecture: Choice[Architecture]
     training: Training = Training()
+    committee: Committee | None = pydantic.Field(
+        default=None, description="networks whose mean answer the teacher learns in place of the labels"
+    )
+    soft_targets: SoftTargets = SoftTargets(temperature=2.0, alpha=1.0)
     validation: Validation = Validation()
     label_smoothing: float = 0.0
     operating_point: dict[str, float] = pydantic.Field(
@@ -34,19 +47,32 @@ def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params
     """Train on training patients; validation patients choose the epoch. Students imitate its operating point."""
     accepted(approval, dataset)  # windows that nobody approved are never trained on
     distributed.agree({"data": dataset.digest, "parameters": params.model_dump_json(), "code": train_teacher.code})
-    prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
+    loss = _cross_entropy(params.label_smoothing)
+    if params.committee is not None:
+        shape = splits.fitted(params.committee.architecture)
+        members = [_trained(shape, how, splits, loss, f"member-{how.seed}") for how in params.committee.trainings]
+        loss = distillation_loss(params.soft_targets, MeanAnswer(members))
     shape = splits.fitted(params.architecture)
-    network = shape.network()
-
-    def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
-        logits = model(batch.signal, batch.rhythm)
-        return functional.cross_entropy(logits, batch.target, label_smoothing=params.label_smoothing)
-
-    fit(network, splits.train, len(splits.classes), params.training, cross_entropy, splits.score)
+    network = _trained(shape, params.training, splits, loss, "fit")
     shift_operating_point(network, splits.classes, params.operating_point)
     save(network, shape, teacher)
     return {"model/parameters": float(parameters(network)), **validation_metrics(network, splits)}
+
+
+def _trained(shape: Architecture, training: Training, splits: Splits, loss: Loss, name: str) -> nn.Module:
+    prepare_torch(training)
+    network = shape.network()
+    fit(network, splits.train, len(splits.classes), training, loss, splits.score, name)
+    return network
+
+
+def _cross_entropy(label_smoothing: float) -> Loss:
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        logits = model(batch.signal, batch.rhythm)
+        return functional.cross_entropy(logits, batch.target, label_smoothing=label_smoothing)
+
+    return loss
 
 
 if __name__ == "__main__":

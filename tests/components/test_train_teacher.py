@@ -127,6 +127,25 @@ def test_a_killed_process_fails_the_training_which_then_resumes(
     assert open_artifact(tmp_path / "teacher").digest == open_artifact(pair / "teacher").digest
 
 
+def test_a_teacher_that_learns_from_a_committee_goes_on_after_a_kill_with_the_member_it_was_at(
+    tmp_path: Path, cohort: Cohort, approval: Path
+) -> None:
+    params = {**PARAMS, "committee": {**PARAMS, "seeds": [3, 4]}}
+    train(tmp_path / "undisturbed", cohort, approval, processes=1, params=params)
+    process = start(tmp_path / "killed", cohort, approval, processes=1, params=params)
+    while not list(tmp_path.glob("killed/**/member-4.safetensors")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "killed/teacher").exists()
+    train(tmp_path / "killed", cohort, approval, processes=1, params=params)
+    made, again = (open_artifact(tmp_path / name / "teacher") for name in ("undisturbed", "killed"))
+    assert made.digest == again.digest
+    train(tmp_path / "alone", cohort, approval, processes=1)
+    assert made.digest != open_artifact(tmp_path / "alone/teacher").digest
+
+
 def test_refused_parameters_fail_the_training_with_their_message(
     tmp_path: Path, cohort: Cohort, approval: Path
 ) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
+import pydantic
 import torch
 from torch import nn
 
@@ -20,9 +21,12 @@ A = TypeVar("A", bound=Architecture)
 
 
 class Validation(Params):
-    """Which classes validation patients watch over."""
+    """Which classes validation patients watch over, and whether they choose the epoch."""
 
     watched: tuple[str, ...] = ("S", "V")
+    epoch: Literal["best", "last"] = pydantic.Field(
+        default="best", description="last: the number of epochs was chosen before, on more patients than these"
+    )
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,9 @@ class Splits:
         return {name: self.classes.index(name) for name in self.how.watched}
 
     def score(self, network: nn.Module) -> dict[str, float]:
-        """What chooses the epoch."""
-        return watch(network, self.validation, self.watched)
+        """What chooses the epoch: of equal scores the last one is kept."""
+        seen = watch(network, self.validation, self.watched)
+        return seen if self.how.epoch == "best" else {**seen, "score": 0.0}
 
     def fitted(self, architecture: A) -> A:
         """The architecture for these windows and classes."""

@@ -12,10 +12,10 @@ from bedside.compression.distillation.edge_cases import (
     with_replay,
     without_forgetting,
 )
-from bedside.compression.distillation.soft_targets import SoftTargets
 from bedside.errors import RefusedError
 from bedside.models.cnn_lstm import CnnLstmNetwork
 from bedside.training.batches import Tensors
+from bedside.training.soft_targets import SoftTargets
 from bedside.training.stages import Splits, Validation
 from bedside.training.validation import logits_of
 from tests.unit.compression.waves import CLASSES, LARGE, SMALL, beats, splits, taught, training, weights

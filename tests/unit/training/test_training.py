@@ -13,8 +13,9 @@ from bedside import scratch
 from bedside.errors import RefusedError
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
 from bedside.training.batches import Augmentation, Batch, Sampling, Tensors, epoch_batches, window_weights
+from bedside.training.committee import MeanAnswer
 from bedside.training.loop import Training, fit, prepare_torch, rate
-from bedside.training.stages import shift_operating_point
+from bedside.training.stages import Splits, Validation, shift_operating_point
 from bedside.training.validation import average_precision, logits_of, watch
 
 SHAPE = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=5, stride=4),), lstm=(8,), head=8, classes=3, dropout=0.0)
@@ -106,6 +107,22 @@ def test_a_fine_tuning_that_only_harms_returns_what_it_was_given() -> None:
     assert weights(network) == before
 
 
+def test_the_last_epoch_is_kept_where_validation_patients_do_not_choose_it() -> None:
+    falling = iter(range(99, 0, -1))
+    windows = beats()
+
+    def kept(epoch: str) -> list[bytes]:
+        splits = Splits(["N", "S", "V"], windows, windows, Validation.model_validate({"epoch": epoch}))
+
+        def worse_each_epoch(network: nn.Module) -> dict[str, float]:
+            return {key: value * next(falling) for key, value in splits.score(network).items()}
+
+        return weights(trained(worse_each_epoch))
+
+    assert kept("best") == weights(trained(training=TRAINING.model_copy(update={"epochs": 0})))
+    assert kept("last") != kept("best")
+
+
 def test_an_epoch_can_be_drawn_again() -> None:
     sampling = Sampling(windows=50, batch=20)
     first = [b.signal for b in epoch_batches(beats(), 3, sampling, seed=3, epoch=5)]
@@ -187,3 +204,14 @@ def test_a_shifted_operating_point_moves_one_logit_and_leaves_the_others() -> No
 def test_an_operating_point_of_an_unknown_class_is_refused_with_the_known_ones() -> None:
     with pytest.raises(RefusedError, match="no class X here; this dataset has N, V"):
         shift_operating_point(nn.Linear(1, 2), ["N", "V"], {"X": 0.1})
+
+
+def test_a_committee_answers_with_the_geometric_mean_of_its_members() -> None:
+    members = [trained(), trained(training=TRAINING.model_copy(update={"seed": 1}))]
+    seen = beats()
+    with torch.no_grad():
+        own = [torch.softmax(member(seen.signal, seen.rhythm), dim=1) for member in members]
+        together = torch.softmax(MeanAnswer(members)(seen.signal, seen.rhythm), dim=1)
+    mean = (own[0] * own[1]).sqrt()
+    assert torch.allclose(together, mean / mean.sum(dim=1, keepdim=True), atol=1e-6)
+    assert not torch.allclose(own[0], own[1], atol=1e-3)

@@ -2,8 +2,8 @@
 
 from bedside.compression.distillation.edge_cases import EdgeCases, learn_edge_cases
 from bedside.compression.distillation.features import Features, Hinted, feature_distillation
-from bedside.compression.distillation.soft_targets import SoftTargets, distillation_loss
 from bedside.compression.distillation.unlabelled import answered
+from bedside.training.soft_targets import SoftTargets, distillation_loss
 
 __all__ = [
     "EdgeCases",

@@ -7,11 +7,11 @@ import pydantic
 import torch
 from torch import Tensor, nn
 
-from bedside.compression.distillation.soft_targets import SoftTargets, distillation_loss
 from bedside.compression.fidelity import fidelity
 from bedside.errors import RefusedError
 from bedside.params import Params
 from bedside.training.loop import Score, Training, fit
+from bedside.training.soft_targets import SoftTargets, distillation_loss
 from bedside.training.stages import Splits
 from bedside.training.validation import logits_of
 
