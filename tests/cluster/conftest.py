@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.bare_node import CLAIMS, provisions, services
 from tests.support.kubernetes import (
     Document,
     Namespace,
@@ -32,7 +33,6 @@ from tests.support.service_routes import ServiceRoutes
 ROOT = Path(__file__).parents[2]
 OVERLAY = Path(__file__).parent / "overlay"
 NAME = "bedside-test"
-CLAIMS = {"data-postgres-0": 10, "data-s3-0": 20, "pipeline": 50}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -90,16 +90,11 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     documents = [with_images(document) for document in rendered(OVERLAY)]
     kubectl("create", "namespace", NAME)
     place = Path(os.environ.get("BEDSIDE_CLUSTER_DISK") or tmp_path_factory.mktemp("disk"))
-    if not _provisions():
+    if not provisions():
         namespace.apply(*volumes(CLAIMS, place, NAME))
-    with _served(tmp_path_factory.mktemp("git")) as repository, ServiceRoutes(namespace) as routes:
-        services = [document for document in documents if document["kind"] == "Service"]
-        namespace.apply(*services)
+    with served(tmp_path_factory.mktemp("git")) as repository, ServiceRoutes(namespace) as routes:
+        addresses = services(namespace, documents)
         routes.follow()
-        addresses = {
-            d["metadata"]["name"]: namespace.get("service", d["metadata"]["name"])["spec"]["clusterIP"]
-            for d in services
-        }
         documents = [
             _settled(with_hosts(document, addresses), addresses["mlflow"], repository) for document in documents
         ]
@@ -152,7 +147,11 @@ def scheduled(deployment: Deployment) -> str:
 def remove(namespace: Namespace) -> None:
     kubectl("delete", "namespace", namespace.name, "--ignore-not-found", "--timeout=180s")
     kubectl(
-        "delete", "persistentvolume", *[f"{NAME}-{claim}" for claim in CLAIMS], "--ignore-not-found", "--timeout=60s"
+        "delete",
+        "persistentvolume",
+        *[f"{namespace.name}-{claim}" for claim in CLAIMS],
+        "--ignore-not-found",
+        "--timeout=60s",
     )
 
 
@@ -163,10 +162,6 @@ def _jobs_of(namespace: Namespace, cronjob: str) -> list[str]:
         for job in jobs
         if any(owner["name"] == cronjob for owner in job["metadata"].get("ownerReferences", []))
     ]
-
-
-def _provisions() -> bool:
-    return "is-default-class" in kubectl("get", "storageclass", "-o", "yaml")
 
 
 def _settled(document: Document, address: str, repository: str) -> Document:
@@ -182,7 +177,7 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-class _served:  # noqa: N801  (used as `with _served(...)`)
+class served:  # noqa: N801  (used as `with served(...)`)
     """This repository's last commit as branch `under-test`, served by git to the node."""
 
     def __init__(self, folder: Path) -> None:

@@ -8,14 +8,17 @@ from typing import Any
 
 from tests.support.kubernetes import Namespace
 
-CHAIN = "BEDSIDE-TESTS"
 # An answer must come back the way the question went: pods of one bridge would talk past the translation.
 HOOKS = (
-    ("nat", "PREROUTING", ("-j", CHAIN)),
-    ("nat", "OUTPUT", ("-j", CHAIN)),
-    ("nat", "POSTROUTING", ("-m", "conntrack", "--ctstate", "DNAT", "-j", "MASQUERADE")),
-    ("filter", "FORWARD", ("-j", CHAIN)),
-    ("filter", "OUTPUT", ("-j", CHAIN)),
+    ("nat", "PREROUTING", ("-j", "{chain}")),
+    ("nat", "OUTPUT", ("-j", "{chain}")),
+    (
+        "nat",
+        "POSTROUTING",
+        ("-m", "conntrack", "--ctstate", "DNAT", "-j", "MASQUERADE", "-m", "comment", "--comment", "{chain}"),
+    ),
+    ("filter", "FORWARD", ("-j", "{chain}")),
+    ("filter", "OUTPUT", ("-j", "{chain}")),
 )
 
 
@@ -28,11 +31,13 @@ class ServiceRoutes(threading.Thread):
     def __init__(self, namespace: Namespace) -> None:
         super().__init__(daemon=True)
         self.namespace, self._done, self._rules = namespace, threading.Event(), ""
+        self._chain = f"TEST-{namespace.name}"  # its own: two namespaces can be followed at once
+        self._hooks = [(t, hook, tuple(r.format(chain=self._chain) for r in rule)) for t, hook, rule in HOOKS]
 
     def __enter__(self) -> "ServiceRoutes":
         for table in ("nat", "filter"):
-            _iptables(table, "-N", CHAIN, check=False)
-        for table, hook, rule in HOOKS:
+            _iptables(table, "-N", self._chain, check=False)
+        for table, hook, rule in self._hooks:
             if not _iptables(table, "-C", hook, *rule, check=False):
                 _iptables(table, "-I", hook, *rule)
         self.start()
@@ -41,11 +46,11 @@ class ServiceRoutes(threading.Thread):
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self.join()
-        for table, hook, rule in HOOKS:
+        for table, hook, rule in self._hooks:
             _iptables(table, "-D", hook, *rule)
         for table in ("nat", "filter"):
-            _iptables(table, "-F", CHAIN)
-            _iptables(table, "-X", CHAIN)
+            _iptables(table, "-F", self._chain)
+            _iptables(table, "-X", self._chain)
 
     def run(self) -> None:
         while not self._done.wait(0.5):
@@ -54,25 +59,25 @@ class ServiceRoutes(threading.Thread):
     def follow(self) -> None:
         """Bring the rules up to date, all in one step for each table."""
         told = self.namespace("get", "services,endpoints", "-o", "json", check=False)
-        if told and (rules := _rules(json.loads(told)["items"])) != self._rules:
+        if told and (rules := _rules(self._chain, json.loads(told)["items"])) != self._rules:
             subprocess.run(["iptables-restore", "--noflush"], input=rules, text=True, check=True)
             self._rules = rules
 
 
-def _rules(items: list[Any]) -> str:
+def _rules(chain: str, items: list[Any]) -> str:
     """For `iptables-restore`: each service's port to its first ready pod; what is not led anywhere is refused."""
     services = {item["metadata"]["name"]: item["spec"] for item in items if item["kind"] == "Service"}
     endpoints = {item["metadata"]["name"]: item for item in items if item["kind"] == "Endpoints"}
     led = [
-        f"-A {CHAIN} -d {spec['clusterIP']} -p tcp --dport {spec['ports'][0]['port']} -j DNAT --to-destination {pod}"
+        f"-A {chain} -d {spec['clusterIP']} -p tcp --dport {spec['ports'][0]['port']} -j DNAT --to-destination {pod}"
         for name, spec in sorted(services.items())
         for pod in list(_ready(endpoints.get(name, {})))[:1]
     ]
     refused = [
-        f"-A {CHAIN} -d {spec['clusterIP']} -p tcp -j REJECT --reject-with tcp-reset" for spec in services.values()
+        f"-A {chain} -d {spec['clusterIP']} -p tcp -j REJECT --reject-with tcp-reset" for spec in services.values()
     ]
     tables = {"nat": led, "filter": sorted(refused)}
-    return "".join(f"*{table}\n-F {CHAIN}\n" + "\n".join([*rules, "COMMIT", ""]) for table, rules in tables.items())
+    return "".join(f"*{table}\n-F {chain}\n" + "\n".join([*rules, "COMMIT", ""]) for table, rules in tables.items())
 
 
 def _ready(endpoints: Any) -> Iterator[str]:
