@@ -40,7 +40,7 @@ repro: setup  ## The whole pipeline on the data that params.yaml names; redoes o
 	@bedside verdicts
 
 test: setup  ## The default tests (a few minutes)
-	@python -m pytest
+	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: setup  ## Pipelines run for real: three launchers, kills, the browser
 	@python -m pytest -m '(slow or browser) and not docker and not cluster and not gpu'
