@@ -1,11 +1,14 @@
 """Real tracking stores for tests: a database copied from a migrated one, and a server that can be killed."""
 
+import http.client
+import http.server
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Mapping
@@ -77,6 +80,59 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+
+class HangingUpOnce(http.server.ThreadingHTTPServer):
+    """In front of a real server: passes every call on, but hangs up at call number `at` (from 0), if there is one."""
+
+    daemon_threads = True
+
+    def __init__(self, behind: Server) -> None:
+        super().__init__(("127.0.0.1", 0), _Passing)
+        self.behind, self.at, self.calls = behind, -1, 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def hung_up(self) -> bool:
+        return self.calls > self.at
+
+    def hang_up(self, at: int) -> None:
+        """Count calls anew."""
+        self.at, self.calls = at, 0
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Passing(http.server.BaseHTTPRequestHandler):
+    server: HangingUpOnce
+
+    def _pass(self) -> None:
+        self.server.calls += 1
+        if self.server.calls == self.server.at + 1:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.behind.port, timeout=60)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        connection.request(
+            self.command, self.path, body, {"Content-Type": self.headers.get("Content-Type") or "application/json"}
+        )
+        answer = connection.getresponse()
+        text = answer.read()
+        self.send_response(answer.status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PUT = _pass  # noqa: N815  (the names that http.server calls)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 def runs(uri: str, **tags: str) -> list[Any]:

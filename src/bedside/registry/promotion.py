@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +44,9 @@ class Promote(Params):
         "that the verdict claims, as an aid to a person who looks at the ECG."
     )
     timeout: float = pydantic.Field(
-        default=120, gt=0, description="seconds to wait for the store and for other promotions"
+        default=120,
+        gt=0,
+        description="seconds that a store that is away is tried again, and that other promotions may take",
     )
 
 
@@ -74,17 +77,21 @@ class Promotion:
             raise RefusedError(f"another promotion is going on ({error}); run promote again") from None
 
     def _recording_outages(self) -> dict[str, Any]:
-        try:
-            return self._run()
-        except tracking.TrackingError as error:
-            self._append("INTERRUPTED", {"reason": str(error)})
-            raise RefusedError(
-                f"promotion needs the tracking store: {error}. Nothing is half done: mend that and run promote again, "
-                "it goes on where it stopped"
-            ) from None
+        deadline = time.monotonic() + self.params.timeout
+        while True:
+            try:
+                return self._run(max(0.0, deadline - time.monotonic()))
+            except tracking.TrackingError as error:
+                if time.monotonic() + store.RETRY > deadline:
+                    self._append("INTERRUPTED", {"reason": str(error)})
+                    raise RefusedError(
+                        f"promotion needs the tracking store: {error}. Nothing is half done: mend that and run promote "
+                        "again, it goes on where it stopped"
+                    ) from None
+                time.sleep(store.RETRY)
 
-    def _run(self) -> dict[str, Any]:
-        run_id = tracking.current_run_id(self.params.timeout)
+    def _run(self, patience: float) -> dict[str, Any]:
+        run_id = tracking.current_run_id(patience)
         self.models = Models(self.name)
         requested = self._requested()
         passed, refused = self._judged()

@@ -13,10 +13,9 @@ from bedside.tracking import journal
 from bedside.tracking.errors import TrackingError
 from bedside.tracking.journal import Event
 from bedside.tracking.lock import locked
-from bedside.tracking.store import KEY, Store, shown, was_refused_for_good
+from bedside.tracking.store import KEY, RETRY, Store, shown, was_refused_for_good
 
 DATA = ("recordings", "dataset", "test")  # ports that carry data
-RETRY = 2.0  # seconds between two attempts at a store that is away
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "sqlite:///mlflow.db"
 KEY, PIPELINE = "bedside.key", "bedside.pipeline"
+RETRY = 2.0  # seconds between two attempts at a store that is away
 
 # Without these a dead server costs minutes per call, and MLflow reports its use to its makers.
 _PATIENCE = {

@@ -1,5 +1,6 @@
 """Promotion: only what passes is signed and registered, aliases go to the best, refusals are kept as carefully."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from bedside.registry.by_hand import approve, roll_back
 from bedside.registry.log import PromotionLog
 from bedside.registry.promotion import Promotion
 from tests.support.deployments import Deployed, Maker, rewritten
+from tests.support.mlflow_store import HangingUpOnce, Server
 from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry
 
 
@@ -198,6 +200,25 @@ def test_a_tracking_store_that_is_away_refuses_and_leaves_nothing_half_done(
     _store(monkeypatch, store)
     promoted(deployed, workspace / "decision")
     assert aliases() == {"challenger": "1", "champion": "1"}
+
+
+@pytest.mark.slow
+def test_a_tracking_store_that_hangs_up_for_a_moment_is_asked_again(
+    maker: Maker, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bedside.tracking.store.RETRY", 0.1)
+    with Server(workspace) as server, HangingUpOnce(server) as front:
+        _store(monkeypatch, front.uri)
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        for at in itertools.count(0, 5):
+            front.hang_up(at)
+            decision = promoted([maker.make(f"v{at}", p99_ms=3.0 - at / 100)], workspace / f"decision{at}")
+            assert decision["champion"]["variant"] == f"v{at}"
+            if not front.hung_up:
+                break
+        assert at > 20
+        assert "INTERRUPTED" not in states()
+        assert aliases()["champion"] == str(at // 5 + 1)
 
 
 def _store(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:

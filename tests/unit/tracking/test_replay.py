@@ -1,7 +1,6 @@
 """Replaying journals into real stores: nothing is lost, nothing is doubled, nothing waits for long."""
 
 import contextlib
-import http.client
 import http.server
 import itertools
 import json
@@ -18,7 +17,7 @@ import pytest
 
 from bedside import tracking
 from bedside.tracking import journal
-from tests.support.mlflow_store import Server, history, runs
+from tests.support.mlflow_store import HangingUpOnce, Server, history, runs
 from tests.unit.tracking.records import PRUNE
 
 STAGE = """
@@ -234,60 +233,24 @@ def test_a_server_killed_again_and_again_during_the_replay_loses_and_doubles_not
             assert history(server.uri, run.info.run_id, "train/loss") == curve(300)
 
 
-class _HangingUpOnce(http.server.ThreadingHTTPServer):
-    """In front of a real server: passes every call on, but hangs up at one of them (the first is 0)."""
-
-    daemon_threads = True
-
-    def __init__(self, behind: Server, at: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Passing)
-        self.behind, self.at, self.calls = behind, at, 0
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class _Passing(http.server.BaseHTTPRequestHandler):
-    server: _HangingUpOnce
-
-    def _pass(self) -> None:
-        self.server.calls += 1
-        if self.server.calls == self.server.at + 1:
-            self.connection.shutdown(socket.SHUT_RDWR)
-            return
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.behind.port, timeout=60)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        connection.request(self.command, self.path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read()
-        self.send_response(answer.status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    do_GET = do_POST = _pass  # noqa: N815  (the names that http.server calls)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.mark.slow
 def test_a_server_that_hangs_up_at_any_one_call_is_an_outage_like_any_other(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    with Server(workspace) as server:
+    with Server(workspace) as server, HangingUpOnce(server) as front:
         for at in itertools.count():
             logged()
-            with _HangingUpOnce(server, at) as front:
-                monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{front.server_port}")
-                if at < 3:
-                    with pytest.raises(tracking.TrackingError, match="1 runs wait"):
-                        tracking.flush(0)
-                else:  # the last calls are made once a flush, and after them there is nothing left to cut
-                    with contextlib.suppress(tracking.TrackingError):
-                        tracking.flush(0)
-                hung_up = front.calls > at
-                front.shutdown()
-            monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", front.uri)
+            front.hang_up(at)
+            # The last calls only ask for runs that were made twice: the run has ended, nothing waits.
+            with (
+                pytest.raises(tracking.TrackingError, match="runs wait")
+                if at < 3
+                else contextlib.suppress(tracking.TrackingError)
+            ):
+                tracking.flush(0)
+            hung_up = front.hung_up
             tracking.flush(30)
             if not hung_up:
                 break
