@@ -126,9 +126,12 @@ def server(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(autouse=True)
-def no_jobs_left(deployment: Deployment) -> Iterator[None]:
+def no_jobs_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test's jobs end with it: one that waits for an image would keep its share of the node."""
     yield
+    if "deployment" not in request.fixturenames:
+        return
+    deployment: Deployment = request.getfixturevalue("deployment")
     while deployment.started:
         deployment.namespace("delete", "job", deployment.started.pop(), "--ignore-not-found", "--wait=true")
 

@@ -1,6 +1,7 @@
-"""`kubectl` for a node that is old and bare: `apply -k` bends the manifests to it, everything else is kubectl's own.
+"""`kubectl` for a node that is old and bare: two commands bend manifests to it, everything else is kubectl's own.
 
-What the bent one adds is what such a node lacks: volumes without a provisioner, names without DNS, older API versions.
+`apply -k` and `create job --from` add what such a node lacks: volumes without a provisioner, names without DNS, older
+API versions.
 """
 
 import os
@@ -44,9 +45,17 @@ def _apply(overlay: Path) -> None:
     namespace.apply(*[with_hosts(document, addresses) for document in documents])
 
 
+def _create_job(namespace: Namespace, cronjob: str, name: str) -> None:
+    """`create job --from=cronjob/...`, which a new kubectl does not do for an old server's CronJob."""
+    template = namespace.get("cronjob", cronjob)["spec"]["jobTemplate"]
+    namespace.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": template["spec"]})
+
+
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    if arguments[:2] == ["apply", "-k"]:
-        _apply(Path(arguments[2]))
-    else:
-        os.execvp("kubectl", ["kubectl", *arguments])
+    match sys.argv[1:]:
+        case ["apply", "-k", overlay]:
+            _apply(Path(overlay))
+        case ["-n", where, "create", "job", source, name] if source.startswith("--from=cronjob/"):
+            _create_job(Namespace(where), source.removeprefix("--from=cronjob/"), name)
+        case arguments:
+            os.execvp("kubectl", ["kubectl", *arguments])
