@@ -1,6 +1,6 @@
 """Which units to remove: magnitude against Taylor, pooled and class-balanced, at equal multiply-accumulates.
 
-    python benchmarks/pruning_scores.py --dataset artifacts/dataset --teacher artifacts/models/distilled
+    python -m benchmarks.pruning_scores --teacher artifacts/models/distilled --out docs/results/pruning-scores.md
 
 Every row is the `prune` stage itself, without and with fine-tuning, on one network; its sensitivities are those of
 validation patients. Read them as a comparison of rows, not as what a clinic would see: the same patients choose the
@@ -44,28 +44,39 @@ WHEN = ("before", "after")
 
 
 def main() -> None:
-    """Print one markdown table."""
+    """Write one markdown page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--dataset", type=Path, default=Path("artifacts/dataset"))
     parser.add_argument("--teacher", type=Path, required=True, help="the model to prune, and to stay true to")
     parser.add_argument("--ratio", type=float, default=0.5)
     parser.add_argument("--multiple", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--windows", type=int, default=6000, help="training windows per epoch")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     dataset, teacher = open_artifact(arguments.dataset), open_artifact(arguments.teacher)
     torch.set_num_threads(1)
     runs = list(tqdm(_runs(dataset, teacher, arguments), total=len(ROWS) * (arguments.seeds + 1), file=sys.stderr))
     whole = {**validation_metrics(load(teacher), open_splits(dataset, Validation())), "validation/fidelity": 1.0}
-    print(f"{arguments.ratio:.0%} of the units, before and after {arguments.epochs} x {arguments.windows} windows of")
-    print(f"fine-tuning: mean (range) of {arguments.seeds} seeds.\n")
-    columns = ["removed by", "MACs removed", "parameters removed", *(f"{s}, {w}" for w in WHEN for s in SHOWN)]
-    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
-    print(_row("nothing", {}, [whole], []))
+    lines = [_row("nothing", {}, [whole], [])]
     for name in ROWS:
         before, *after = [metrics for row, metrics in runs if row == name]
-        print(_row(name, before, [before], after))
+        lines.append(_row(name, before, [before], after))
+    arguments.out.write_text(page(arguments, lines))
+
+
+def page(how: argparse.Namespace, lines: Sequence[str]) -> str:
+    """What was done, then one row per way of scoring."""
+    columns = ["removed by", "MACs removed", "parameters removed", *(f"{s}, {w}" for w in WHEN for s in SHOWN)]
+    told = (
+        f"{how.ratio:.0%} of the units of `{how.teacher.name}` removed at once, before and after {how.epochs} x "
+        f"{how.windows:,} windows of fine-tuning: mean (range) of {how.seeds} seeds. Validation patients: a "
+        "handful, who also choose the epoch and are looked at by the Taylor scores, so that rows compare with each "
+        "other and with nothing else."
+    )
+    table = "\n".join([f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *lines])
+    return f"# Which units to remove\n\nWritten by `python -m benchmarks.pruning_scores`. {told}\n\n{table}\n"
 
 
 def _row(name: str, cost: Metrics, *runs: Sequence[Metrics]) -> str:
