@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+import pydantic
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
@@ -33,6 +35,9 @@ class Prune(Params):
     scan: Scan = Scan()
     allocation: Choice[Allocation] = Uniform()
     schedule: Choice[Schedule] = Cubic()
+    guide: Literal["teacher", "parent"] = pydantic.Field(
+        default="teacher", description="who is imitated; a parent far smaller than the teacher answers far faster"
+    )
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=3, learning_rate=5e-4)
     validation: Validation = Validation()
@@ -53,7 +58,7 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
     """Remove the least important units of the parent in steps, each followed by fine-tuning."""
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
-    guide = load(teacher)
+    guide = load(parent if params.guide == "parent" else teacher)
     loss, score = distillation_loss(params.soft_targets, guide), fidelity(guide, splits)
     whole, before = architecture_of(parent), load(parent)
     if not isinstance(whole, CnnLstm) or not isinstance(before, CnnLstmNetwork):

@@ -78,6 +78,23 @@ def test_a_network_is_pruned_by_sensitivity_at_the_uniform_cost(cohort: Cohort, 
     assert shapes[0] != shapes[1]
 
 
+def test_a_pruned_network_imitates_whom_it_is_told_to(cohort: Cohort, approval: Path, tmp_path: Path) -> None:
+    sure = {**SHORT, "epochs": 4, "learning_rate": 0.01, "sampling": {"windows": 1024, "batch": 64}}
+    teacher, parent = taught(cohort, approval, "sure", sure), taught(cohort, approval, "untaught", UNTRAINED)
+    schedule = {"kind": "one_shot", "ratio": 0.25, "multiple": 2}
+    fidelity = {
+        guide: prune(
+            dataset=cohort.dataset,
+            teacher=teacher,
+            parent=parent,
+            student=tmp_path / guide,
+            params={"schedule": schedule, "guide": guide, "training": UNTRAINED},
+        )["validation/fidelity"]
+        for guide in ("teacher", "parent")
+    }
+    assert fidelity["parent"] > fidelity["teacher"]
+
+
 def test_a_network_without_lstm_is_pruned_too(cohort: Cohort, approval: Path, tmp_path: Path) -> None:
     parent = taught(cohort, approval, "without-lstm", UNTRAINED, lstm=[])
     shape = made(prune, cohort, parent, tmp_path / "pruned", schedule=HALF).json("architecture.json")

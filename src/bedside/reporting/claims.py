@@ -19,6 +19,7 @@ class SeedClaim(Params):
 
 
 # The article of 2025-05-06 on an ICU monitor: one unnamed device, unnamed data, accuracy as the only yardstick.
+COMBINED = SeedClaim(technique="combined", size_reduction=0.84, times_faster=5.3, accuracy=0.927)
 SEED = {
     ROOT: SeedClaim(technique="baseline CNN-LSTM", accuracy=0.942),
     "quantized": SeedClaim(technique="QAT (int8)", size_reduction=0.75, times_faster=3.2, accuracy=0.938),
@@ -27,7 +28,8 @@ SEED = {
     "weights-only": SeedClaim(
         technique="ONNX + hardware optimization", size_reduction=0.75, times_faster=4.1, accuracy=0.938
     ),
-    "combined": SeedClaim(technique="combined", size_reduction=0.84, times_faster=5.3, accuracy=0.927),
+    "combined": COMBINED,
+    "smallest": COMBINED,  # the same techniques, with one more distillation before them
 }
 COLUMNS = (
     "technique",
