@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedside.params import ParamsError
+from bedside.terminal import console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -134,17 +135,16 @@ def _unfinished(arguments: argparse.Namespace) -> None:
 
 
 def _verdicts(arguments: argparse.Namespace) -> None:
-    from rich.console import Console
     from rich.text import Text
 
     from bedside.reporting.finished import deployments
 
-    summaries, console = deployments(arguments.artifacts), Console()
+    summaries, out = deployments(arguments.artifacts), console()
     for target in dict.fromkeys(summary.target for summary in summaries):
-        console.print(_verdict_table(target, [summary for summary in summaries if summary.target == target]))
+        out.print(_verdict_table(target, [summary for summary in summaries if summary.target == target]))
     for summary in summaries:
         if not summary.passes:
-            console.print(Text(f"{summary.variant} on {summary.target}: {summary.verdict['verdict']}. {summary.why}"))
+            out.print(Text(f"{summary.variant} on {summary.target}: {summary.verdict['verdict']}. {summary.why}"))
     _where_to_look(arguments.artifacts)
 
 

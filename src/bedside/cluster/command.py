@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside.errors import RefusedError
+from bedside.terminal import console
 
 EXPERIMENT = "bedside"
 SUBMIT = """\
@@ -106,22 +107,21 @@ def _flags(name: str, value: Any) -> list[str]:
 
 
 def _status(given: argparse.Namespace) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from bedside.cluster.server import Server
     from bedside.cluster.status import every, standings
 
-    server, console = Server(given.endpoint, given.namespace), Console()
+    server, out = Server(given.endpoint, given.namespace), console()
     experiment = server.experiment(given.experiment)
     for one in server.schedules():
         cron = one.trigger.cron_schedule.cron if one.trigger and one.trigger.cron_schedule else "no cron"
         state = "on" if one.mode == "ENABLE" else "off; `bedside schedule` with the same flags switches it on"
-        console.print(f"schedule {one.display_name}: {every(cron)}, {state}", highlight=False, markup=False)
+        out.print(f"schedule {one.display_name}: {every(cron)}, {state}", highlight=False, markup=False)
     found = standings(server, experiment, given.runs)
     table = Table(title=f"{len(found)} newest runs of {given.experiment}", title_justify="left", box=None)
     for column in ("created", "state", "run", "", "next"):
         table.add_column(column, overflow="fold")
     for run in found:
         table.add_row(run.created, run.state, run.name, run.said, run.advice)
-    console.print(table if found else f"no runs in {given.experiment} yet: `bedside submit`")
+    out.print(table if found else f"no runs in {given.experiment} yet: `bedside submit`")

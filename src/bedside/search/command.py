@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedside.errors import RefusedError
+from bedside.terminal import console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -81,8 +82,6 @@ def _search(given: argparse.Namespace) -> None:
 
 
 def _recipe(given: argparse.Namespace) -> None:
-    from rich.console import Console
-
     from bedside.artifacts import write_atomic
     from bedside.search import recipe, study
 
@@ -92,7 +91,7 @@ def _recipe(given: argparse.Namespace) -> None:
         trials, about = found.get_trials(), found.user_attrs["about"]
     front = recipe.front(trials)
     chosen = recipe.chosen(trials, about["search"]["tolerance"], given.trial)
-    Console(stderr=given.out is None).print(_table(front, chosen.number, about))
+    console(stderr=given.out is None).print(_table(front, chosen.number, about))
     text = recipe.text(chosen, about, given.study, given.name)
     if given.out is None:
         print(text, end="")
