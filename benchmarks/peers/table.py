@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bedside.summary import MISSING, PASS, Summary, text
+from bedside.summary import MISSING, Summary, text
 
 Row = Mapping[str, Any]
 KEPT = ("gross", "macro_f1", "accuracy", "flips", "latency", "memory", "size_bytes", "audit", "parity", "test")
@@ -51,7 +51,7 @@ def _cells(row: Row, teacher: Summary) -> list[str]:
         _share(found.figure("macro_f1"), ".3f"),
         _share(found.figure("flips.all.harmful_share"), ".2%"),
         _integer(found),
-        _verdict(found),
+        verdict(found),
     ]
 
 
@@ -65,10 +65,11 @@ def _integer(found: Summary) -> str:
     return f"{integer} of {integer + floating}"
 
 
-def _verdict(found: Summary) -> str:
-    verdict = str(found.verdict["verdict"])
+def verdict(found: Summary) -> str:
+    """The verdict with the gates that fail."""
+    said = str(found.verdict["verdict"])
     failing = ", ".join(gate["id"] for gate in found.failed)
-    return verdict if verdict == PASS or not failing else f"{verdict}: {failing}"
+    return said if found.passes or not failing else f"{said}: {failing}"
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
