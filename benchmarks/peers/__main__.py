@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/peers"), help="written with .md and .json")
     parser.add_argument("--work", type=Path, default=Path("build/peers"), help="environments, files made, evidence")
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS), metavar="PEER")
+    parser.add_argument("--variants", nargs="*", metavar="VARIANT", help="of this project, beside them (default: all)")
     parser.add_argument("--minutes", type=float, default=20.0, help="for one peer's attempts together")
     parser.add_argument("--install", action="store_true", help="make the peers' environments that are not there")
     arguments = parser.parse_args()
@@ -50,7 +51,15 @@ def main() -> None:
 
 
 def compare(
-    *, artifacts: Path, params: Path, out: Path, work: Path, peers: list[str], minutes: float, install: bool
+    *,
+    artifacts: Path,
+    params: Path,
+    out: Path,
+    work: Path,
+    peers: list[str],
+    variants: list[str] | None,
+    minutes: float,
+    install: bool,
 ) -> None:
     """The whole comparison; peers and files that are done are not done again."""
     work.mkdir(parents=True, exist_ok=True)
@@ -60,7 +69,7 @@ def compare(
         if install and PEERS[name].own_python:
             PEERS[name].install(work)
         attempts += PEERS[name].run(handout, work, minutes * 60)
-    rows = judge_all(attempts + own_variants(artifacts, params), judge_of(artifacts, params, handout, work))
+    rows = judge_all(attempts + own_variants(artifacts, params, variants), judge_of(artifacts, params, handout, work))
     write(out, rows)
 
 
@@ -77,17 +86,17 @@ def judge_of(artifacts: Path, params: Path, handout: Path, work: Path) -> Judge:
     )
 
 
-def own_variants(artifacts: Path, params: Path) -> list[dict[str, Any]]:
-    """This project's deployments for the same runtime, as they lie there."""
+def own_variants(artifacts: Path, params: Path, wanted: list[str] | None = None) -> list[dict[str, Any]]:
+    """This project's deployments for the same runtime, as they lie there; all, or those that are wanted."""
     tree = Lineage(variants=lookup(params, "variants"))
+    paths = {path.name: path for path in sorted((artifacts / "optimized" / TARGET).glob("[!.]*")) if path.name != ROOT}
+    if unknown := set(wanted or ()) - set(paths):
+        raise RefusedError(f"--variants: no {', '.join(sorted(unknown))} for {TARGET}; known: {', '.join(paths)}")
     rows = []
-    for path in sorted((artifacts / "optimized" / TARGET).glob("[!.]*")):
-        name = path.name
-        if name == ROOT:
-            continue
+    for name in paths if wanted is None else wanted:
         how = " > ".join(tree.variants[step].technique for step in tree.path(name)[1:]) if name in tree.variants else ""
         row = {"peer": "bedside", "tool": "bedside", "name": name, "settings": how, "error": None, "seconds": None}
-        rows.append({**row, "graph": open_artifact(path)})
+        rows.append({**row, "graph": open_artifact(paths[name])})
     return rows
 
 

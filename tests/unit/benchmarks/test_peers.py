@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bedside.errors import RefusedError
 from bedside.gates import Budget, Gates
 from bedside.measurement import Measure
 from bedside.targets.onnxruntime import OnnxRuntime
-from benchmarks.peers.__main__ import judge_all, notes, write
+from benchmarks.peers.__main__ import judge_all, notes, own_variants, write
 from benchmarks.peers.handout import Handout
 from benchmarks.peers.judging import Judge
 from benchmarks.peers.roster import HERE, PEERS, Peer
@@ -112,3 +113,10 @@ def test_every_peer_has_its_script_and_its_pinned_versions() -> None:
             lines = [line for line in peer.requirements.read_text().splitlines() if not line.startswith("#")]
             assert lines
             assert all("==" in line for line in lines)
+
+
+def test_a_variant_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("variants: {}")
+    (tmp_path / "artifacts/optimized/onnxruntime-cpu/tiny").mkdir(parents=True)
+    with pytest.raises(RefusedError, match="no tinny for onnxruntime-cpu; known: tiny"):
+        own_variants(tmp_path / "artifacts", tmp_path / "params.yaml", ["tinny"])
