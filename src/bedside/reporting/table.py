@@ -24,6 +24,7 @@ def results(summaries: Sequence[Summary], decisions: Sequence[Decision], seed: M
         provenance(summaries),
         _table(columns(summaries), [cells(summary) for summary in summaries]),
         "Se: sensitivity, +P: positive predictivity; all test beats pooled, 95% interval over patients in brackets. "
+        "Flips: share of test beats that the teacher has right and this has wrong. "
         "Times faster: p50 against the teacher on the same target, in turns in one run.",
         *recommended(decisions),
         *failures(summaries),
@@ -59,7 +60,7 @@ def columns(summaries: Sequence[Summary]) -> list[str]:
     """Headings; two per class that the gates ask about."""
     asked = summaries[0].considered if summaries else []
     shares = [f"{name} {metric}" for name in asked for metric in ("Se", "+P")]
-    return ["target", "variant", "verdict", *shares, "size", "p50", "p99", "times faster", "peak memory"]
+    return ["target", "variant", "verdict", *shares, "flips", "size", "p50", "p99", "times faster", "peak memory"]
 
 
 def cells(summary: Summary) -> list[str]:
@@ -67,12 +68,13 @@ def cells(summary: Summary) -> list[str]:
     shares = [
         str(summary.gross(name, metric)) for name in summary.considered for metric in ("sensitivity", "predictivity")
     ]
-    faster = summary.times_faster
+    faster, flips = summary.times_faster, summary.figure("flips.all.harmful_share")
     return [
         summary.target,
         summary.variant,
         str(summary.verdict["verdict"]),
         *shares,
+        MISSING if flips is None else f"{flips:.2%}",
         summary.size,
         summary.said("latency.p50_ms", "ms"),
         summary.said("latency.p99_ms", "ms"),

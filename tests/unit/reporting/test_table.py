@@ -60,6 +60,7 @@ def test_every_deployment_is_a_row_with_the_required_class_first(maker: Maker) -
     assert row["V Se"].startswith("0.983 [0.9")
     assert row["size"] == "90.1 kB"
     assert row["times faster"] == "8.0"
+    assert row["flips"] == f"{found.evidence['flips']['all']['harmful_share']:.2%}" != "0.00%"
     teacher = summary(maker.make("teacher", p99_ms=12.0))
     assert dict(zip(columns([teacher]), cells(teacher), strict=True))["times faster"] == "1 (yardstick)"
 
