@@ -52,6 +52,12 @@ def test_figures_that_were_not_measured_are_marked(maker: Maker) -> None:
     assert summary(deployed).said("energy.millijoule_per_window", "mJ") == "-"
 
 
+def test_beats_that_compression_turned_wrong_are_counted(maker: Maker) -> None:
+    found = summary(maker.make("pruned", missed=0.3))
+    row = dict(zip(columns([found]), cells(found), strict=True))
+    assert row["flips"] == f"{found.evidence['flips']['all']['harmful_share']:.2%}" != "0.00%"
+
+
 def test_every_deployment_is_a_row_with_the_required_class_first(maker: Maker) -> None:
     found = summary(maker.make("pruned", p99_ms=1.5, size=90_000))
     row = dict(zip(columns([found]), cells(found), strict=True))
@@ -60,7 +66,6 @@ def test_every_deployment_is_a_row_with_the_required_class_first(maker: Maker) -
     assert row["V Se"].startswith("0.983 [0.9")
     assert row["size"] == "90.1 kB"
     assert row["times faster"] == "8.0"
-    assert row["flips"] == f"{found.evidence['flips']['all']['harmful_share']:.2%}" != "0.00%"
     teacher = summary(maker.make("teacher", p99_ms=12.0))
     assert dict(zip(columns([teacher]), cells(teacher), strict=True))["times faster"] == "1 (yardstick)"
 
