@@ -132,7 +132,7 @@ def notes(rows: list[dict[str, Any]]) -> list[str]:
         f"{teacher.source}, {teacher.evidence['statistics']['patients']} test patients, {where}, ONNX Runtime "
         f"{teacher.evidence['target']['version']}, one thread, batch 1. Every tool was given the same teacher (ONNX "
         "and torch), the same training, validation and calibration windows, and the settings that its documentation "
-        "recommends; none distils.",
+        "recommends; none was asked to distil.",
         f"The test windows were opened for this comparison (openings {openings[0]} to {openings[-1]} of this "
         "workspace), after all settings were fixed; nothing was chosen by them.",
     ]
