@@ -1,13 +1,15 @@
 """Which units to remove: magnitude against Taylor, pooled and class-balanced, at equal multiply-accumulates.
 
-    python -m benchmarks.pruning_scores --teacher artifacts/models/distilled --out docs/results/pruning-scores.md
+    python -m benchmarks.pruning_scores
 
-Every row is the `prune` stage itself, without and with fine-tuning, on one network; its sensitivities are those of
-validation patients. Read them as a comparison of rows, not as what a clinic would see: the same patients choose the
-epoch, and Taylor scores look at them too, while magnitude does not. Beats of rare classes sit in a handful of them.
+Every row is the `prune` stage itself, without and with fine-tuning, on the `distilled` network of the project's run and
+on those that `python -m benchmarks.seeds` has trained with other seeds; sensitivities are those of validation patients.
+Read them as a comparison of rows, not as what a clinic would see: the same patients choose the epoch, and Taylor scores
+look at them too, while magnitude does not. Beats of rare classes sit in a handful of them.
 """
 
 import argparse
+import itertools
 import statistics
 import sys
 import tempfile
@@ -18,16 +20,17 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from bedside.artifacts import Artifact, open_artifact
+from bedside.artifacts import Artifact, ArtifactError, open_artifact
 from bedside.component import Metrics
 from bedside.models import load
 from bedside.training.stages import Validation, open_splits, validation_metrics
 from components.prune import Prune, prune
 
+MAGNITUDE, TAYLOR = "magnitude", "Taylor, class-balanced"
 ROWS: dict[str, dict[str, Any]] = {
-    "magnitude": {"importance": {"kind": "magnitude"}},
+    MAGNITUDE: {"importance": {"kind": "magnitude"}},
     "Taylor, pooled": {"importance": {"kind": "taylor", "balanced": False}},
-    "Taylor, class-balanced": {"importance": {"kind": "taylor"}},
+    TAYLOR: {"importance": {"kind": "taylor"}},
     "Taylor, class-balanced, by sensitivity": {
         "importance": {"kind": "taylor"},
         "allocation": {"kind": "sensitivity"},
@@ -41,42 +44,58 @@ SHOWN = {
     "answers kept": "fidelity",
 }
 WHEN = ("before", "after")
+MODELS = [Path("artifacts/models/distilled"), *(Path(f"build/seeds/{s}/artifacts/models/distilled") for s in (1, 2))]
 
 
 def main() -> None:
     """Write one markdown page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, default=Path("artifacts/dataset"))
-    parser.add_argument("--teacher", type=Path, required=True, help="the model to prune, and to stay true to")
+    parser.add_argument("--models", type=Path, nargs="+", default=MODELS, help="each is pruned, and its own guide")
     parser.add_argument("--ratio", type=float, default=0.5)
     parser.add_argument("--multiple", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--windows", type=int, default=12000, help="training windows per epoch")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("docs/results/pruning-scores.md"))
     arguments = parser.parse_args()
-    dataset, teacher = open_artifact(arguments.dataset), open_artifact(arguments.teacher)
+    try:
+        dataset, models = open_artifact(arguments.dataset), [open_artifact(path) for path in arguments.models]
+    except ArtifactError as error:
+        sys.exit(f"pruning_scores: {error}; run `make repro` and `python -m benchmarks.seeds`, or name --models")
     torch.set_num_threads(1)
-    runs = list(tqdm(_runs(dataset, teacher, arguments), total=len(ROWS) * (arguments.seeds + 1), file=sys.stderr))
-    whole = {**validation_metrics(load(teacher), open_splits(dataset, Validation())), "validation/fidelity": 1.0}
-    lines = [_row("nothing", {}, [whole], [])]
-    for name in ROWS:
-        before, *after = [metrics for row, metrics in runs if row == name]
-        lines.append(_row(name, before, [before], after))
-    arguments.out.write_text(page(arguments, lines))
+    runs = list(tqdm(_runs(dataset, models, arguments), total=2 * len(ROWS) * len(models), file=sys.stderr))
+    splits = open_splits(dataset, Validation())
+    whole = [{**validation_metrics(load(model), splits), "validation/fidelity": 1.0} for model in models]
+    found = {(name, when): [m for row, at, m in runs if (row, at) == (name, when)] for name in ROWS for when in WHEN}
+    lines = [_row("nothing", {}, whole, [])]
+    lines += [_row(name, found[name, "before"][0], found[name, "before"], found[name, "after"]) for name in ROWS]
+    arguments.out.write_text(page(arguments, lines, _compared(*(found[name, "after"] for name in (TAYLOR, MAGNITUDE)))))
 
 
-def page(how: argparse.Namespace, lines: Sequence[str]) -> str:
-    """What was done, then one row per way of scoring."""
+def page(how: argparse.Namespace, lines: Sequence[str], compared: str) -> str:
+    """What was done, then one row per way of scoring, then what it says."""
     columns = ["removed by", "MACs removed", "parameters removed", *(f"{s}, {w}" for w in WHEN for s in SHOWN)]
     told = (
-        f"{how.ratio:.0%} of the units of `{how.teacher.name}` removed at once, before and after {how.epochs} x "
-        f"{how.windows:,} windows of fine-tuning: mean (range) of {how.seeds} seeds. Validation patients: a "
-        "handful, who also choose the epoch and are looked at by the Taylor scores, so that rows compare with each "
-        "other and with nothing else."
+        f"{how.ratio:.0%} of the units of `{how.models[0].name}` removed at once, before and after {how.epochs} x "
+        f"{how.windows:,} windows of fine-tuning: mean (range) of {len(how.models)} networks, each trained and "
+        "fine-tuned with a seed of its own. Costs are the first one's. Validation patients: a handful, who also choose "
+        "the epoch and are looked at by the Taylor scores, so that rows compare with each other and with nothing else."
     )
     table = "\n".join([f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *lines])
-    return f"# Which units to remove\n\nWritten by `python -m benchmarks.pruning_scores`. {told}\n\n{table}\n"
+    head = "# Which units to remove\n\nWritten by `python -m benchmarks.pruning_scores`."
+    return f"{head} {told}\n\n{table}\n\n{compared}\n"
+
+
+def _compared(balanced: Sequence[Metrics], magnitude: Sequence[Metrics]) -> str:
+    """Class-balanced Taylor against magnitude, network by network."""
+    told = []
+    for shown, metric in SHOWN.items():
+        pairs = [
+            (a[f"validation/{metric}"], b[f"validation/{metric}"]) for a, b in zip(balanced, magnitude, strict=True)
+        ]
+        ahead = sum(a > b for a, b in pairs)
+        told.append(f"{shown} {statistics.mean(a - b for a, b in pairs):+.3f} (higher in {ahead} of {len(pairs)})")
+    return f"Class-balanced Taylor against magnitude after fine-tuning: {', '.join(told)}."
 
 
 def _row(name: str, cost: Metrics, *runs: Sequence[Metrics]) -> str:
@@ -84,21 +103,20 @@ def _row(name: str, cost: Metrics, *runs: Sequence[Metrics]) -> str:
     return f"| {' | '.join([name, *costs, *(_shown(metric, run) for run in runs for metric in SHOWN.values())])} |"
 
 
-def _runs(dataset: Artifact, teacher: Artifact, how: argparse.Namespace) -> Iterator[tuple[str, Metrics]]:
-    """(row, metrics) without fine-tuning and then with each seed."""
+def _runs(dataset: Artifact, models: Sequence[Artifact], how: argparse.Namespace) -> Iterator[tuple[str, str, Metrics]]:
+    """(row, before or after, metrics) of each network without fine-tuning and with it."""
     schedule = {"kind": "one_shot", "ratio": how.ratio, "multiple": how.multiple}
-    for name, choice in ROWS.items():
-        for seed in [None, *range(how.seeds)]:
-            training = {
-                "epochs": 0 if seed is None else how.epochs,
-                "seed": seed or 0,
-                "learning_rate": 1e-3,
-                "sampling": {"windows": how.windows},
-            }
-            params = Prune.model_validate({**choice, "schedule": schedule, "training": training})
-            with tempfile.TemporaryDirectory() as student:
-                models = {"dataset": dataset, "teacher": teacher, "parent": teacher, "student": Path(student)}
-                yield name, prune.function(**models, params=params)
+    for name, when, (seed, model) in itertools.product(ROWS, WHEN, enumerate(models)):
+        training = {
+            "epochs": 0 if when == "before" else how.epochs,
+            "seed": seed,
+            "learning_rate": 1e-3,
+            "sampling": {"windows": how.windows},
+        }
+        params = Prune.model_validate({**ROWS[name], "schedule": schedule, "training": training})
+        with tempfile.TemporaryDirectory() as student:
+            ports = {"dataset": dataset, "teacher": model, "parent": model, "student": Path(student)}
+            yield name, when, prune.function(**ports, params=params)
 
 
 def _shown(metric: str, runs: Sequence[Metrics]) -> str:

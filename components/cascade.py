@@ -1,11 +1,12 @@
-"""Put a small network before the teacher: it answers alone where it is sure (cascade, dynamic precision)."""
+"""Put a cheaper network before the teacher: it answers alone where it is sure (cascade, dynamic precision)."""
 
 from typing import Any, ClassVar
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.adaptive import Switching, settle_thresholds
-from bedside.compression.gain import require_fewer_parameters
+from bedside.compression.gain import PairGain, require_cheaper_together
+from bedside.graph.export import export
 from bedside.models import load, save
 from bedside.models.cascade import Cascade
 from bedside.models.io import architecture_of
@@ -15,15 +16,18 @@ from bedside.training.stages import Validation, open_splits, parameters, validat
 
 
 class FitCascade(Params):
-    """How true the pair must be to the teacher, and how much smaller than it the parent."""
+    """How true the pair must be to the teacher, and how much cheaper than it.
+
+    The parent may be another network, or the teacher itself in fewer bits (dynamic precision).
+    """
 
     switching: Switching = Switching()
     validation: Validation = Validation()
-    least_share: float = 0.5
+    gain: PairGain = PairGain()
 
     example_parent: ClassVar[str] = "distill"
-    example: ClassVar[dict[str, Any]] = {"switching": {"fidelity": 0.9, "most": 1.0}, "least_share": 0.1}
-    no_gain: ClassVar[dict[str, Any]] = {"least_share": 1.0}
+    example: ClassVar[dict[str, Any]] = {"switching": {"fidelity": 0.9, "most": 1.0}, "gain": {"cheaper": -9.0}}
+    no_gain: ClassVar[dict[str, Any]] = {"switching": {"fidelity": 1.0, "most": 1.0}, "gain": {"cheaper": 0.99}}
 
 
 @component(image="train", gives="cascade")
@@ -32,16 +36,18 @@ def cascade(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: M
     prepare_torch(Training())
     splits = open_splits(dataset, params.validation)
     small, large = load(parent), load(teacher)
-    removed = require_fewer_parameters("cascade", large, small, params.least_share)
     pair = Cascade(small=architecture_of(parent), large=architecture_of(teacher), classes=len(splits.classes))
     network = pair.network().eval()
     network.first, network.second = small, large
     figures = settle_thresholds(network, splits, params.switching)
+    inputs = splits.train.signal.shape[1:], splits.train.rhythm.shape[1:]
+    first, second = (export(one, *inputs) for one in (small, large))
+    gain = require_cheaper_together(first, second, figures["adaptive/switch_rate"], inputs, params.gain)
     save(network, pair, student)
     return {
         "model/parameters": float(parameters(network)),
-        "model/parameters_removed": removed,
         **figures,
+        **gain,
         **validation_metrics(network, splits),
     }
 

@@ -28,6 +28,7 @@ from bedside.training.stages import (
     Validation,
     open_splits,
     parameters,
+    require_classes,
     validation_metrics,
 )
 from bedside.training.validation import logits_of
@@ -77,6 +78,7 @@ def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: M
     del teacher  # an assistant chain names the assistant as parent (Mirzadeh et al. 2020)
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
+    require_classes("edge_cases.rare", params.edge_cases.rare, splits.classes)  # now, not after the training
     shape = splits.fitted(params.student)
     guide, network = load(parent), shape.network()
     removed = require_fewer_parameters("distill", guide, network, params.least_share)

@@ -29,7 +29,7 @@ class Evaluate(Params):
     measure: Measure = Measure()
     batch: int = pydantic.Field(default=16, gt=0)
     sampled: int = pydantic.Field(default=64, gt=0)
-    replicates: int = pydantic.Field(default=2000, gt=0)
+    replicates: int = pydantic.Field(default=2000, ge=200)  # the bound that G3 judges comes from them
     seed: int = 0
 
 
@@ -89,9 +89,13 @@ def _answers(
         "test": test.digest,
         "target": target.described(),
         "cpu": environment()["cpu"],
+        "code": evaluate.code,
         "how": [params.batch, params.sampled],
     }
-    beside = remembered(follows_from, lambda: (logits, how) if graph == reference else answer("reference", reference))
+    if graph == reference:
+        remembered(follows_from, lambda: (logits, how))  # for the others
+        return [logits, logits], {"graph": how, "reference": how}
+    beside = remembered(follows_from, lambda: answer("reference", reference))
     return [logits, beside[0]], {"graph": how, "reference": beside[1]}
 
 

@@ -1,5 +1,6 @@
 """Quantization, after training or in training: from a float network to weights and ranges for int8 kernels."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
@@ -47,11 +48,11 @@ class Quantize(Params):
     }
     no_gain: ClassVar[dict[str, Any]] = {"training": {"epochs": 0}, "gain": {"smaller": 0.9}}
 
-    def widths(self, losses: dict[str, float]) -> Bits:
-        """Bits of each activation that is not on 8; `losses` is the sensitivity of every activation."""
+    def widths(self, activations: Iterable[str], losses: dict[str, float]) -> Bits:
+        """Bits of each activation that is not on 8; `losses` is what 8 bits cost each, where they are asked for."""
         if self.activations == 8:
             return self.mixed.widths(losses)
-        return dict.fromkeys(losses, 16 if self.activations == 16 else 32)
+        return dict.fromkeys(activations, 16 if self.activations == 16 else 32)
 
 
 @component(image="train", takes=("cnn_lstm",), gives="quantized_cnn_lstm")
@@ -66,8 +67,8 @@ def quantize(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: 
     before = export(source, *inputs)
     network = quantized(source, shape)
     calibrate(network, Tensors.of(load_split(dataset, "calibration")), params.ranges)
-    losses = sensitivity(network, source, splits.validation)
-    bits = params.widths(losses)
+    losses = sensitivity(network, source, splits.validation) if params.activations == 8 else {}
+    bits = params.widths(network.grids, losses)
     network.use(bits)
 
     guide = load(teacher)

@@ -10,13 +10,13 @@ from bedside.artifacts import Artifact, In, Out
 from bedside.component import Metrics, component
 from bedside.errors import RefusedError
 from bedside.params import Params
-from bedside.reporting import PICTURES, SeedClaim, comparison_page, draw_pareto, headline, results, short
+from bedside.reporting import PICTURES, SeedClaim, batches, comparison_page, draw_pareto, headline, results, short
 from bedside.reporting.claims import SEED
 from bedside.summary import Summary
 
 
 class Report(Params):
-    """The seed articles' claims by variant, beside which the measured figures are shown."""
+    """The article's claims by variant, beside which the measured figures are shown."""
 
     claims: Mapping[str, SeedClaim] = pydantic.Field(default_factory=lambda: dict(SEED))
 
@@ -28,7 +28,7 @@ def report(*, evidence: list[In], verdicts: list[In], decisions: list[In], repor
     decided = [decision.json("decision.json") for decision in decisions]
     pareto = draw_pareto(summaries)
     (report / "pareto.png").write_bytes(pareto)
-    (report / "results.md").write_text(results(summaries, decided, params.claims))
+    (report / "results.md").write_text(results(summaries, decided, params.claims) + "\n" + batches(summaries))
     (report / "short.md").write_text(short(summaries, decided, params.claims))
     pictures = {
         (summary.target, summary.variant): [artifact / name for name in PICTURES if name in artifact.manifest["files"]]

@@ -21,6 +21,7 @@ from bedside.training.stages import (
     Validation,
     open_splits,
     parameters,
+    require_classes,
     shift_operating_point,
     validation_metrics,
 )
@@ -48,6 +49,7 @@ def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params
     accepted(approval, dataset)  # windows that nobody approved are never trained on
     distributed.agree({"data": dataset.digest, "parameters": params.model_dump_json(), "code": train_teacher.code})
     splits = open_splits(dataset, params.validation)
+    require_classes("operating_point", params.operating_point, splits.classes)
     loss = _cross_entropy(params.label_smoothing)
     if params.committee is not None:
         shape = splits.fitted(params.committee.architecture)

@@ -12,7 +12,7 @@ RUN touch /tmp/before \
  && rm /tmp/before && touch --date="@$SOURCE_DATE_EPOCH" /tmp
 
 FROM system AS packages
-ARG EXTRAS=train,pipeline,search
+ARG EXTRAS=train,pipeline,search,openvino
 ARG TORCH_INDEX=
 WORKDIR /app
 COPY docker/install.sh docker/sbom.py docker/settle.sh docker/

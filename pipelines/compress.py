@@ -152,7 +152,8 @@ def adder(params: Mapping[str, Any], images: Mapping[str, str], cluster: Cluster
     def add(name: str, shown: str, measures: str | None = None, **values: Any) -> PipelineTask:
         """`measures`: the target on whose nodes the stage has to run."""
         declared = stage(name)
-        image = images.get(declared.image, default_image(declared.image))
+        kind = image_kind(declared.image, params["targets"][measures] if measures else None)
+        image = images.get(kind, default_image(kind))
         task = kubeflow.add(declared, shown, image=image, cached=name not in NEVER_CACHED, **values)
         if cluster is not None:
             cluster.expect_image(image)
@@ -168,9 +169,14 @@ def stage(name: str) -> Component:
     return found
 
 
+def image_kind(declared: str, target: Mapping[str, Any] | None) -> str:
+    """A stage that runs a target's files needs its runtime: ONNX Runtime is in every image, others have their own."""
+    return declared if target is None or target["kind"] == "onnxruntime" else f"{declared}-{target['kind']}"
+
+
 def default_image(kind: str) -> str:
     """The image of a kind of stage, unless named on the command line: from the environment, or the local build."""
-    return os.environ.get(f"BEDSIDE_{kind.upper()}_IMAGE", f"bedside-{kind}:dev")
+    return os.environ.get(f"BEDSIDE_{kind.upper().replace('-', '_')}_IMAGE", f"bedside-{kind}:dev")
 
 
 def arguments(name: str, description: str | None) -> argparse.ArgumentParser:

@@ -27,10 +27,12 @@ def build(
     target: str | None = None,
     variant: str = "champion",
 ) -> BaseComponent:
-    """The pipeline for one target, the first that is evaluated if none is named. ParamsError where there is no such."""
+    """The pipeline for one target, the first that is evaluated if none is named. ParamsError on a wrong name."""
     on = target or params["evaluated"]["targets"][0]
     if on not in params["targets"]:
         raise ParamsError(f"unknown target {on!r}; known: {', '.join(params['targets'])}")
+    if variant == ROOT:
+        raise ParamsError(f"{ROOT!r} is what the reference is called; give --variant another name")
     add = adder(params, images or {}, cluster)
 
     @dsl.pipeline(  # type: ignore[untyped-decorator]  # kfp ships no types

@@ -20,7 +20,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bedside import scratch
+import components
+from bedside import lineage, scratch
 from bedside.artifacts import Artifact, ArtifactError, DatasetIn, ModelIn, ModelOut, commit, open_artifact, staged
 from bedside.component import Component, Metrics, component
 from bedside.datasets.windows import load_split
@@ -29,16 +30,20 @@ from bedside.gates import Budget
 from bedside.measurement import Measure, Measurement
 from bedside.measurement.answers import answers
 from bedside.measurement.environment import environment
+from bedside.models.io import architecture_of
 from bedside.params import Params, ParamsError, load, validate
 from bedside.search.command import arguments
 from bedside.search.figures import Figures, quality, shortfalls
+from bedside.search.recipe import variants
 from bedside.search.settings import Floor, Search
 from bedside.search.space import Chain, Step
 from bedside.targets import Target
+from bedside.training.stages import require_classes
 from components.export import export
 from components.optimize import optimize
 from pipelines.workspace import merged
 
+COMPONENTS = Path(components.__path__[0])
 FIGURES, METRICS = "figures.json", "metrics.json"
 TAKES, QUIET = 3, 3.0  # a p99 of more than three medians is somebody else's
 
@@ -189,7 +194,11 @@ class Workbench:
         return {**figures, "graph": str(graph)}
 
     def _short(self, step: Step) -> Step:
-        return step.model_copy(update={"params": merged(step.params, self.search.short.get(step.technique, {}))})
+        """The step with its short budget, watching the classes that the search watches."""
+        params = merged(step.params, self.search.short.get(step.technique, {}))
+        if "validation" in technique(step).models["params"].model_fields:
+            params = merged(params, {"validation": {"watched": list(self.search.watched)}})
+        return step.model_copy(update={"params": params})
 
     def reference(self) -> Path:
         """The teacher's file for the target, which every candidate is measured in turns with."""
@@ -208,10 +217,17 @@ class Workbench:
         }
 
     def check(self) -> None:
-        """Find a mistyped parameter of a technique now, not in the middle of a night of trials."""
-        for step in (self._short(step) for chain in self.search.space.starts() for step in chain):
-            where = f"search.space.techniques.{step.technique}"
-            validate(technique(step).models["params"], step.params, where)
+        """Find what cannot work now, not in the middle of a night of trials: a class, a chain, a mistyped parameter."""
+        classes = open_artifact(self.dataset).json("dataset.json")["classes"]
+        require_classes("search.watched", self.search.watched, classes)
+        root = {"architecture": {"kind": architecture_of(open_artifact(self.teacher)).kind}}
+        for chain in self.search.space.starts():
+            for step in map(self._short, chain):
+                where = f"search.space.techniques.{step.technique}"
+                validate(technique(step).models["params"], step.params, where)
+            lineage.check(
+                {"variants": variants(chain, "chain"), "train_teacher": root}, COMPONENTS, "search.space.chains: as "
+            )
 
 
 def work(given: argparse.Namespace) -> None:

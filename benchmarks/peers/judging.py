@@ -62,12 +62,13 @@ class Judge:
         found = _alone(file, feed)
         known = expected is not None and expected.is_file()
         wanted = np.load(expected) if known and expected else _alone(self.handout.onnx.read_bytes(), feed)
-        return {
-            "kind": "int8" if _has_other_numbers(file) else "fp32",
+        told = {
             "max_abs_difference": float(np.abs(found - wanted).max()),
             "label_changes": int((found.argmax(1) != wanted.argmax(1)).sum()),
             "windows": len(found),
         }
+        kind = "int8" if _has_other_numbers(file) else "fp32"
+        return {"kind": kind, **told, "on_target": told}  # the file itself was run: there is no step in between
 
     def evidence(self, name: str, graph: Artifact, reference: Artifact) -> Artifact:
         """The evaluation of one graph beside the teacher; what was found before is kept as long as all inputs are."""

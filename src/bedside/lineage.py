@@ -37,6 +37,8 @@ class Lineage(Params):
 
     @pydantic.model_validator(mode="after")
     def _is_a_tree(self) -> "Lineage":
+        if ROOT in self.variants:
+            raise ValueError(f"variants.{ROOT}: the root is made by train_teacher; give this variant another name")
         for name in self.variants:
             self.path(name)
         return self

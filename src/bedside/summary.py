@@ -67,6 +67,11 @@ class Summary:
         return sorted(claims, key=lambda name: not claims[name].get("required", False))
 
     @property
+    def required(self) -> list[str]:
+        """The classes without which there is no intended use."""
+        return [name for name in self.considered if self.verdict["claims"][name].get("required", False)]
+
+    @property
     def claimed(self) -> list[str]:
         """The classes that stay in the intended use."""
         return [name for name in self.considered if self.verdict["claims"][name]["status"] == PASS]

@@ -21,7 +21,8 @@ from tests.cohort import Cohort
 
 BLOCKS = (ConvBlock(channels=8, kernel=7, stride=4), ConvBlock(channels=16, kernel=5, stride=2))
 LARGE, SMALL = CnnLstm(convolutions=BLOCKS, lstm=(16,), head=8), CnnLstm(convolutions=BLOCKS[:1], head=4)
-ANY: dict[str, Any] = {"switching": {"fidelity": 0.9, "most": 1.0}}
+TRUE: dict[str, Any] = {"switching": {"fidelity": 0.9, "most": 1.0}}
+ANY = TRUE | {"gain": {"cheaper": -9.0}}  # for what is not about time: so small networks answer in no time
 SHORT: dict[str, Any] = {"training": {"epochs": 1, "sampling": {"windows": 64, "batch": 64}}}
 
 
@@ -30,7 +31,7 @@ def models(cohort: Cohort) -> dict[str, Path]:
     """A large and a small network, trained for a moment by the plainest loop."""
     made = {}
     splits = open_splits(open_artifact(cohort.dataset), Validation())
-    for name, shape, steps in (("large", LARGE, 15), ("small", SMALL, 2)):
+    for name, shape, steps in (("large", LARGE, 15), ("small", SMALL, 2), ("equal", LARGE, 2)):
         torch.manual_seed(1)
         fitted = splits.fitted(shape)
         network = fitted.network()
@@ -91,9 +92,19 @@ def test_training_an_exit_leaves_the_long_path_as_it_was(
         assert torch.equal(network(windows.signal, windows.rhythm), full(windows.signal, windows.rhythm))
 
 
-def test_a_cascade_of_two_equal_networks_is_refused(cohort: Cohort, models: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="cascade removed"):
-        made(cascade, cohort, models, "large", student=tmp_path / "pair", params=ANY)
+def test_a_cascade_whose_first_network_is_as_expensive_as_the_second_is_refused(
+    cohort: Cohort, models: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(RefusedError, match=r"the first network takes .* times as long as the second"):
+        made(cascade, cohort, models, "equal", student=tmp_path / "pair", params=TRUE)
+
+
+def test_an_exit_that_costs_as_much_as_what_it_skips_is_refused(
+    cohort: Cohort, models: dict[str, Path], tmp_path: Path
+) -> None:
+    expensive = {"exit": {"convolutions": [], "lstm": [256], "head": 8}, "switching": {"fidelity": 0.1, "most": 1.0}}
+    with pytest.raises(RefusedError, match=r"the first network takes .* times as long as the second"):
+        made(early_exit, cohort, models, "large", student=tmp_path / "exit", params=SHORT | expensive)
 
 
 def test_a_pair_that_asks_the_teacher_too_often_is_refused(

@@ -12,6 +12,7 @@ import torch
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.component import Metrics
 from bedside.datasets.windows import load_split, write_windows
+from bedside.errors import RefusedError
 from bedside.models.cnn_lstm import CnnLstm
 from bedside.params import ParamsError
 from bedside.training import checkpoint
@@ -57,6 +58,18 @@ def student_of(
     """The digest of the student that `parent` teaches, and what the stage says of it."""
     metrics = distill(dataset=dataset, teacher=teacher or parent, parent=parent, student=to, params=params)
     return open_artifact(to).digest, metrics
+
+
+@pytest.mark.parametrize(
+    ("params", "where"),
+    [({"edge_cases": {"rare": ["V", "X"]}}, "edge_cases.rare"), ({"validation": {"watched": ["X"]}}, "watched")],
+)
+def test_a_class_that_the_data_does_not_have_is_refused_before_anything_is_trained(
+    teacher: Path, cohort: Cohort, tmp_path: Path, params: dict[str, Any], where: str
+) -> None:
+    endless = {**PARAMS, "training": {**SHORT, "epochs": 10**6}, **params}
+    with pytest.raises(RefusedError, match=rf"{where}: no class X here; this dataset has N, "):
+        student_of(teacher, tmp_path / "student", endless, cohort.dataset)
 
 
 def relabelled(dataset: Path, path: Path) -> Path:

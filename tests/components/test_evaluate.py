@@ -4,19 +4,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydantic
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
-from bedside.artifacts import Artifact, open_artifact
+from bedside.artifacts import Artifact, commit, open_artifact, staged
 from bedside.lineage import Deployment
 from bedside.measurement import Measure
+from bedside.measurement.remembered import FACTS, LOGITS
 from components.evaluate import Evaluate, evaluate
 from components.optimize import optimize
 from tests.conftest import MakeArtifact
 from tests.support.networks import Kind, dataset_artifact, exported
 
 QUICK = Evaluate(
-    measure=Measure(windows=2, runs=30, warmup=2, seconds=0.2, batches=(1, 4), processes=1), replicates=50, sampled=16
+    measure=Measure(windows=2, runs=30, warmup=2, seconds=0.2, batches=(1, 4), processes=1), replicates=200, sampled=16
 )
 PARITY = {"kind": "int8", "max_abs_difference": 0.01, "label_changes": 0, "windows": 60}
 COMPLEXITY = {"parameters": 5, "macs": 10, "activation_peak_bytes": 20}
@@ -66,7 +68,8 @@ def test_evidence_holds_the_clinical_part_the_cost_and_the_very_bytes_it_is_abou
     assert found["target"]["runtime"] == runtime
     assert sum(np.sum(table) for table in found["beats"].values()) == 200
     assert found["audit"] == graph.json("audit.json")
-    assert found["parity"] == PARITY
+    assert found["parity"] == graph.json("parity.json")
+    assert found["parity"].items() > PARITY.items()
     assert found["complexity"] == COMPLEXITY
     assert found["proof"] == bench.test.json("dataset.json")["proof"]
     assert found["size_bytes"] == (graph / "model.onnx").stat().st_size
@@ -103,3 +106,27 @@ def test_a_graph_beside_itself_flips_nothing_and_every_opening_of_the_test_set_c
         assert found["flips"]["all"]["harmful"] == found["flips"]["all"]["beneficial"] == 0
     assert counts == [1, 2]
     assert len((own_state / "openings.jsonl").read_text().splitlines()) == 2
+
+
+def test_the_teachers_answers_are_remembered_under_the_code_that_gave_them(bench: Bench, own_state: Path) -> None:
+    bench.evaluate(bench.optimized("int8", "onnxruntime"), bench.optimized("fp32", "onnxruntime"), "onnxruntime")
+    (memory,) = (own_state / "answers").iterdir()
+    assert open_artifact(memory).manifest["follows_from"]["code"] == evaluate.code
+
+
+def test_the_teacher_is_judged_by_what_it_answers_now_whatever_is_remembered(bench: Bench, own_state: Path) -> None:
+    graph = bench.optimized("fp32", "onnxruntime")
+    bench.evaluate(graph, graph, "onnxruntime")
+    (memory,) = (own_state / "answers").iterdir()
+    told, record = load_file(memory / LOGITS), open_artifact(memory)
+    with staged(memory) as staging:
+        save_file({"logits": -told["logits"]}, staging / LOGITS)
+        (staging / FACTS).write_text((record / FACTS).read_text())
+        commit(staging, memory, {"follows_from": record.manifest["follows_from"], "labels": {}})
+    artifact, _ = bench.evaluate(graph, graph, "onnxruntime")
+    assert artifact.json("evidence.json")["flips"]["all"]["harmful"] == 0
+
+
+def test_a_bound_from_a_handful_of_replicates_is_refused() -> None:
+    with pytest.raises(pydantic.ValidationError, match="replicates"):
+        Evaluate(replicates=199)

@@ -74,6 +74,21 @@ def test_a_reference_of_another_target_is_refused(make_artifact: MakeArtifact, t
         judged(tmp_path, write(make_artifact, "candidate", COHORT.answers({})), other)
 
 
+def test_a_reference_that_is_not_the_teacher_is_refused(make_artifact: MakeArtifact, tmp_path: Path) -> None:
+    candidate = write(make_artifact, "candidate", COHORT.answers({}))
+    with pytest.raises(RefusedError, match=r"the reference is the evidence of 'pruned'.*give the teacher's"):
+        judged(tmp_path, candidate, candidate)
+
+
+@pytest.mark.parametrize("beside", ["1" * 64, None])
+def test_evidence_measured_beside_another_teacher_is_refused(
+    make_artifact: MakeArtifact, tmp_path: Path, beside: str | None
+) -> None:
+    candidate = write(make_artifact, "candidate", COHORT.answers({}), reference_sha256=beside)
+    with pytest.raises(RefusedError, match=r"beside the graph (1{12}|None), the reference is of 0{12}.*evaluate"):
+        judged(tmp_path, candidate, teacher(make_artifact))
+
+
 def test_figures_that_do_not_follow_from_the_predictions_are_refused(
     make_artifact: MakeArtifact, tmp_path: Path
 ) -> None:

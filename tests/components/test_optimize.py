@@ -26,10 +26,22 @@ def test_every_target_gets_its_file_its_audit_and_what_was_known_before(graph: P
     audit = optimized.json("audit.json")
     assert audit["operators_before"]["Conv"] == 2
     assert metrics["graph/integer_operators"] == sum(audit["integer_operators"].values()) >= 2
-    assert optimized.json("parity.json") == {"kind": "int8"}
+    parity = optimized.json("parity.json")
+    assert (parity["kind"], parity["on_target"]["windows"]) == ("int8", 64)
     assert optimized.json("complexity.json") == {"macs": 5}
     assert metrics["graph/size_bytes"] == (optimized / "model.onnx").stat().st_size < len(exported("int8", 12))
     assert optimized.labels == {"source": "simulated"}
+
+
+@pytest.mark.parametrize("kind", ["onnxruntime", "openvino"])
+def test_the_measured_bytes_are_compared_with_the_exported_graph_on_the_target(
+    make_artifact: MakeArtifact, tmp_path: Path, kind: str
+) -> None:
+    graph = make_artifact("graph", {"model.onnx": exported("fp32", 12), **FILES}, source="simulated")
+    metrics = optimize(graph=graph, optimized=tmp_path / "optimized", target={"kind": kind})
+    found = open_artifact(tmp_path / "optimized").json("parity.json")["on_target"]
+    assert 0 < found["max_abs_difference"] == metrics["on_target/max_abs_difference"] < 1e-5
+    assert found["label_changes"] == metrics["on_target/label_changes"] == 0
 
 
 def test_the_command_line_reads_the_target_from_a_params_file(graph: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ pytest.importorskip("optuna")  # the extra `search`
 
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.datasets.windows import Windows, write_windows
+from bedside.errors import RefusedError
 from bedside.lineage import Lineage
 from bedside.models.cnn_lstm import CnnLstm, ConvBlock
 from bedside.params import ParamsError, load, validate
@@ -204,6 +205,27 @@ def test_a_mistyped_parameter_is_found_before_the_first_trial(project: Path) -> 
     space = {"chains": [["quantize"]], "techniques": {"quantize": {"trainings": {}}}}
     with pytest.raises(ParamsError, match=r"techniques\.quantize:trainings: unknown parameter"):
         bench(project, space=space).check()
+
+
+def test_a_chain_that_no_technique_could_follow_is_found_before_the_first_trial(project: Path) -> None:
+    params = chain("distill", "quantize", "prune")
+    techniques = {step.technique: step.params for step in params}
+    space = {"chains": [["distill", "quantize", "prune"]], "techniques": techniques}
+    with pytest.raises(ParamsError, match=r"search.space.chains: .*prune takes cnn_lstm, and its parent"):
+        bench(project, space=space, short={}).check()
+
+
+def test_a_class_that_is_not_there_is_found_before_the_first_trial(project: Path) -> None:
+    with pytest.raises(ParamsError, match=r"floors: V is not among watched \(S\)"):
+        bench(project, watched=["S"])
+    with pytest.raises(RefusedError, match=r"search.watched: no class X here; this dataset has N, S, V"):
+        bench(project, watched=["X", "V"]).check()
+
+
+def test_every_technique_watches_the_classes_that_the_search_watches(project: Path) -> None:
+    floors = {"F": {"sensitivity": 0.0, "predictivity": 0.0}}
+    figures = bench(project, short={}, watched=["F"], floors=floors)(chain("distill"))
+    assert {"F_sensitivity", "F_average_precision"} <= figures.keys()
 
 
 def test_a_killed_trial_goes_on_with_the_techniques_it_had_finished(

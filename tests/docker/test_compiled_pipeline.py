@@ -4,6 +4,7 @@ from pathlib import Path
 
 import docker
 import pytest
+import yaml
 from kfp import dsl
 
 from bedside.errors import RefusedError
@@ -18,23 +19,35 @@ WRITE = 'mkdir -p "$0" && printf "{}" > "$0/manifest.json"'
 
 
 @pytest.fixture(scope="module")
-def in_containers(tiny_run: Path, engine: docker.DockerClient) -> Path:  # noqa: ARG001  (skips where there is none)
-    pipeline.run_in_containers(tiny_run)
-    (run,) = (tiny_run / "containers").glob("bedside-compress-*")  # beside it lies what is not an artifact
+def by_dvc(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient) -> Path:  # noqa: ARG001  (skips where there is none)
+    """The tiny cohort on every runtime that there is an image for."""
+    params = yaml.safe_load(pipeline.TINY.read_text())
+    params["evaluated"]["targets"] = ["onnxruntime-cpu", "openvino-cpu"]
+    profile = tmp_path_factory.mktemp("profile") / "both.yaml"
+    profile.write_text(yaml.safe_dump(params))
+    folder = pipeline.lay_out(tmp_path_factory.mktemp("both"), profile)
+    pipeline.reproduce(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_containers(by_dvc: Path) -> Path:
+    pipeline.run_in_containers(by_dvc)
+    (run,) = (by_dvc / "containers").glob("bedside-compress-*")  # beside it lies what is not an artifact
     return run
 
 
-def test_containers_make_the_same_artifacts_with_the_same_contents(tiny_run: Path, in_containers: Path) -> None:
-    by_dvc, by_containers = (
+def test_containers_make_the_same_artifacts_with_the_same_contents(by_dvc: Path, in_containers: Path) -> None:
+    here, there = (
         {key(a): a.digest for a in pipeline.artifacts(folder) if a.manifest["component"] in pipeline.REPRODUCIBLE}
-        for folder in (tiny_run / "artifacts", in_containers)
+        for folder in (by_dvc / "artifacts", in_containers)
     )
-    assert by_dvc == by_containers
-    assert len(by_dvc) == len(pipeline.digests(tiny_run / "artifacts"))
+    assert here == there
+    assert len(here) == len(pipeline.digests(by_dvc / "artifacts"))
 
 
-def test_every_deployment_answers_the_same_in_a_container(tiny_run: Path, in_containers: Path) -> None:
-    here, there = (pipeline.answers(folder) for folder in (tiny_run / "artifacts", in_containers))
+def test_every_deployment_answers_the_same_in_a_container(by_dvc: Path, in_containers: Path) -> None:
+    here, there = (pipeline.answers(folder) for folder in (by_dvc / "artifacts", in_containers))
     assert sorted(here.values()) == sorted(there.values())
 
 

@@ -95,6 +95,18 @@ def test_a_stage_that_measures_has_its_processors_to_itself_and_runs_on_its_targ
     assert "nodeSelector" not in executor("gate@openvino-cpu-combined")[1]
 
 
+def test_a_stage_that_runs_a_targets_files_has_the_image_with_that_runtime() -> None:
+    for stage in ("optimize", "evaluate"):
+        assert executor(f"{stage}@onnxruntime-cpu-combined")[0]["image"] == "bedside-runtime:dev"
+        assert executor(f"{stage}@openvino-cpu-combined")[0]["image"] == "bedside-runtime-openvino:dev"
+    assert executor("gate@openvino-cpu-combined")[0]["image"] == "bedside-runtime:dev"
+
+
+def test_the_image_of_a_runtime_is_named_as_every_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEDSIDE_RUNTIME_OPENVINO_IMAGE", "registry.example/from-environment")
+    assert compress.default_image("runtime-openvino") == "registry.example/from-environment"
+
+
 def test_pods_are_labelled_with_their_stage() -> None:
     for shown in tasks():
         labels = executor(shown)[1]["podMetadata"]["labels"]
@@ -162,6 +174,11 @@ def test_a_deployed_graph_is_judged_anew_without_training_or_promoting_anything(
 def test_revalidation_on_an_unknown_target_is_refused() -> None:
     with pytest.raises(ParamsError, match="unknown target 'gpu'; known: onnxruntime-cpu, openvino-cpu"):
         revalidate.build(small(), target="gpu")
+
+
+def test_revalidation_of_a_graph_called_teacher_is_refused() -> None:
+    with pytest.raises(ParamsError, match="'teacher' is what the reference is called; give --variant another name"):
+        revalidate.build(small(), variant="teacher")
 
 
 def test_the_signing_key_is_out_of_every_other_stages_sight() -> None:

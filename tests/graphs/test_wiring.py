@@ -122,6 +122,14 @@ def test_metrics_stay_in_git_so_that_they_can_be_compared() -> None:
     assert all(out.use_cache is not bool(out.metric) for out in outputs)
 
 
+def test_a_decision_is_made_and_never_restored_since_the_registry_is_not_part_of_it() -> None:
+    from dvc.repo import Repo
+
+    with Repo(str(ROOT)) as repo:
+        persistent = {stage.addressing for stage in repo.index.stages for out in stage.outs if out.persist}
+    assert persistent == {name for name in dvc_stages() if name.startswith("promote@")}
+
+
 def test_what_is_evaluated_exists_and_the_teacher_is_always_there_to_compare_with() -> None:
     found = params()
     lineage = Lineage(variants=found["variants"])

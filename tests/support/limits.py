@@ -8,7 +8,7 @@ from bedside.params import validate
 
 GATES: dict[str, Any] = {
     "classes": {"V": {"required": True}, "S": {"required": False}},
-    "G1": {"shared": 0},
+    "G1": {"shared": 0, "test_patients": 22},
     "G2": {"patients": 10, "events": 100},
     "G3": {
         "interval": "patients",

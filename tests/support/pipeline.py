@@ -18,9 +18,9 @@ TINY = ROOT / "tests/support/tiny.yaml"
 REPRODUCIBLE = {"ingest", "prepare", "train_teacher", "distill", "prune", "quantize", "export", "optimize"}
 
 
-def lay_out(folder: Path) -> Path:
+def lay_out(folder: Path, profile: Path = TINY) -> Path:
     """A new workspace of this project's sources as they are now."""
-    workspace.lay_out(folder, TINY)
+    workspace.lay_out(folder, profile)
     return folder
 
 

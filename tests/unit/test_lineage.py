@@ -35,6 +35,12 @@ def test_an_unknown_parent_is_refused_with_the_known_ones() -> None:
         tree(pruned="distiled")
 
 
+@pytest.mark.parametrize("parent", ["teacher", "distilled"])
+def test_a_variant_cannot_be_called_teacher(parent: str) -> None:
+    with pytest.raises(ParamsError, match=r"variants.teacher: the root is made by train_teacher"):
+        tree(teacher=parent)
+
+
 def test_a_circle_is_refused() -> None:
     with pytest.raises(ParamsError, match="goes in a circle"):
         tree(a="b", b="a")

@@ -38,6 +38,14 @@ class IntegerGain(Params):
     runs: int = pydantic.Field(default=300, gt=0)
 
 
+class PairGain(Params):
+    """What two networks must save beside the second alone, which answers every window without them."""
+
+    cheaper: float = pydantic.Field(default=0.1, lt=1, description="least share of the second's time that is saved")
+    windows: int = pydantic.Field(default=7, gt=0, description="pairs of timed windows, in turns")
+    runs: int = pydantic.Field(default=300, gt=0)
+
+
 def require_smaller_and_no_slower(
     before: bytes, after: bytes, shapes: Sequence[Sequence[int]], how: IntegerGain
 ) -> dict[str, float]:
@@ -65,7 +73,29 @@ def require_smaller_and_no_slower(
     return {"gain/bytes_saved": saved, "gain/times_faster": faster, "gain/integer_operators": integers}
 
 
-def times_faster(candidate: bytes, reference: bytes, shapes: Sequence[Sequence[int]], how: IntegerGain) -> float:
+def require_cheaper_together(
+    first: bytes, second: bytes, rate: float, shapes: Sequence[Sequence[int]], how: PairGain
+) -> dict[str, float]:
+    """What a window costs on average when `first` answers all and `second` a share `rate` of them too.
+
+    Both are exported graphs, timed as `require_smaller_and_no_slower` does. Returns how many times faster the first is
+    and the average in times of the second, 1 / faster + rate; refuses an average that saves less than asked for.
+    """
+    target = OnnxRuntime()
+    faster = times_faster(target.compiled(first), target.compiled(second), shapes, how)
+    share = 1 / faster + rate
+    if share > 1 - how.cheaper:
+        raise RefusedError(
+            f"the first network takes {1 / faster:.2f} times as long as the second, which {rate:.1%} of the windows "
+            f"need too: {share:.2f} together, where {1 - how.cheaper:.2f} would be worth a variant; make the first "
+            "smaller, or drop the variant (params.yaml)"
+        )
+    return {"gain/first_times_faster": faster, "gain/expected_cost": share}
+
+
+def times_faster(
+    candidate: bytes, reference: bytes, shapes: Sequence[Sequence[int]], how: IntegerGain | PairGain
+) -> float:
     """Ratio of the p50 of two optimized graphs on one window of zeros, reference over candidate; median over pairs."""
     window = [np.zeros((1, *shape), np.float32) for shape in shapes]
     target = OnnxRuntime()

@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 from bedside.gates.case import Case
+from bedside.gates.limits import LEAST_REPLICATES
 from bedside.gates.result import (
     FAIL,
     INSUFFICIENT,
@@ -23,7 +24,7 @@ BOUNDS = {"patients": "intervals", "effective": "cautious"}
 
 
 def split_integrity(case: Case) -> Findings:
-    """G1: no patient, record or window is in two splits, by the proof that `prepare` wrote for every pair of them."""
+    """G1: no patient, record or window is in two splits and no test patient is missing, by the proof of `prepare`."""
     overlaps = section(case.evidence, "proof.overlaps")
     pairs = {frozenset(pair.split("/")): pair for pair in overlaps}
     shared = dict.fromkeys(SHARED, 0.0)
@@ -33,9 +34,14 @@ def split_integrity(case: Case) -> Findings:
             raise MissingFigureError(f"the evidence holds no proof that {one} and {other} share nothing")
         for name in SHARED:
             shared[name] += known(case.evidence, f"proof.overlaps.{pair}.{name}")
+    limits, patients = case.gates.G1, known(case.evidence, "proof.splits.test.patients")
     text = ", ".join(f"{count:g} {name.replace('_', ' ')}" for name, count in shared.items())
-    status = PASS if all(count <= case.gates.G1.shared for count in shared.values()) else FAIL
-    return Findings([Finding(status, f"{text} between the splits")], dict(shared), case.gates.G1.model_dump())
+    status = PASS if all(count <= limits.shared for count in shared.values()) else FAIL
+    apart = Finding(status, f"{text} between the splits")
+    # records that are missing or quarantined drop out, and those left may be the easy ones
+    whole = PASS if patients >= limits.test_patients else FAIL
+    tested = Finding(whole, f"{patients:g} test patients (needs {limits.test_patients})")
+    return Findings([apart, tested], {**shared, "test_patients": patients}, limits.model_dump())
 
 
 def enough_evidence(case: Case) -> Findings:
@@ -57,6 +63,9 @@ def sensitivity_floor(case: Case) -> Findings:
     N specificity is the share of N beats called N: how rarely a normal beat raises an alarm of any kind.
     """
     limits = case.gates.G3
+    replicates = known(case.evidence, "statistics.replicates")
+    if replicates < LEAST_REPLICATES:
+        raise MissingFigureError(f"the intervals come from {replicates:g} resamples, not {LEAST_REPLICATES} or more")
     normal = known(case.evidence, "gross.N.sensitivity")
     findings = [at_least(normal, limits.normal_specificity, "N specificity")]
     values: dict[str, Any] = {"N": {"specificity": normal}}

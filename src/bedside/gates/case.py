@@ -14,6 +14,7 @@ from bedside.evaluation import counts, intervals
 from bedside.evaluation.predictions import Floats, Ints, Predictions
 from bedside.gates.limits import Budget, Gates
 from bedside.gates.result import MissingFigureError, figure
+from bedside.lineage import ROOT
 
 TOLERANCE = 1e-9
 
@@ -68,7 +69,7 @@ class Case:
 
 
 def open_case(evidence: Artifact, reference: Artifact, gates: Gates, budget: Budget) -> Case:
-    """The case of two evidence artifacts; RefusedError when they are of different targets, classes or windows."""
+    """The case of two evidence artifacts; RefusedError unless `reference` is the teacher's, of the same test."""
     judged, baseline = evidence.json("evidence.json"), reference.json("evidence.json")
     here, there = deployment(judged, evidence), deployment(baseline, reference)
     if here["target"] != there["target"]:
@@ -76,14 +77,27 @@ def open_case(evidence: Artifact, reference: Artifact, gates: Gates, budget: Bud
             f"the evidence is of target {here['target']!r}, the reference of {there['target']!r}; "
             "give the teacher's evidence on the same target"
         )
+    _check_teacher(judged, baseline, there["variant"])
     return Case(
         judged,
         Predictions.read(evidence / "predictions.safetensors", _classes(judged, evidence)),
         Predictions.read(reference / "predictions.safetensors", _classes(baseline, reference)),
         gates,
         budget,
-        is_reference=here["variant"] == there["variant"],
+        is_reference=here["variant"] == ROOT,
     )
+
+
+def _check_teacher(judged: Mapping[str, Any], baseline: Mapping[str, Any], variant: str) -> None:
+    """A worse reference flatters: it must be the teacher, by the bytes that `evaluate` compared with."""
+    if variant != ROOT:
+        raise RefusedError(f"the reference is the evidence of {variant!r}; give the teacher's on the same target")
+    beside, graph = judged.get("reference_sha256"), baseline.get("graph_sha256")
+    if beside is None or beside != graph:
+        raise RefusedError(
+            f"the evidence was taken beside the graph {str(beside)[:12]}, the reference is of {str(graph)[:12]}; "
+            "evaluate both with one teacher"
+        )
 
 
 def deployment(evidence: Mapping[str, Any], artifact: Artifact) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from bedside.params import Params
 
+LEAST_REPLICATES = 200  # with a few resamples of the patients a bound is luck
 Floor = Annotated[float, Field(gt=0, lt=1)]
 Tolerance = Annotated[float, Field(gt=0, le=0.2)]
 Confidence = Annotated[float, Field(ge=0.9, lt=1)]
@@ -25,9 +26,10 @@ class Claim(Params):
 
 
 class SplitIntegrity(Params):
-    """G1: how many patients, records and windows may be shared between the splits: none."""
+    """G1: how many patients, records and windows the splits may share (none), and the least number of test patients."""
 
     shared: Annotated[int, Field(ge=0, le=0)]
+    test_patients: Annotated[int, Field(ge=2)]
 
 
 class EnoughEvidence(Params):
@@ -76,7 +78,7 @@ class NonInferiority(Params):
     average_confidence: Confidence
     macro_f1_ratio: Annotated[float, Field(ge=0.8, le=1)]
     macro_f1_classes: Annotated[list[str], Field(min_length=1)]
-    replicates: Annotated[int, Field(ge=200, le=100_000)]
+    replicates: Annotated[int, Field(ge=LEAST_REPLICATES, le=100_000)]
     seed: Annotated[int, Field(ge=0)]
 
 
@@ -150,12 +152,12 @@ class Gates(Params):
             for path, numbers in per_class.items():
                 if name not in numbers:
                     raise ValueError(f"{path}: no number for class {name!r}, which `classes` names; give it one")
+            if self.classes[name].required and name not in self.G8.fall:
+                raise ValueError(f"G8.fall: no number for class {name!r}, which is required; give it one")
         per_class["G8.fall"] = self.G8.fall
         for path, numbers in per_class.items():
             if unknown := sorted(set(numbers) - set(self.classes)):
                 raise ValueError(f"{path}: {', '.join(unknown)} not in `classes`: {', '.join(self.classes)}")
-        if not self.G8.fall:
-            raise ValueError(f"G8.fall: no class; give one of {', '.join(self.classes)}")
         return self
 
     @property

@@ -12,7 +12,6 @@ from bedside.gates.result import (
     GateResult,
     MissingFigureError,
     Status,
-    at_most,
     known,
     section,
 )
@@ -22,20 +21,33 @@ WORDS = {"size_bytes": "bytes", "p99_ms": "ms p99 latency", "peak_rss_mb": "MB p
 
 
 def parity(case: Case, settled: Mapping[str, GateResult]) -> Findings:
-    """G14: an fp32 graph answers as the trained network; an int8 graph is held to G5 and G7 on this very target."""
+    """G14: an fp32 graph answers as the trained network; an int8 graph is held to G5 and G7 on this very target.
+
+    Two steps must hold: from the trained network to the exported graph, and from there to the target's own file.
+    """
     kind = section(case.evidence, "parity").get("kind")
-    names = ("max_abs_difference", "label_changes", "windows")
+    figures = ("max_abs_difference", "label_changes", "windows")
+    names = [f"{step}{name}" for step in ("", "on_target.") for name in figures]
     values: dict[str, Any] = {name: known(case.evidence, f"parity.{name}") for name in names} | {"kind": kind}
     limits = case.gates.G14.model_dump()
-    if values["windows"] < 1:
+    if min(values["windows"], values["on_target.windows"]) < 1:
         return Findings([Finding(FAIL, "parity was compared on no window")], values, limits)
     if kind == "fp32":
-        apart = at_most(values["max_abs_difference"], limits["max_logit_difference"], "largest logit difference")
-        changes = at_most(values["label_changes"], limits["label_changes"], "changed answers")
+        apart = _both(values, "max_abs_difference", limits["max_logit_difference"], "largest logit difference")
+        changes = _both(values, "label_changes", limits["label_changes"], "changed answers")
         return Findings([apart, changes], values, limits)
     if kind == "int8":
         return Findings([_integer_parity(values, settled)], values, {"G5": "PASS", "G7": "PASS"})
     raise MissingFigureError(f"parity.kind is {kind!r}; known: fp32, int8")
+
+
+def _both(values: Mapping[str, Any], name: str, limit: float, what: str) -> Finding:
+    """Whether a figure keeps to its limit in both steps."""
+    exported, there = values[name], values[f"on_target.{name}"]
+    steps = (
+        f"{exported:.4g} from the trained network to the exported graph, {there:.4g} from there to the target's file"
+    )
+    return Finding(PASS if max(exported, there) <= limit else FAIL, f"{what} {steps} (limit {limit:g})")
 
 
 def _integer_parity(values: Mapping[str, Any], settled: Mapping[str, GateResult]) -> Finding:
@@ -46,7 +58,9 @@ def _integer_parity(values: Mapping[str, Any], settled: Mapping[str, GateResult]
         "int8, so its parity is G5 and G7 on this very target: "
         + " and ".join(f"{name} {found}" for name, found in statuses.items())
         + f" (logits differ by up to {values['max_abs_difference']:.4g}, {values['label_changes']:g} of "
-        f"{values['windows']:g} answers change against the trained network)"
+        f"{values['windows']:g} answers change against the trained network; from the exported graph to the target's "
+        f"file by up to {values['on_target.max_abs_difference']:.4g} and {values['on_target.label_changes']:g} of "
+        f"{values['on_target.windows']:g} on windows of noise)"
     )
     return Finding(status, text)
 

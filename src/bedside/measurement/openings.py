@@ -16,10 +16,25 @@ def opened(test: Artifact, graph_sha256: str, purpose: str) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     entry = {"date": datetime.now(UTC).isoformat(), "graph": graph_sha256, "purpose": purpose, "test": test.digest}
     line = (json.dumps(entry, sort_keys=True) + "\n").encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        os.write(descriptor, line)  # one write to an appending file: two stages at once do not mix their lines
+        # One write to an appending file: two stages at once do not mix their lines.
+        os.write(descriptor, b"\n" + line if _is_torn(descriptor) else line)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return sum(json.loads(entry)["test"] == test.digest for entry in path.read_text().splitlines())
+    return sum(_opens(entry, test.digest) for entry in path.read_bytes().splitlines() if entry)
+
+
+def _is_torn(descriptor: int) -> bool:
+    """Whether a full disk cut the last line."""
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _opens(entry: bytes, digest: str) -> bool:
+    """Whether a line is an opening of this test set; a torn one may have been, so it counts."""
+    try:
+        return bool(json.loads(entry)["test"] == digest)
+    except ValueError:
+        return True

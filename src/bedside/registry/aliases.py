@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,19 +29,21 @@ class Choice:
     reason: str
 
 
-def challenger(models: Models, passed: Sequence[Candidate], versions: Mapping[str, str]) -> Choice:
-    """The best compressed deployment: lowest p99 latency, then size.
+def challenger(
+    models: Models, passed: Sequence[Candidate], versions: Mapping[str, str], gone: Collection[str]
+) -> Choice:
+    """The best compressed deployment: lowest p99 latency, then size; none of the versions and graphs in `gone`.
 
     The present challenger stays where it is better by the same gates, windows, data and processor, and it is another
     graph (the same graph measured again replaces the older evidence). A simulated one never displaces a real one.
     """
-    eligible = [c for c in passed if c.summary.is_compressed and not _is_rolled_back(models, versions[c.variant])]
+    eligible = [c for c in passed if c.summary.is_compressed and not {versions[c.variant], c.graph_sha256} & set(gone)]
     if not eligible:
-        return Choice(None, "no compressed deployment passes")
+        return Choice(None, "no compressed deployment passes that was never rolled back")
     best = min(eligible, key=lambda candidate: candidate.summary.rank)
     number, present = versions[best.variant], models.aliased(CHALLENGER)
     if present is not None and str(present.version) != number:
-        objection = _against(best, present)
+        objection = _against(best, present, gone)
         if objection:
             return Choice(None, objection)
     p99, size = best.summary.said("latency.p99_ms", "ms"), best.summary.size
@@ -66,19 +68,15 @@ def fit_for_champion(models: Models, source: str | None, number: str, candidate:
     if present is None or str(present.version) == number:
         return Choice(number, "passes all gates, and there is no other champion to compare with")
     with tempfile.TemporaryDirectory() as folder:
-        own = None if candidate is None else candidate.evidence.path
-        found = _compared(models, number, own, present, Path(folder))
+        found = _compared(models, number, candidate, present, Path(folder))
     return Choice(number if found is None else None, found or f"not inferior to champion version {present.version}")
 
 
-def _is_rolled_back(models: Models, number: str) -> bool:
-    version = models.version(number)
-    return version is not None and describe.ROLLED_BACK in version.tags
-
-
-def _against(best: Candidate, present: "ModelVersion") -> str | None:
+def _against(best: Candidate, present: "ModelVersion", gone: Collection[str]) -> str | None:
     """Why the present challenger stays; None if it should give way."""
     held, own = describe.facts_of(present.tags), describe.facts(best, "", "")
+    if {str(present.version), held.get(describe.GRAPH)} & set(gone):
+        return None
     named = f"version {present.version} ({present.tags.get('variant')})"
     if best.summary.is_simulated and held.get("source") != SIMULATED:
         return f"{named} was made from real data and stays; simulated ones never displace it"
@@ -90,19 +88,26 @@ def _against(best: Candidate, present: "ModelVersion") -> str | None:
     )
 
 
-def _compared(models: Models, number: str, own: Path | None, present: "ModelVersion", folder: Path) -> str | None:
+def _compared(
+    models: Models, number: str, candidate: Candidate | None, present: "ModelVersion", folder: Path
+) -> str | None:
     """The objection of a paired comparison with the present champion, on its verified bundle; None if there is none."""
     from bedside.gates import NonInferiority, non_inferior
 
     champion_bundle = verified(models, present, folder / "champion")
-    if own is None:
+    if candidate is None:
         version = models.version(number)
         if version is None:
             return f"there is no version {number}"
         own = verified(models, version, folder / "candidate")
+        claimed = _claimed(read_json(own / "verdict.json"))
+    else:
+        own, claimed = candidate.evidence.path, candidate.summary.claimed
     verdict = read_json(champion_bundle / "verdict.json")
     limits = next(gate["limits"] for gate in verdict["gates"] if gate["id"] == "G5")
-    classes = [name for name, claim in verdict["claims"].items() if claim["status"] == PASS]
+    classes = _claimed(verdict)
+    if lost := [name for name in classes if name not in claimed]:
+        return f"gives up the {', '.join(lost)} claim of champion version {present.version}"
     try:
         found = non_inferior(
             _predictions(own), _predictions(champion_bundle), NonInferiority.model_validate(limits), classes
@@ -118,6 +123,10 @@ def verified(models: Models, version: "ModelVersion", folder: Path) -> Path:
     bundle = models.download(version, folder)
     signing.verify(bundle, signing.public_key())
     return bundle
+
+
+def _claimed(verdict: Mapping[str, Any]) -> list[str]:
+    return [name for name, claim in verdict["claims"].items() if claim["status"] == PASS]
 
 
 def _predictions(bundle: Path) -> "Predictions":

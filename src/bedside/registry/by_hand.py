@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bedside.artifacts import sha256
 from bedside.errors import RefusedError
 from bedside.registry import aliases, describe
 from bedside.registry.aliases import CHALLENGER, CHAMPION, verified
-from bedside.registry.log import Entry, PromotionLog, of_promotion
+from bedside.registry.log import Entry, PromotionLog, graphs_of, of_promotion, rolled_back
 from bedside.registry.models import Models
 from bedside.registry.promotion import confirm, move, promotion_lock
 from bedside.tracking import TrackingError
@@ -72,14 +73,20 @@ class ByHand:
         return asked[-1]
 
     def _requested_rollback(self, alias: str, reason: str) -> Entry:
-        present = self.models.number(alias)
-        past = history(self.log.verify(), self.name, alias)
-        before = past[: past.index(present)] if present in past else past
-        if present is None or not before:
-            held = "points nowhere" if present is None else f"version {present} is the first it ever had"
-            raise RefusedError(f"{self.name}: nothing to roll back to, {alias} {held}")
-        self.id = f"rollback-{len(self.log.read()) + 1}"
-        return self._append("ROLLBACK", alias=alias, reason=reason, **{"from": present, "to": before[-1]})
+        present, entries = self.models.number(alias), self.log.verify()
+        if present is None:
+            raise RefusedError(f"{self.name}: nothing to roll back to, {alias} points nowhere")
+        past, graphs = history(entries, self.name, alias), graphs_of(entries, self.name)
+        gone = {*rolled_back(entries, self.name), graphs.get(present)}
+        earlier = past[: past.index(present)] if present in past else past
+        before = [number for number in earlier if number not in gone and graphs.get(number, number) not in gone]
+        if not before:
+            raise RefusedError(
+                f"{self.name}: nothing to roll back to, {alias} had no other graph before version {present}"
+            )
+        self.id = f"rollback-{len(entries) + 1}"
+        moving = {"from": present, "to": before[-1], "graph": graphs.get(present)}
+        return self._append("ROLLBACK", alias=alias, reason=reason, **moving)
 
     def _objection(self, number: str, reviewer: str, reason: str) -> str | None:
         """Why this version may not become champion. Only the log and the signed bundle count: tags can be edited."""
@@ -91,10 +98,12 @@ class ByHand:
             return "a sign-off names its reviewer and its reason"
         if reviewer.strip().casefold() == str(promotion.get("author")).casefold():
             return f"the reviewer is its author ({reviewer}); somebody else has to look"
-        if describe.ROLLED_BACK in version.tags:
-            return f"it was rolled back ({version.tags[describe.ROLLED_BACK]}); promote a new one"
         with tempfile.TemporaryDirectory() as folder:
-            verdict = aliases.read_json(verified(self.models, version, Path(folder) / "bundle") / "verdict.json")
+            bundle = verified(self.models, version, Path(folder) / "bundle")
+            verdict, graph = aliases.read_json(bundle / "verdict.json"), sha256(bundle / "model.onnx")
+        gone = rolled_back(self.log.verify(), self.name)
+        if told := [gone[name] for name in (number, graph) if name in gone]:
+            return f"it was rolled back ({told[0]}); promote another graph"
         if verdict["verdict"] != "PASS":
             return f"its verdict is {verdict['verdict']}"
         choice = aliases.fit_for_champion(self.models, verdict.get("labels", {}).get("source"), number)

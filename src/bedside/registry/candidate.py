@@ -67,10 +67,15 @@ class Candidate:
 
     def _contradiction(self) -> str | None:
         """A PASS that its own gates or claims do not carry is no verdict."""
+        from bedside.gates.verdict import TITLES
+
         if not self.summary.passes:
             return None
-        if not self.summary.verdict["gates"] or not self.summary.claimed:
-            return "the verdict says PASS but names no gate or claims no class"
+        if not self.summary.claimed:
+            return "the verdict says PASS but claims no class"
+        named = {gate["id"] for gate in self.summary.verdict["gates"]}
+        if missing := [name for name in TITLES if name not in named]:
+            return f"the verdict says PASS but does not name gates {', '.join(missing)}; judge it again"
         failed = ", ".join(str(gate["id"]) for gate in self.summary.failed)
         return f"the verdict says PASS but gate {failed} does not" if failed else None
 

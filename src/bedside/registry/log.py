@@ -1,7 +1,8 @@
 """The promotion log: append-only, each entry signed and chained to the one before, refusals beside promotions.
 
-The signature keeps anyone without the key from writing history anew; the head file, written after each entry, shows
-that the end was cut off. Order is the sequence number, never the clock.
+The signature keeps anyone without the workspace's key from writing history anew; the head file, signed after each
+entry, shows that the end was cut off. An old log put back with its old head is found out only by a copy kept elsewhere.
+Order is the sequence number, never the clock.
 """
 
 import hashlib
@@ -18,6 +19,10 @@ from bedside.scratch import home
 
 Entry = dict[str, Any]
 START = "0" * 64
+BY_HAND = (
+    "compare the log with a copy, and if nothing is missing sign its end: "
+    "python -c 'from bedside.registry.log import PromotionLog; PromotionLog().sign_head()'"
+)
 
 
 class LogError(RuntimeError):
@@ -34,6 +39,8 @@ class PromotionLog:
     def append(self, **entry: Any) -> Entry:
         """Verify the log, add one entry, flush it to disk; returns the entry."""
         entries = self.verify()
+        if not entries:  # or a log that was cut down to its first entry would look like a kill before the first head
+            self._sign_head(0, START)
         previous = entries[-1]["digest"] if entries else START
         body = {"seq": len(entries) + 1, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **entry}
         whole = _sealed({**body, "previous": previous})
@@ -43,7 +50,7 @@ class PromotionLog:
             file.write(json.dumps(whole, sort_keys=True).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        write_atomic(self.head, json.dumps({"seq": whole["seq"], "digest": whole["digest"]}) + "\n")
+        self._sign_head(whole["seq"], whole["digest"])
         return whole
 
     def read(self) -> list[Entry]:
@@ -58,27 +65,47 @@ class PromotionLog:
 
     def verify(self) -> list[Entry]:
         """All entries; LogError at the first that was edited, deleted, reordered or forged."""
+        entries = self._chained()
+        self._check_head(entries)
+        return entries
+
+    def sign_head(self) -> None:
+        """Sign where the log ends now: by hand, once, for a log whose head an older version left unsigned."""
+        entries = self._chained()
+        self._sign_head(len(entries), entries[-1]["digest"] if entries else START)
+
+    def _chained(self) -> list[Entry]:
         entries = self.read()
+        public = signing.public_key() if entries else Path()  # to look at an empty log makes no key
         previous = START
         for number, entry in enumerate(entries, start=1):
-            problem = _problem(entry, number, previous)
+            problem = _problem(entry, number, previous, public)
             if problem:
                 raise LogError(
                     f"{self.path}: entry {number}: {problem}; compare it with a copy and find out who did it"
                 )
             previous = entry["digest"]
-        self._check_head(entries)
         return entries
+
+    def _sign_head(self, seq: int, digest: str) -> None:
+        signature = signing.sign_bytes(_end(seq, digest).encode(), signing.private_key()).hex()
+        write_atomic(self.head, json.dumps({"seq": seq, "digest": digest, "signature": signature}) + "\n")
 
     def _check_head(self, entries: list[Entry]) -> None:
         """An entry may be ahead of the head (a kill between the two writes), the head never ahead of the log."""
         if not self.head.exists():
-            if len(entries) > 1:
-                raise LogError(f"{self.head}: missing, so the end of the log cannot be verified")
+            if entries:
+                raise LogError(f"{self.head}: missing, so the end of the log cannot be verified; {BY_HAND}")
             return
-        head = json.loads(self.head.read_text())
-        if head["seq"] > len(entries) or entries[head["seq"] - 1]["digest"] != head["digest"]:
-            raise LogError(f"{self.path}: ends at entry {len(entries)}, but entry {head['seq']} was written: cut off")
+        try:
+            head = dict(json.loads(self.head.read_text()))
+        except (ValueError, TypeError):
+            head = {}
+        seq, digest = head.get("seq", 0), head.get("digest", "")
+        if not _is_signed(_end(seq, digest), head.get("signature"), signing.public_key()):
+            raise LogError(f"{self.head}: not signed with this workspace's key; {BY_HAND}")
+        if seq > len(entries) or [START, *(entry["digest"] for entry in entries)][seq] != digest:
+            raise LogError(f"{self.path}: ends at entry {len(entries)}, but entry {seq} was written: cut off")
 
     def _whole_bytes(self) -> int:
         """Length up to the last line end."""
@@ -92,7 +119,7 @@ def _sealed(body: Mapping[str, Any]) -> Entry:
     return {**body, "digest": digest, "signature": signing.sign_bytes(digest.encode(), private).hex()}
 
 
-def _problem(entry: Entry, number: int, previous: str) -> str | None:
+def _problem(entry: Entry, number: int, previous: str, public: Path) -> str | None:
     if {"seq", "previous", "key", "digest", "signature"} - set(entry):
         return "fields are missing"
     body = {name: value for name, value in entry.items() if name not in ("digest", "signature")}
@@ -100,17 +127,21 @@ def _problem(entry: Entry, number: int, previous: str) -> str | None:
         return "its content was edited"
     if entry["previous"] != previous or entry["seq"] != number:
         return "an entry before it was deleted, added or moved"
-    return _forgery(entry)
+    if entry["key"] != public.stem:
+        return f"signed with an unknown key {entry['key']}, not with this workspace's {public.stem}"
+    return None if _is_signed(entry["digest"], entry["signature"], public) else "its signature is forged"
 
 
-def _forgery(entry: Entry) -> str | None:
-    public = home() / "keys" / f"{entry['key']}.pub"
-    if not public.is_file():
-        return f"signed with an unknown key {entry['key']}"
-    if hashlib.sha256(public.read_bytes()).hexdigest()[:16] != entry["key"]:
-        return f"the public key {public} was replaced"
-    genuine = signing.is_signed(entry["digest"].encode(), bytes.fromhex(entry["signature"]), public)
-    return None if genuine else "its signature is forged"
+def _is_signed(message: str, signature: object, public: Path) -> bool:
+    try:
+        return signing.is_signed(message.encode(), bytes.fromhex(str(signature)), public)
+    except ValueError:
+        return False
+
+
+def _end(seq: int, digest: str) -> str:
+    """What the head signs: never what an entry signs, whose signature anyone could copy."""
+    return f"the log ends at entry {seq} {digest}"
 
 
 def _digest(body: Mapping[str, Any]) -> str:
@@ -131,3 +162,15 @@ def _is_object(line: bytes) -> bool:
 def of_promotion(entries: list[Entry], promotion: str) -> Iterator[Entry]:
     """The entries of one promotion, in order."""
     return (entry for entry in entries if entry.get("promotion") == promotion)
+
+
+def graphs_of(entries: list[Entry], model: str) -> dict[str, str]:
+    """Version number to sha256 of its graph, as promotions of `model` wrote them down."""
+    signed = [entry for entry in entries if entry["state"] == "SIGNED" and entry["model"] == model]
+    return {number: graph for entry in signed for number, graph in entry.get("graphs", {}).items()}
+
+
+def rolled_back(entries: list[Entry], model: str) -> dict[str, str]:
+    """Versions and graphs (sha256) of `model` that were left by a rollback, with its reason; they never come back."""
+    asked = [entry for entry in entries if entry["state"] == "ROLLBACK" and entry["model"] == model]
+    return {entry[what]: entry["reason"] for entry in asked for what in ("from", "graph") if entry.get(what)}

@@ -25,7 +25,7 @@ from bedside.params import Params
 from bedside.registry import aliases, bundle, describe
 from bedside.registry.aliases import CHALLENGER, CHAMPION
 from bedside.registry.candidate import Candidate
-from bedside.registry.log import Entry, PromotionLog, of_promotion
+from bedside.registry.log import Entry, PromotionLog, of_promotion, rolled_back
 from bedside.registry.models import Models
 from bedside.scratch import home
 from bedside.tracking import store
@@ -102,7 +102,7 @@ class Promotion:
         for candidate in passed:
             folder = self.bundles / candidate.variant
             self.digests[candidate.variant] = bundle.write(candidate, folder, self.params.intended_use)
-        signed = self._step("SIGNED", lambda: {"versions": {c.variant: self._registered(c, run_id) for c in passed}})
+        signed = self._step("SIGNED", lambda: self._signed(passed, run_id))
         moved = self._step("ALIASED", lambda: self._aliased(passed, signed["versions"], requested["expected"]))
         self._step("CONFIRMED", lambda: self._confirmed(moved["aliases"]))
         return self._decision(refused, signed["versions"], moved["aliases"])
@@ -150,6 +150,11 @@ class Promotion:
                 self._append("REFUSED", {"variant": variant, "reason": reason})
         return [c for c in self.candidates if c.variant not in refused], refused
 
+    def _signed(self, passed: Sequence[Candidate], run_id: str) -> dict[str, Any]:
+        """The version of each candidate, and the graph of each version: a rollback is of the graph."""
+        versions = {c.variant: self._registered(c, run_id) for c in passed}
+        return {"versions": versions, "graphs": {versions[c.variant]: c.graph_sha256 for c in passed}}
+
     def _registered(self, candidate: Candidate, run_id: str) -> str:
         """The version of this bundle, made unless an earlier attempt made it."""
         digest = self.digests[candidate.variant]
@@ -180,7 +185,8 @@ class Promotion:
         self, passed: Sequence[Candidate], versions: dict[str, str], expected: dict[str, str | None]
     ) -> dict[str, Any]:
         """Move the aliases; where they point afterwards, where they pointed before, and why."""
-        challenger = aliases.challenger(self.models, passed, versions)
+        gone = rolled_back(self.log.verify(), self.name)
+        challenger = aliases.challenger(self.models, passed, versions, gone)
         leader = next((c for c in passed if versions[c.variant] == challenger.version), None)
         champion = aliases.champion(self.models, leader, challenger.version, sign_off=self.params.sign_off)
         moved = {}

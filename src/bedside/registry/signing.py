@@ -41,7 +41,7 @@ def public_key(private: Path | None = None) -> Path:
     pem = _load(private or private_key()).public_key()
     text = pem.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     path = home() / "keys" / f"{hashlib.sha256(text).hexdigest()[:16]}.pub"
-    if not path.exists():
+    if not path.exists() or path.read_bytes() != text:  # another's key under this name would make forgeries genuine
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}")
         partial.write_bytes(text)

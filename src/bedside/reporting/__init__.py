@@ -7,6 +7,7 @@ from bedside.reporting.pages import headline as headline
 from bedside.reporting.pages import review_page as review_page
 from bedside.reporting.pareto import draw as draw_pareto
 from bedside.reporting.table import advice as advice
+from bedside.reporting.table import batches as batches
 from bedside.reporting.table import results as results
 from bedside.reporting.table import short as short
 
@@ -14,6 +15,7 @@ __all__ = [
     "PICTURES",
     "SeedClaim",
     "advice",
+    "batches",
     "comparison_page",
     "draw_pareto",
     "headline",

@@ -1,4 +1,4 @@
-"""The figures that the project's seed articles claim, as data, beside what was measured here."""
+"""The figures that the article behind this project claims, as data, beside what was measured here."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from bedside.summary import MISSING, Summary
 
 
 class SeedClaim(Params):
-    """One row of the articles' table; None where they say nothing."""
+    """One row of the article's table; None where it says nothing."""
 
     technique: str
     size_reduction: float | None = pydantic.Field(default=None, ge=0, lt=1)
@@ -67,7 +67,10 @@ def _row(claim: SeedClaim, summary: Summary, teacher: Summary | None) -> list[st
 
 
 def _percent(value: float | None, digits: int = 0) -> str:
-    return MISSING if value is None else f"{value:.{digits}%}"
+    """Whole percents, unless that would say that nothing is left."""
+    if value is None:
+        return MISSING
+    return f"{value:.{1 if value >= 0.99 else digits}%}"
 
 
 def _times(value: float | None) -> str:

@@ -38,3 +38,9 @@ class Search(Params):
     measure: Measure = Measure(windows=5, runs=300, warmup=50, seconds=0.5, batches=(1,), processes=1)
     startup: int = pydantic.Field(default=10, ge=1, description="trials drawn at random before the sampler learns")
     seed: int = 0
+
+    @pydantic.model_validator(mode="after")
+    def _floors_are_watched(self) -> "Search":
+        if unwatched := sorted(set(self.floors) - set(self.watched)):
+            raise ValueError(f"floors: {', '.join(unwatched)} is not among watched ({', '.join(self.watched)}); add it")
+        return self

@@ -5,6 +5,7 @@ on until the stage has ended and leaves the rest to the next flush if the store 
 `background` (default), `end` (for containers: one bounded flush when the stage ends), `off`.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -55,16 +56,17 @@ def at_end() -> None:
 
 
 def follow(key: str) -> None:
-    """Replay again and again until the run of this journal is recorded to its end, or has ended with the store away."""
+    """Replay again and again while the run of this journal lives, and once after its end or its death.
+
+    What that last time leaves, because the store is away or the journal torn, is the next flush's.
+    """
     os.nice(10)
     path = journal.folder() / f"{key}.jsonl"
-    while path.exists():
-        events = journal.read(path)
-        ended = bool(events) and events[-1]["event"] == "end"
-        if not _try() and ended:
-            return
-        if not ended:
-            _wait(path)
+    lives = True
+    while lives and path.exists():
+        lives = journal.is_alive(path)  # asked before replaying: what a dead process has written is all there
+        _try()
+        _wait(path)
 
 
 def _wait(path: os.PathLike[str]) -> None:
@@ -74,14 +76,11 @@ def _wait(path: os.PathLike[str]) -> None:
         time.sleep(0.5)
 
 
-def _try() -> bool:
+def _try() -> None:
     from bedside.tracking.replay import flush
 
-    try:
+    with contextlib.suppress(TrackingError):  # nothing is lost: the journals stay
         flush(timeout=20)
-    except TrackingError:
-        return False
-    return True
 
 
 if __name__ == "__main__":

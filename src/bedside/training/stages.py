@@ -1,6 +1,6 @@
 """What every training stage does before and after its own idea: open the splits, watch, set the operating point."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -54,19 +54,20 @@ class Splits:
 
 def open_splits(dataset: Artifact, how: Validation) -> Splits:
     """The splits that a training may see; the test split is another artifact, which no training stage is given."""
+    classes = dataset.json("dataset.json")["classes"]
+    require_classes("validation.watched", how.watched, classes)
     train, validation = (Tensors.of(load_split(dataset, name)) for name in ("train", "validation"))
-    return Splits(dataset.json("dataset.json")["classes"], train, validation, how)
+    return Splits(classes, train, validation, how)
+
+
+def require_classes(where: str, named: Iterable[str], classes: Sequence[str]) -> None:
+    """RefusedError for a class that the dataset does not have; `where` is the parameter that names it."""
+    if unknown := sorted(set(named) - set(classes)):
+        raise RefusedError(f"{where}: no class {', '.join(unknown)} here; this dataset has {', '.join(classes)}")
 
 
 def shift_operating_point(network: nn.Module, classes: Sequence[str], biases: Mapping[str, float]) -> None:
-    """Add a bias to the logits of these classes, in the last layer: argmax stays the decision, at no cost.
-
-    Raises RefusedError for a class that the dataset does not have.
-    """
-    if unknown := sorted(set(biases) - set(classes)):
-        raise RefusedError(
-            f"operating_point: no class {', '.join(unknown)} here; this dataset has {', '.join(classes)}"
-        )
+    """Add a bias to the logits of these classes, in the last layer: argmax stays the decision, at no cost."""
     with torch.no_grad():
         for name, bias in biases.items():
             network.get_parameter("output.bias")[classes.index(name)] += bias  # every network ends in `output`

@@ -19,7 +19,7 @@ from components.evaluate import Evaluate
 from tests.support.deployments import BUDGET, GATES
 from tests.support.networks import dataset_artifact, exported, noise
 
-QUICK = Evaluate(measure=Measure(windows=2, runs=30, warmup=2, seconds=0.1, batches=(1,), processes=1), replicates=50)
+QUICK = Evaluate(measure=Measure(windows=2, runs=30, warmup=2, seconds=0.1, batches=(1,), processes=1), replicates=200)
 SMALL = Peer("small", module="tests.unit.benchmarks.small_peer", own_python=False)
 
 

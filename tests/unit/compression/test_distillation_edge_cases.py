@@ -12,7 +12,6 @@ from bedside.compression.distillation.edge_cases import (
     with_replay,
     without_forgetting,
 )
-from bedside.errors import RefusedError
 from bedside.models.cnn_lstm import CnnLstmNetwork
 from bedside.training.batches import Tensors
 from bedside.training.soft_targets import SoftTargets
@@ -95,11 +94,6 @@ def test_a_student_that_misses_nothing_its_teacher_knows_is_left_alone() -> None
 
 def test_no_rare_class_means_no_such_step() -> None:
     assert not len(edge_cases(EdgeCases(rare=()), THREE, Answers([1] * 6), Answers(LABEL.tolist())))
-
-
-def test_a_rare_class_that_the_data_does_not_have_is_refused() -> None:
-    with pytest.raises(RefusedError, match="unknown class F; known: N, S, V"):
-        edge_cases(EdgeCases(rare=("S", "F")), THREE, Answers([0] * 6), Answers([0] * 6))
 
 
 def test_replay_adds_other_windows_in_proportion_and_each_once() -> None:

@@ -38,6 +38,21 @@ def test_patients_who_all_agree_do_not_promise_certainty() -> None:
     assert found == pytest.approx(intervals.wilson(600, 600))
 
 
+def test_the_average_of_patients_who_all_agree_is_no_surer_than_so_many_patients_can_be() -> None:
+    total = np.array([5, 6, 7, 7, 8, 8])
+    weights = intervals.resamples(6, 500, 0)
+    found = intervals.average(total, total, weights, 5)
+    assert found == pytest.approx(intervals.wilson(6, 6))
+    one_miss = intervals.average(total - np.array([1, 0, 0, 0, 0, 0]), total, weights, 5)
+    assert one_miss.low < found.low
+
+
+def test_the_average_of_patients_who_differ_keeps_the_interval_that_their_spread_gives() -> None:
+    hits = np.array([40, 41, 42, 43, 44, 45, 46, 47, 45, 44, 43, 42])
+    found = intervals.average(hits, ALIKE, intervals.resamples(12, 2000, 0), 5)
+    assert 0.02 < found.high - found.low < 0.10
+
+
 def test_one_patient_gives_no_interval() -> None:
     total = np.array([100, 0, 0])
     assert np.isnan(intervals.gross(total, total, intervals.resamples(3, 50, 0))).all()

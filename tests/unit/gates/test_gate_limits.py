@@ -8,6 +8,7 @@ import yaml
 
 from bedside.gates import Budget, Gates
 from bedside.params import ParamsError, load, validate
+from bedside.tasks.splits.by_share import ByShare
 from tests.support.limits import ABSENT, GATES, changed, gates
 
 ROOT = Path(__file__).parents[3]
@@ -32,6 +33,8 @@ MALFORMED: list[tuple[str, Any, str]] = [
     ("G5.macro_f1_ratio", 0.0, "gates.G5.macro_f1_ratio"),
     ("G5.macro_f1_classes", [], "gates.G5.macro_f1_classes"),
     ("G1.shared", 1, "gates.G1.shared"),
+    ("G1.test_patients", ABSENT, "gates.G1.test_patients: Field required"),
+    ("G1.test_patients", 1, "gates.G1.test_patients"),
     ("G2.patients", 0, "gates.G2.patients"),
     ("G14.max_logit_difference", 10, "gates.G14.max_logit_difference"),
     ("G15.provenance", "estimated", "gates.G15.provenance"),
@@ -41,7 +44,8 @@ MALFORMED: list[tuple[str, Any, str]] = [
     ("classes.V.required", False, "none is required"),
     ("classes.F", {"required": False}, "G3.floors: no number for class 'F'"),
     ("G7.classes.F", 0.01, "G7.classes: F not in `classes`"),
-    ("G8.fall", {}, "G8.fall: no class"),
+    ("G8.fall", {}, "G8.fall: no number for class 'V', which is required"),
+    ("classes.S.required", True, "G8.fall: no number for class 'S', which is required; give it one"),
 ]
 
 
@@ -68,13 +72,21 @@ def test_a_budget_of_nothing_is_refused(field: str, value: Any) -> None:
 def test_the_digest_changes_with_any_number_and_with_nothing_else() -> None:
     assert gates().digest == validate(Gates, dict(reversed(GATES.items())), where="x").digest
     assert gates().digest != gates("G7.all", 0.021).digest
-    assert gates().digest != gates("classes.S.required", True).digest
+    assert gates().digest != gates("G8.events", 21).digest
 
 
 def test_the_documented_proposal_is_what_the_tests_use() -> None:
     text = (ROOT / "docs/clinical-gates.md").read_text()
     block = text.split("```yaml\n", 1)[1].split("```", 1)[0]
     assert yaml.safe_load(block)["gates"] == GATES
+
+
+@pytest.mark.parametrize("profile", ["profiles/simulated.yaml", "profiles/short.yaml", "tests/support/tiny.yaml"])
+def test_a_simulated_cohort_has_as_many_test_patients_as_its_own_gates_ask_for(profile: str) -> None:
+    given = yaml.safe_load((ROOT / profile).read_text())
+    people = {f"p{number}": f"p{number}" for number in range(given["source"]["patients"])}
+    tested = ByShare.model_validate(given["task"]["split"]).assign(people).splits["test"]
+    assert len(tested) == given["gates"]["G1"]["test_patients"]
 
 
 def test_the_gates_and_budgets_of_params_yaml_are_well_formed() -> None:

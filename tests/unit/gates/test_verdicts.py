@@ -8,16 +8,23 @@ import numpy as np
 import pytest
 
 from bedside.evaluation import Predictions
-from bedside.gates import Budget, judge
+from bedside.gates import Budget, Gates, judge
 from bedside.gates.case import Case
+from bedside.params import validate
 from tests.support.cohort import Cohort, Wrong, everyone, measured
-from tests.support.limits import BUDGET, gates
+from tests.support.limits import BUDGET, changed, gates
 
 COHORT = Cohort()
 # A teacher as good as one may hope: 2 of 50 V beats, 4 of 30 S beats and 2 of 400 N beats wrong in every patient.
 TEACHER = {**everyone(COHORT, "V", 2, "N"), **everyone(COHORT, "S", 4, "N"), **everyone(COHORT, "N", 2, "V")}
 NO_S = {**TEACHER, **everyone(COHORT, "S", 20, "N")}
-INT8 = {"kind": "int8", "max_abs_difference": 0.8, "label_changes": 3, "windows": 512}
+ON_TARGET = {"max_abs_difference": 1.5, "label_changes": 2, "windows": 64}
+S_REQUIRED = validate(
+    Gates,
+    {**changed("classes.S.required", True), "G8": {"events": 20, "fall": {"V": 0.10, "S": 0.10}}},
+    where="params.yaml:gates",
+)
+INT8 = {"kind": "int8", "max_abs_difference": 0.8, "label_changes": 3, "windows": 512, "on_target": ON_TARGET}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Example:
     teacher: Mapping[tuple[int, str], tuple[int, str]] = dataclasses.field(default_factory=lambda: TEACHER)
     cohort: Cohort = COHORT
     changes: dict[str, Any] = dataclasses.field(default_factory=dict)
-    gates: tuple[str, Any] | None = None
+    gates: Gates = dataclasses.field(default_factory=gates)
     budget: Budget = BUDGET
     is_reference: bool = False
     fails: str = ""
@@ -42,8 +49,7 @@ def verdict(candidate: Predictions, teacher: Predictions, example: Example) -> d
     evidence = measured(example.cohort.evidence(candidate, teacher))
     for path, value in example.changes.items():
         put(evidence, path, value)
-    limits = gates(*example.gates) if example.gates else gates()
-    return judge(Case(evidence, candidate, teacher, limits, example.budget, is_reference=example.is_reference))
+    return judge(Case(evidence, candidate, teacher, example.gates, example.budget, is_reference=example.is_reference))
 
 
 def put(evidence: dict[str, Any], path: str, value: Any) -> None:
@@ -86,9 +92,9 @@ GOOD = [
     Example("int8 with one V flip", candidate={**TEACHER, (0, "V"): (3, "N")}, changes={"parity": INT8}),
     Example("exactly within the budget", changes={"size_bytes": 200_000}),
     Example("exactly at the parity limit", changes={"parity|max_abs_difference": 1e-4}),
-    Example("the cautious interval", gates=("G3.interval", "effective")),
+    Example("the cautious interval", gates=gates("G3.interval", "effective")),
     Example("the least number of patients", cohort=Cohort(patients=10)),
-    Example("S required and good", gates=("classes.S.required", True)),
+    Example("S required and good", gates=S_REQUIRED),
     Example(
         "a patient better, another a little worse",
         candidate={**without(TEACHER, 0, "V"), (1, "V"): (3, "N")},
@@ -99,6 +105,8 @@ BAD = [
     Example("a patient in two splits", changes={"proof|overlaps|train/test|shared_patients": 1}, fails="G1"),
     Example("a window in two splits", changes={"proof|overlaps|calibration/test|shared_windows": 7}, fails="G1"),
     Example("no proof of the split", changes={"proof": KeyError}, fails="G1"),
+    Example("a test patient that dropped out", changes={"proof|splits|test|patients": 21}, fails="G1"),
+    Example("no count of test patients", changes={"proof|splits": KeyError}, fails="G1"),
     Example("a proof in words", changes={"proof": "disjoint"}, fails="G1"),
     Example("no list of the worst patients", changes={"worst_patients": KeyError}, fails="G8"),
     Example("parity in words", changes={"parity": "good"}, fails="G14"),
@@ -124,6 +132,11 @@ BAD = [
     Example("fp32 logits differ", changes={"parity|max_abs_difference": 2e-4}, fails="G14"),
     Example("fp32 changes an answer", changes={"parity|label_changes": 1}, fails="G14"),
     Example("parity of no window", changes={"parity|windows": 0}, fails="G14"),
+    Example("the target's logits differ", changes={"parity|on_target|max_abs_difference": 2e-4}, fails="G14"),
+    Example("the target changes an answer", changes={"parity|on_target|label_changes": 1}, fails="G14"),
+    Example("the target answered no window", changes={"parity|on_target|windows": 0}, fails="G14"),
+    Example("no parity on the target", changes={"parity|on_target": KeyError}, fails="G14"),
+    Example("int8 without parity on the target", changes={"parity": {**INT8, "on_target": None}}, fails="G14"),
     Example("no parity", changes={"parity": KeyError}, fails="G14"),
     Example("parity of unknown kind", changes={"parity|kind": "fp16"}, fails="G14"),
     Example(
@@ -145,9 +158,9 @@ BAD = [
     Example("a lower bound that is NaN", changes={"gross|V|intervals|sensitivity|low": float("nan")}, fails="G3"),
     Example("an undefined lower bound", changes={"gross|V|intervals|sensitivity|low": None}, fails="G3"),
     Example("no interval of an unclaimed class", changes={"gross|S|intervals": KeyError}, fails="G3"),
-    Example(
-        "S required and below its floor", candidate=NO_S, teacher=NO_S, gates=("classes.S.required", True), fails="G3"
-    ),
+    Example("an interval from two resamples", changes={"statistics|replicates": 2}, fails="G3"),
+    Example("an interval from nobody knows what", changes={"statistics": KeyError}, fails="G3"),
+    Example("S required and below its floor", candidate=NO_S, teacher=NO_S, gates=S_REQUIRED, fails="G3"),
 ]
 
 
@@ -241,6 +254,12 @@ def test_int8_parity_is_g5_and_g7_on_this_target() -> None:
     found = Example("", changes={"parity": INT8}).verdict()
     assert "G5 PASS and G7 PASS" in reason(found, "G14")
     assert "3 of 512 answers change" in reason(found, "G14")
+    assert "2 of 64 on windows of noise" in reason(found, "G14")
+
+
+def test_fp32_parity_names_the_step_to_the_exported_graph_and_the_step_to_the_target() -> None:
+    found = reason(Example("").verdict(), "G14")
+    assert "2e-06 from the trained network to the exported graph, 3e-06 from there to the target's file" in found
 
 
 def test_the_verdict_carries_what_it_is_about() -> None:

@@ -188,6 +188,19 @@ def test_every_opening_of_the_test_set_is_counted(make_artifact: MakeArtifact, o
     assert all(entry["date"] and entry["purpose"] == "why" for entry in entries)
 
 
+def test_an_opening_torn_by_a_full_disk_counts_for_every_test_set_and_spoils_no_other(
+    make_artifact: MakeArtifact, own_state: Path
+) -> None:
+    first = open_artifact(make_artifact("test", {"test.safetensors": "a"}))
+    other = open_artifact(make_artifact("other", {"test.safetensors": "b"}))
+    assert opened(first, "g1", "why") == 1
+    file = own_state / "openings.jsonl"
+    file.write_bytes(file.read_bytes() * 2)
+    file.write_bytes(file.read_bytes()[:-20])
+    assert [opened(first, "g2", "why"), opened(other, "g3", "why")] == [3, 2]
+    assert json.loads(file.read_text().splitlines()[2])["graph"] == "g2"
+
+
 def test_figures_without_a_value_are_not_available() -> None:
     figures = {"p99_ms": 1.5, "energy": {"mj": None}, "throughput": {"4": {"rate": 2.0}}}
     expected = {"p99_ms": "measured", "energy.mj": "not available", "throughput.4.rate": "measured"}

@@ -39,7 +39,8 @@ def test_nothing_speaks_against_what_passes_and_the_verdict_against_what_does_no
         ("evidence", "evidence.json", {"accuracy": 0.999}, "given on other evidence"),
         ("verdict", "verdict.json", {"graph_sha256": "0" * 64}, "not the same graph"),
         ("verdict", "verdict.json", {"deployment": {"variant": "x", "target": "y"}}, "the verdict about"),
-        ("verdict", "verdict.json", {"gates": []}, "names no gate"),
+        ("verdict", "verdict.json", {"gates": []}, "does not name gates G1, G2"),
+        ("verdict", "verdict.json", {"claims": {}}, "claims no class"),
         ("verdict", "verdict.json", {"verdict": "pass"}, "pass:"),
         ("verdict", "verdict.json", {"verdict": None}, "None:"),
     ],
@@ -63,6 +64,13 @@ def test_a_pass_that_its_own_gates_do_not_carry_is_refused(maker: Maker) -> None
     claims = {"V": {"status": "PASS", "reason": "", "required": True}}
     rewritten(failing.verdict, "verdict.json", verdict="PASS", claims=claims)
     assert "says PASS but gate G3" in objection(failing)
+
+
+def test_a_pass_that_leaves_a_gate_out_is_refused(maker: Maker) -> None:
+    deployed = maker.make("pruned")
+    gates = open_artifact(deployed.verdict).json("verdict.json")["gates"]
+    rewritten(deployed.verdict, "verdict.json", gates=[gate for gate in gates if gate["id"] not in ("G7", "G15")])
+    assert objection(deployed) == "the verdict says PASS but does not name gates G7, G15; judge it again"
 
 
 def test_half_written_reports_and_lists_that_do_not_match_stop_everything(maker: Maker) -> None:

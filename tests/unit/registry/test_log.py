@@ -84,6 +84,51 @@ def test_a_chain_written_anew_without_the_key_is_a_forgery(log: PromotionLog, mo
         log.verify()
 
 
+def test_a_log_that_was_cut_is_detected_although_its_head_was_written_anew(log: PromotionLog) -> None:
+    lines, last = log.path.read_text().splitlines(), log.verify()[4]
+    log.path.write_text("".join(f"{line}\n" for line in lines[:5]))
+    head = {"seq": 5, "digest": last["digest"]}
+    for signature in (
+        {},
+        {"signature": last["signature"]},
+        {"signature": json.loads(log.head.read_text())["signature"]},
+    ):
+        log.head.write_text(json.dumps(head | signature))
+        with pytest.raises(LogError, match="not signed with this workspace's key; compare the log with a copy"):
+            log.verify()
+
+
+def test_a_log_that_was_cut_to_one_entry_and_lost_its_head_is_no_young_log(log: PromotionLog) -> None:
+    log.path.write_text(log.path.read_text().splitlines()[0] + "\n")
+    log.head.unlink()
+    with pytest.raises(LogError, match="missing, so the end of the log cannot be verified"):
+        log.verify()
+
+
+def test_a_strangers_key_is_not_trusted_for_lying_in_the_key_folder(
+    log: PromotionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = signing.public_key()
+    monkeypatch.setenv("BEDSIDE_HOME", "stranger")
+    forged = PromotionLog(log.path)
+    forged.path.unlink()
+    forged.head.unlink()
+    forged.append(state="CONFIRMED", variant="forged")
+    stranger = signing.public_key()
+    (own.parent / stranger.name).write_bytes(stranger.read_bytes())
+    monkeypatch.setenv("BEDSIDE_HOME", str(own.parent.parent))
+    with pytest.raises(LogError, match=f"entry 1: signed with an unknown key {stranger.stem}"):
+        log.verify()
+
+
+def test_the_end_that_an_older_version_left_unsigned_is_signed_by_hand(log: PromotionLog) -> None:
+    log.head.write_text(json.dumps({"seq": 12, "digest": log.verify()[-1]["digest"]}))
+    with pytest.raises(LogError, match="not signed"):
+        log.append(state="CONFIRMED")
+    log.sign_head()
+    assert len(log.verify()) == 12
+
+
 def test_an_entry_torn_by_a_kill_is_no_entry_and_the_next_one_takes_its_place(log: PromotionLog) -> None:
     with log.path.open("ab") as file:
         file.write(b'{"seq": 13, "state": "CONF')

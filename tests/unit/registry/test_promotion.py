@@ -123,9 +123,23 @@ def test_the_fastest_that_passes_is_challenger_and_a_slower_one_does_not_displac
 def test_a_challenger_that_is_inferior_to_the_champion_does_not_replace_it(maker: Maker, workspace: Path) -> None:
     promoted([maker.make("pruned", p99_ms=2.0)], workspace / "decision")
     worse = maker.make("combined", p99_ms=0.5, missed=0.04)
-    rewritten(worse.verdict, "verdict.json", verdict="PASS", gates=_all_passing(worse))
+    claims = open_artifact(worse.verdict).json("verdict.json")["claims"]
+    claims = {name: {**claim, "status": "PASS"} for name, claim in claims.items()}
+    rewritten(worse.verdict, "verdict.json", verdict="PASS", claims=claims, gates=_all_passing(worse))
     decision = promoted([worse], workspace / "second")
     assert decision["champion"]["reason"].startswith("inferior to champion version 1: ")
+    assert aliases() == {"champion": "1", "challenger": "2"}
+
+
+def test_a_challenger_that_gave_up_a_claim_of_the_champion_does_not_replace_it(maker: Maker, workspace: Path) -> None:
+    promoted([maker.make("pruned", p99_ms=2.0)], workspace / "decision")
+    faster = maker.make("combined", p99_ms=0.5)
+    claims = open_artifact(faster.verdict).json("verdict.json")["claims"]
+    rewritten(faster.verdict, "verdict.json", claims=claims | {"S": {**claims["S"], "status": "NOT CLAIMED"}})
+    decision = promoted([faster], workspace / "second")
+    assert decision["champion"]["reason"] == "gives up the S claim of champion version 1"
+    with pytest.raises(RefusedError, match="gives up the S claim of champion version 1"):
+        approve(TARGET, "2", reviewer="Ada", reason="it is faster")
     assert aliases() == {"champion": "1", "challenger": "2"}
 
 
@@ -173,6 +187,36 @@ def test_rollback_goes_back_step_by_step_and_what_was_left_does_not_come_back(ma
     assert again["champion"]["version"] == "1"
     with pytest.raises(RefusedError, match="it was rolled back"):
         approve(TARGET, "3", reviewer="Ada", reason="try again")
+
+
+def test_a_graph_that_was_rolled_back_does_not_come_back_with_new_evidence(maker: Maker, workspace: Path) -> None:
+    for i in range(2):
+        promoted([maker.make(f"v{i}", p99_ms=3.0 - i)], workspace / f"decision{i}")
+    roll_back(TARGET, reason="alarm on ward 3")
+    registry().delete_model_version_tag(MODEL, "2", "rolled back")
+    again = promoted([maker.make("v1", p99_ms=1.0)], workspace / "again")
+    assert [(r["version"], r["aliases"]) for r in again["registered"]] == [("3", [])]
+    assert aliases() == {"challenger": "2", "champion": "1"}
+    for number in ("2", "3"):
+        with pytest.raises(RefusedError, match=r"it was rolled back \(alarm on ward 3\); promote another graph"):
+            approve(TARGET, number, reviewer="Ada", reason="measured again")
+
+
+def test_a_challenger_that_was_rolled_back_gives_way_to_a_slower_one(maker: Maker, workspace: Path) -> None:
+    for i in range(2):
+        promoted([maker.make(f"v{i}", p99_ms=3.0 - i)], workspace / f"decision{i}")
+    promoted([maker.make("v1", p99_ms=1.0)], workspace / "measured-again", sign_off=True)
+    assert aliases() == {"challenger": "3", "champion": "2"}
+    roll_back(TARGET, reason="alarm on ward 3")
+    promoted([maker.make("v2", p99_ms=2.5)], workspace / "slower")
+    assert aliases() == {"challenger": "4", "champion": "4"}
+
+
+def test_a_rollback_never_returns_to_the_graph_that_it_leaves(maker: Maker, workspace: Path) -> None:
+    for i, (variant, p99) in enumerate([("v0", 3.0), ("v1", 2.0), ("v1", 1.0)]):
+        promoted([maker.make(variant, p99_ms=p99)], workspace / f"decision{i}")
+    assert aliases() == {"challenger": "3", "champion": "3"}
+    assert roll_back(TARGET, reason="alarm on ward 3") == ("champion", "3", "1")
 
 
 def test_a_rollback_to_a_bundle_that_was_tampered_with_is_refused(maker: Maker, workspace: Path) -> None:

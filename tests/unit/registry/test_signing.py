@@ -40,6 +40,17 @@ def test_the_key_is_made_once_and_is_its_owners_alone(workspace: Path) -> None:
     assert [f.name for f in key.parent.iterdir()] == ["signing.pem"]
 
 
+def test_another_public_key_under_the_name_of_the_own_one_is_replaced(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = signing.public_key()
+    before = own.read_bytes()
+    monkeypatch.setenv("BEDSIDE_HOME", "stranger")
+    own.write_bytes(signing.public_key().read_bytes())
+    monkeypatch.setenv("BEDSIDE_HOME", str(workspace / "home"))
+    assert signing.public_key().read_bytes() == before
+
+
 def test_one_flipped_bit_anywhere_is_refused(bundle: Path) -> None:
     public, rng = signing.public_key(), random.Random(0)
     files = sorted(f for f in bundle.rglob("*") if f.is_file())

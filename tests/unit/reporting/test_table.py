@@ -12,7 +12,7 @@ from bedside.reporting.claims import SEED
 from bedside.reporting.finished import BEGIN, END, deployments, write_into, write_page
 from bedside.reporting.pages import comparison_page, headline, review_page
 from bedside.reporting.pareto import draw, front
-from bedside.reporting.table import cells, columns, results, short
+from bedside.reporting.table import batches, cells, columns, results, short
 from bedside.summary import Share, Summary, bytes_in_words, text
 from tests.support.deployments import Deployed, Maker
 
@@ -56,6 +56,26 @@ def test_beats_that_compression_turned_wrong_are_counted(maker: Maker) -> None:
     found = summary(maker.make("pruned", missed=0.3))
     row = dict(zip(columns([found]), cells(found), strict=True))
     assert row["flips"] == f"{found.evidence['flips']['all']['harmful_share']:.2%}" != "0.00%"
+
+
+def test_false_calls_of_a_required_class_are_told_for_the_median_and_the_worst_patient(maker: Maker) -> None:
+    calls = {"V": {"median": 2.99, "max": 606.13}, "S": {"median": 1.0, "max": 2.0}}
+    found = summary(maker.make("pruned"), false_calls=calls)
+    row = dict(zip(columns([found]), cells(found), strict=True))
+    assert row["false V calls/h"] == "3.0 (606)"
+    assert "false S calls/h" not in row
+
+
+def test_several_windows_at_once_are_told_by_batch_size(maker: Maker) -> None:
+    rates = {str(batch): {"windows_per_second": 1000.0 * batch} for batch in (1, 16, 4)}
+    told = batches([summary(maker.make("pruned"), throughput=rates)])
+    assert "| target | variant | 1 | 4 | 16 |" in told
+    assert "| onnxruntime-cpu | pruned | 1,000 | 4,000 | 16,000 |" in told
+
+
+def test_what_is_hardly_there_any_more_is_not_said_to_be_gone(maker: Maker) -> None:
+    found = [summary(maker.make("teacher", size=4_150_000)), summary(maker.make("smallest", size=6_530))]
+    assert [row[3] for row in claims.rows(found, SEED)] == ["-", "99.8%"]
 
 
 def test_every_deployment_is_a_row_with_the_required_class_first(maker: Maker) -> None:

@@ -284,6 +284,38 @@ def test_a_long_stage_is_visible_while_it_works_and_recorded_as_killed_when_it_i
     wait_until(lambda: journal.pending() == [])
 
 
+def follower(path: Path) -> "subprocess.CompletedProcess[bytes]":
+    """What a long stage starts beside itself, run to its end."""
+    return subprocess.run([sys.executable, "-m", "bedside.tracking.background", path.stem], timeout=60, check=True)
+
+
+@pytest.mark.slow
+def test_the_follower_of_a_stage_killed_while_the_store_is_away_leaves_it_to_the_next_flush(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = stage(seconds=60)
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    killed.kill()
+    killed.communicate()
+    (path,) = journal.pending()
+    with monkeypatch.context() as away:
+        away.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        follower(path)
+    assert journal.pending() == [path]
+    tracking.flush()
+    assert [run.info.status for run in runs(store, component="prune")] == ["KILLED"]
+
+
+@pytest.mark.usefixtures("store")
+def test_the_follower_of_a_journal_without_its_first_line_ends_with_the_stage() -> None:
+    logged()
+    (path,) = journal.pending()
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))  # as a full disk leaves it
+    follower(path)
+    assert journal.pending() == [path]
+
+
 @pytest.mark.slow
 def test_a_container_flushes_at_its_end_and_a_dead_server_does_not_fail_it(store: str) -> None:
     done = stage(BEDSIDE_FLUSH="end")

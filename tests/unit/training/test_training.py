@@ -15,7 +15,7 @@ from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
 from bedside.training.batches import Augmentation, Batch, Sampling, Tensors, epoch_batches, window_weights
 from bedside.training.committee import MeanAnswer
 from bedside.training.loop import Training, fit, prepare_torch, rate
-from bedside.training.stages import Splits, Validation, shift_operating_point
+from bedside.training.stages import Splits, Validation, require_classes, shift_operating_point
 from bedside.training.validation import average_precision, logits_of, watch
 
 SHAPE = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=5, stride=4),), lstm=(8,), head=8, classes=3, dropout=0.0)
@@ -203,7 +203,7 @@ def test_a_shifted_operating_point_moves_one_logit_and_leaves_the_others() -> No
 
 def test_an_operating_point_of_an_unknown_class_is_refused_with_the_known_ones() -> None:
     with pytest.raises(RefusedError, match="no class X here; this dataset has N, V"):
-        shift_operating_point(nn.Linear(1, 2), ["N", "V"], {"X": 0.1})
+        require_classes("operating_point", {"X": 0.1}, ["N", "V"])
 
 
 def test_a_committee_answers_with_the_geometric_mean_of_its_members() -> None:
