@@ -26,12 +26,12 @@ from bedside.models import load
 from bedside.training.stages import Validation, open_splits, validation_metrics
 from components.prune import Prune, prune
 
-MAGNITUDE, TAYLOR = "magnitude", "Taylor, class-balanced"
+MAGNITUDE, TAYLOR, BY_SENSITIVITY = "magnitude", "Taylor, class-balanced", "Taylor, class-balanced, by sensitivity"
 ROWS: dict[str, dict[str, Any]] = {
     MAGNITUDE: {"importance": {"kind": "magnitude"}},
     "Taylor, pooled": {"importance": {"kind": "taylor", "balanced": False}},
     TAYLOR: {"importance": {"kind": "taylor"}},
-    "Taylor, class-balanced, by sensitivity": {
+    BY_SENSITIVITY: {
         "importance": {"kind": "taylor"},
         "allocation": {"kind": "sensitivity"},
     },
@@ -69,7 +69,9 @@ def main() -> None:
     found = {(name, when): [m for row, at, m in runs if (row, at) == (name, when)] for name in ROWS for when in WHEN}
     lines = [_row("nothing", {}, whole, [])]
     lines += [_row(name, found[name, "before"][0], found[name, "before"], found[name, "after"]) for name in ROWS]
-    arguments.out.write_text(page(arguments, lines, _compared(*(found[name, "after"] for name in (TAYLOR, MAGNITUDE)))))
+    after = {name: found[name, "after"] for name in ROWS}
+    compared = [_compared(name, after[name], after[MAGNITUDE]) for name in (TAYLOR, BY_SENSITIVITY)]
+    arguments.out.write_text(page(arguments, lines, "\n\n".join(compared)))
 
 
 def page(how: argparse.Namespace, lines: Sequence[str], compared: str) -> str:
@@ -86,16 +88,14 @@ def page(how: argparse.Namespace, lines: Sequence[str], compared: str) -> str:
     return f"{head} {told}\n\n{table}\n\n{compared}\n"
 
 
-def _compared(balanced: Sequence[Metrics], magnitude: Sequence[Metrics]) -> str:
-    """Class-balanced Taylor against magnitude, network by network."""
+def _compared(name: str, scored: Sequence[Metrics], magnitude: Sequence[Metrics]) -> str:
+    """A way of scoring against magnitude, network by network."""
     told = []
     for shown, metric in SHOWN.items():
-        pairs = [
-            (a[f"validation/{metric}"], b[f"validation/{metric}"]) for a, b in zip(balanced, magnitude, strict=True)
-        ]
+        pairs = [(a[f"validation/{metric}"], b[f"validation/{metric}"]) for a, b in zip(scored, magnitude, strict=True)]
         ahead = sum(a > b for a, b in pairs)
         told.append(f"{shown} {statistics.mean(a - b for a, b in pairs):+.3f} (higher in {ahead} of {len(pairs)})")
-    return f"Class-balanced Taylor against magnitude after fine-tuning: {', '.join(told)}."
+    return f"{name}, against magnitude after fine-tuning: {', '.join(told)}."
 
 
 def _row(name: str, cost: Metrics, *runs: Sequence[Metrics]) -> str:
