@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,11 +62,12 @@ class Peer:
         command = [str(python), "-m", self.module or f"benchmarks.peers.{self.name}"]
         paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         environment = os.environ | QUIET | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-        with (folder / "log.txt").open("ab") as log:
+        with (folder / "log.txt").open("ab") as log, tempfile.TemporaryDirectory() as compiled:
             try:
                 done = subprocess.run(
                     [*command, str(handout.resolve()), str(folder)],
-                    env=environment,
+                    # For what torch compiles: in its cache a killed process may have left a lock for ever.
+                    env=environment | {"TORCH_EXTENSIONS_DIR": compiled},
                     cwd=ROOT,
                     stdout=log,
                     stderr=log,
