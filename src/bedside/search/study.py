@@ -17,8 +17,10 @@ from bedside.search.settings import DEFAULT, STORAGE
 
 try:
     import optuna
+    import sqlalchemy
     from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+    from optuna.storages._rdb.models import TrialModel
     from optuna.trial import FrozenTrial, TrialState
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -53,6 +55,19 @@ class _Storage(RDBStorage):
     def record_heartbeat(self, trial_id: int) -> None:
         with contextlib.suppress(StorageInternalError, SQLAlchemyError):
             super().record_heartbeat(trial_id)
+
+    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
+        """Those not heard of for the grace; Optuna waits forever for a worker that died before its first heartbeat."""
+        silent = (
+            sqlalchemy.select(TrialModel.trial_id)
+            .where(TrialModel.study_id == study_id, TrialModel.state == TrialState.RUNNING)
+            .where(~TrialModel.heartbeats.any())
+        )
+        with self.engine.connect() as connection:
+            unheard = list(connection.execute(silent).scalars())
+        for trial_id in unheard:
+            self.record_heartbeat(trial_id)  # the grace begins now, by the database's own clock
+        return super()._get_stale_trial_ids(study_id)
 
 
 def address(given: str | None = None) -> str:

@@ -1,5 +1,7 @@
 """A study that is shared, left, killed and taken up again."""
 
+import contextlib
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,14 @@ def url(tmp_path: Path) -> str:
 
 def states(trials: list[Any]) -> list[str]:
     return [trial.state.name for trial in trials]
+
+
+def first_heartbeat(url: str) -> None:
+    """Wait until the trial that runs has been heard of: a thread of its own writes that."""
+    query = "SELECT count(*) FROM trials JOIN trial_heartbeats USING (trial_id) WHERE state = 'RUNNING'"
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+        while not database.execute(query).fetchone()[0]:
+            time.sleep(0.01)
 
 
 def test_the_first_trial_is_the_known_recipe(url: str) -> None:
@@ -58,6 +68,7 @@ def test_what_a_killed_worker_was_doing_is_done_by_the_next(url: str) -> None:
     with desk.worker(url, 5, 60, 1, 2) as victim:
         assert victim.stdout is not None
         assert victim.stdout.readline() == "begun\n"
+        first_heartbeat(url)
         victim.kill()
     study = desk.opened(url, heartbeat=1, grace=2)
     (running,) = study.get_trials()
@@ -66,6 +77,16 @@ def test_what_a_killed_worker_was_doing_is_done_by_the_next(url: str) -> None:
     trials = desk.work(study, 1)
     assert states(trials) == ["FAIL", "COMPLETE"]
     assert trials[1].params == running.params
+
+
+def test_what_a_worker_was_doing_that_died_before_its_first_heartbeat_is_done_by_the_next(url: str) -> None:
+    desk.work(desk.opened(url), 1)
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        desk.opened(url).ask()  # begun, and never heard of
+    study = desk.opened(url, heartbeat=1, grace=1)
+    assert states(desk.work(study, 2)) == ["COMPLETE", "RUNNING", "COMPLETE"]  # it may live: the grace begins
+    time.sleep(2.5)
+    assert states(desk.work(study, 4)) == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
 
 
 def test_ctrl_c_queues_the_trial_again(url: str) -> None:
@@ -94,6 +115,7 @@ def test_a_database_that_is_lost_stops_the_worker_with_one_message_and_nothing_e
 
     def lost(chain: Chain) -> Figures:
         nonlocal kept
+        first_heartbeat(url)
         kept = file.read_bytes()
         file.write_bytes(b"no database" * 1000)
         return desk.figures(chain)
