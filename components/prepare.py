@@ -5,7 +5,7 @@ from tqdm import tqdm
 from bedside.approval import accepted
 from bedside.artifacts import DatasetIn, DatasetOut, In
 from bedside.component import Metrics, component
-from bedside.tasks.assemble import assign, people_of, proof, write_dataset
+from bedside.tasks.assemble import assign, people_of, proof, write_dataset, write_label
 from bedside.tasks.base import Task
 
 
@@ -24,6 +24,7 @@ def prepare(*, recordings: DatasetIn, approval: In, dataset: DatasetOut, test: D
     learned = {name: records for name, records in assignment.splits.items() if name != "test"}
     windows = write_dataset(dataset, learned, people, done, about)
     windows |= write_dataset(test, {"test": assignment.splits["test"]}, people, done, about)
+    write_label(dataset, learned, people)
     return {
         f"{split}/{name}": float((part.label == label).sum())
         for split, part in windows.items()

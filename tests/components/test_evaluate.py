@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from bedside.artifacts import Artifact, commit, open_artifact, staged
+from bedside.errors import RefusedError
 from bedside.lineage import Deployment
 from bedside.measurement import Measure
 from bedside.measurement.remembered import FACTS, LOGITS
@@ -125,6 +126,16 @@ def test_the_teacher_is_judged_by_what_it_answers_now_whatever_is_remembered(ben
         commit(staging, memory, {"follows_from": record.manifest["follows_from"], "labels": {}})
     artifact, _ = bench.evaluate(graph, graph, "onnxruntime")
     assert artifact.json("evidence.json")["flips"]["all"]["harmful"] == 0
+
+
+def test_a_graph_that_learned_from_other_patients_than_the_proof_is_about_is_refused(
+    bench: Bench, make_artifact: MakeArtifact
+) -> None:
+    graph = bench.optimized("fp32", "onnxruntime")
+    files = {name: (graph / name).read_bytes() for name in graph.manifest["files"]}
+    elsewhere, here = (open_artifact(make_artifact(f"by-{who}", files, learned_from=who)) for who in ("a", "b"))
+    with pytest.raises(RefusedError, match=r"learned_from is .* the same split"):
+        bench.evaluate(elsewhere, here, "onnxruntime")
 
 
 def test_a_bound_from_a_handful_of_replicates_is_refused() -> None:

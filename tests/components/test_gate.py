@@ -68,6 +68,15 @@ def test_evidence_on_other_windows_than_the_reference_is_refused(make_artifact: 
     assert not (tmp_path / "verdict").exists()
 
 
+@pytest.mark.parametrize("digest", ["2" * 64, None])
+def test_evidence_of_another_test_artifact_is_refused_though_its_beats_are_the_same(
+    make_artifact: MakeArtifact, tmp_path: Path, digest: str | None
+) -> None:
+    candidate = write(make_artifact, "candidate", COHORT.answers({}), test={"digest": digest})
+    with pytest.raises(RefusedError, match=r"of test (2{12}|None), the reference of 1{12}; evaluate both on one"):
+        judged(tmp_path, candidate, teacher(make_artifact))
+
+
 def test_a_reference_of_another_target_is_refused(make_artifact: MakeArtifact, tmp_path: Path) -> None:
     other = teacher(make_artifact, deployment={"variant": "teacher", "target": "openvino-cpu"})
     with pytest.raises(RefusedError, match="give the teacher's evidence on the same target"):

@@ -63,7 +63,19 @@ def test_the_dataset_and_the_test_artifact_describe_themselves(cohort: Cohort) -
     assert set(about["splits"]) == set(LEARNED)
     assert set(test.json("dataset.json")["splits"]) == {"test"}
     assert "test.safetensors" not in dataset.manifest["files"]
-    assert dataset.labels == test.labels == {"source": "simulated"}
+    assert dataset.labels == test.labels
+    assert dataset.labels["source"] == "simulated"
+
+
+def test_a_label_tells_apart_whom_a_network_may_have_learned_from(cohort: Cohort, tmp_path: Path) -> None:
+    def label(name: str, **shares: float) -> str:
+        test = open_artifact(again(cohort, tmp_path / name, split=ByShare(**shares)).test)
+        return test.labels["learned_from"]
+
+    same = label("same", test=0.38, validation=0.25, calibration=0.12)
+    assert same == open_artifact(cohort.dataset).labels["learned_from"]
+    assert same == label("divided otherwise", test=0.38, validation=0.12, calibration=0.25)
+    assert same != label("a smaller test", test=0.25, validation=0.25, calibration=0.12)
 
 
 def test_counts_records_and_patients_agree_with_the_windows(cohort: Cohort) -> None:

@@ -78,6 +78,7 @@ def open_case(evidence: Artifact, reference: Artifact, gates: Gates, budget: Bud
             "give the teacher's evidence on the same target"
         )
     _check_teacher(judged, baseline, there["variant"])
+    _check_same_test(judged, baseline)
     return Case(
         judged,
         Predictions.read(evidence / "predictions.safetensors", _classes(judged, evidence)),
@@ -97,6 +98,16 @@ def _check_teacher(judged: Mapping[str, Any], baseline: Mapping[str, Any], varia
         raise RefusedError(
             f"the evidence was taken beside the graph {str(beside)[:12]}, the reference is of {str(graph)[:12]}; "
             "evaluate both with one teacher"
+        )
+
+
+def _check_same_test(judged: Mapping[str, Any], baseline: Mapping[str, Any]) -> None:
+    """The same labels of the same beats may stand over other signals: it must be one test artifact."""
+    here, there = (evidence.get("test", {}).get("digest") for evidence in (judged, baseline))
+    if here is None or here != there:
+        raise RefusedError(
+            f"the evidence is of test {str(here)[:12]}, the reference of {str(there)[:12]}; evaluate both on one test "
+            "artifact"
         )
 
 

@@ -1,5 +1,6 @@
 """From windows per recording to the two datasets: what trains, and what tests."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,6 +76,13 @@ def write_dataset(
     }
     (folder / "dataset.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
     return windows
+
+
+def write_label(folder: Path, learned: Mapping[str, list[str]], people: People) -> None:
+    """A label that travels to every network: whom it learned from. The proof about a test set is about these alone."""
+    known = sorted({people[record]["patient"] for records in learned.values() for record in records})
+    digest = hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
+    (folder / "labels.json").write_text(json.dumps({"learned_from": digest}) + "\n")
 
 
 def _indexed(done: RecordWindows, record: int, patient: int) -> Windows:

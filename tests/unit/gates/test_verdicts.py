@@ -148,6 +148,8 @@ BAD = [
     ),
     Example("too large", changes={"size_bytes": 200_001}, fails="G15"),
     Example("too slow", changes={"latency|p99_ms": 1.01}, fails="G15"),
+    Example("a percentile of too few answers", changes={"latency|runs_per_window": 49}, fails="G15"),
+    Example("an unknown number of timed answers", changes={"latency|window_p50_ms": KeyError}, fails="G15"),
     Example("too much memory", changes={"memory|peak_rss_mb": 100.1}, fails="G15"),
     Example("an estimated latency", changes={"provenance|latency.p99_ms": "estimated"}, fails="G15"),
     Example("a latency of unknown provenance", changes={"provenance": KeyError}, fails="G15"),

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from bedside.params import ParamsError, validate
-from bedside.tasks.splits.base import NAMES
+from bedside.tasks.splits.base import NAMES, PACED
 from bedside.tasks.splits.by_share import ByShare
-from bedside.tasks.splits.de_chazal import DS1, DS2, PACED, DeChazal
+from bedside.tasks.splits.de_chazal import DS1, DS2, DeChazal
 
 MITDB = {record: record for record in (*DS1, *DS2, *PACED)} | {"202": "201"}
 
@@ -45,6 +45,13 @@ def test_by_share_never_divides_a_person(seed: int) -> None:
     owners = {name: {people[record] for record in records} for name, records in splits.items()}
     assert sum(map(len, owners.values())) == 20
     assert sorted(record for records in splits.values() for record in records) == sorted(people)
+
+
+def test_by_share_leaves_paced_patients_out_too() -> None:
+    assignment = ByShare().assign(MITDB)
+    used = [record for records in assignment.splits.values() for record in records]
+    assert sorted(used) == sorted(set(MITDB) - set(PACED))
+    assert assignment.left_out == PACED
 
 
 def test_by_share_gives_the_shares_it_names_and_draws_by_seed() -> None:

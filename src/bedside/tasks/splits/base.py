@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bedside.plugins import Plugin
 
 NAMES = ("train", "validation", "calibration", "test")
+PACED = dict.fromkeys(("102", "104", "107", "217"), "paced (excluded by AAMI EC57)")  # of MIT-BIH
 
 
 @dataclass(frozen=True)

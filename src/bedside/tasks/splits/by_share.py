@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Literal
 
-from bedside.tasks.splits.base import Assignment, Split
+import pydantic
+
+from bedside.tasks.splits.base import PACED, Assignment, Split
 
 
 class ByShare(Split):
@@ -15,8 +17,11 @@ class ByShare(Split):
     validation: float = 0.17
     calibration: float = 0.08
     seed: int = 0
+    dropped: dict[str, str] = pydantic.Field(default=PACED, description="records of no split, and why")
 
     def assign(self, patients: Mapping[str, str]) -> Assignment:
+        left_out = {record: why for record, why in sorted(self.dropped.items()) if record in patients}
+        patients = {record: patient for record, patient in patients.items() if record not in left_out}
         people = sorted(set(patients.values()), key=lambda p: hashlib.sha256(f"{self.seed}/{p}".encode()).hexdigest())
         ends = [round(len(people) * s) for s in (self.test, self.test + self.validation)]
         ends.append(round(len(people) * (self.test + self.validation + self.calibration)))
@@ -26,4 +31,6 @@ class ByShare(Split):
             "calibration": people[ends[1] : ends[2]],
             "train": people[ends[2] :],
         }
-        return Assignment({name: sorted(r for r in patients if patients[r] in group) for name, group in groups.items()})
+        return Assignment(
+            {name: sorted(r for r in patients if patients[r] in group) for name, group in groups.items()}, left_out
+        )

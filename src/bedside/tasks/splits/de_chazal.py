@@ -5,12 +5,11 @@ from typing import Literal, Self
 
 import pydantic
 
-from bedside.tasks.splits.base import Assignment, Split
+from bedside.tasks.splits.base import PACED, Assignment, Split
 
 _FIRST = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122, 124, 201, 203, 205, 207, 208, 209, 215, 220, 223, 230)
 _SECOND = (100, 103, 105, 111, 113, 117, 121, 123, 200, 202, 210, 212, 213, 214, 219, 221, 222, 228, 231, 232, 233, 234)
 DS1, DS2 = tuple(map(str, _FIRST)), tuple(map(str, _SECOND))
-PACED = ("102", "104", "107", "217")
 
 
 class DeChazal(Split):
@@ -31,7 +30,7 @@ class DeChazal(Split):
         return self
 
     def assign(self, patients: Mapping[str, str]) -> Assignment:
-        left_out = dict.fromkeys(PACED, "paced (excluded by AAMI EC57)") | self.dropped
+        left_out = PACED | self.dropped
         left_out |= dict.fromkeys(patients.keys() - {*DS1, *DS2, *left_out}, "in neither DS1 nor DS2")
         chosen = {
             "train": [r for r in DS1 if r not in self.validation + self.calibration],
