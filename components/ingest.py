@@ -1,6 +1,7 @@
 """ingest: publisher, mirror or simulator -> raw recordings, every file and every signal checked."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ def ingest(*, recordings: DatasetOut, source: Source) -> Metrics:
     quarantine = source.fetch(folder)
     described = []
     for header in sorted(folder.glob("*.hea")):
+        if header.stem in quarantine:  # with the reason why it could not be brought, of which this is what is left
+            continue
         try:
             described.append(_describe(folder, header.stem, source))
         except (RecordingError, OSError) as error:
@@ -27,7 +30,8 @@ def ingest(*, recordings: DatasetOut, source: Source) -> Metrics:
     if not described:
         reasons = "; ".join(f"{record}: {reason}" for record, reason in list(quarantine.items())[:3])
         raise RefusedError(f"no recording is fit for use ({reasons}); check the source or its mirror")
-    for record in quarantine:
+    for record, reason in sorted(quarantine.items()):
+        print(f"quarantined {record}: {reason}", file=sys.stderr)
         for suffix in SUFFIXES:
             (folder / f"{record}{suffix}").unlink(missing_ok=True)
     _write(recordings / "records.json", described)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bedside.artifacts import In, Out
 from bedside.component import Metrics, component
-from bedside.datasets.download import home
 from bedside.errors import RefusedError
 from bedside.quality.base import Judgement, Validate
+from bedside.scratch import home
 
 
 @component(image="train")

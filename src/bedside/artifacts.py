@@ -56,7 +56,6 @@ class Artifact:
         return json.loads((self / name).read_text())
 
 
-Recordings = Annotated[Artifact, Port("in", "Dataset")]
 DatasetIn = Annotated[Artifact, Port("in", "Dataset")]
 ModelIn = Annotated[Artifact, Port("in", "Model")]
 In = Annotated[Artifact, Port("in", "Artifact")]
@@ -98,9 +97,17 @@ def open_artifact(path: Path) -> Artifact:
     return Artifact(path, manifest)
 
 
+def _refuse_foreign(path: Path) -> None:
+    """What no stage has made is no stage's to delete."""
+    is_empty = path.is_dir() and not any(path.iterdir())
+    if path.exists() and not is_empty and not (path / MANIFEST).is_file():
+        raise ArtifactError(f"{path}: is there and no artifact, so it is not replaced; name another folder or move it")
+
+
 @contextlib.contextmanager
 def staged(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path` to write into; it disappears if the block fails. `commit` makes it visible."""
+    _refuse_foreign(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.parent / f".{path.name}.staging"
     shutil.rmtree(staging, ignore_errors=True)

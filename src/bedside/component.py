@@ -112,8 +112,11 @@ class Component:
         try:
             self._expect(values.pop("code"))
             self(**values)
-        except (RefusedError, ParamsError, ArtifactError) as error:
+        except (RefusedError, ParamsError, ArtifactError, OSError) as error:
             sys.exit(f"{self.name}: {error}")
+        except KeyboardInterrupt:
+            print(f"{self.name}: interrupted; the same command takes it up again", file=sys.stderr)
+            sys.exit(130)
 
     @property
     def code(self) -> str:
@@ -199,7 +202,7 @@ def _merged(all_labels: Iterable[Mapping[str, str]]) -> dict[str, str]:
             if merged.setdefault(key, value) != value:
                 raise RefusedError(
                     f"inputs with different labels meet here: {key} is {merged[key]!r} and {value!r}; "
-                    "make all inputs from the same source"
+                    "make all inputs from the same source and the same split"
                 )
     return merged
 

@@ -119,6 +119,20 @@ def test_a_damaged_signal_quarantines_its_record_even_if_the_publishers_digest_a
     assert ("checksum" if damage == "flip" else "truncated") in quarantine(tmp_path / "out")["s002"]
 
 
+def test_a_record_that_could_not_be_brought_keeps_that_reason_and_says_it(
+    mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published = source(mirror)
+    (mirror / "s002.dat").write_bytes(b"not what the publisher signed")
+    (mirror / "s003.atr").unlink()
+    ingest(recordings=tmp_path / "out", source=published)
+    reasons = quarantine(tmp_path / "out")
+    assert "differs from the published" in reasons["s002"]
+    assert reasons["s003"] == f"s003.atr: not in the mirror {mirror}"
+    assert f"quarantined s003: {reasons['s003']}" in capsys.readouterr().err
+    assert [row["record"] for row in open_artifact(tmp_path / "out").json("records.json")] == ["s001", "s004"]
+
+
 @pytest.mark.parametrize("byte", range(0, 32400, 3600))
 def test_any_flipped_bit_is_found(mirror: Path, byte: int) -> None:
     from bedside.datasets.recording import differences, read_header, read_signal

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from bedside.artifacts import commit, open_artifact, staged
-from bedside.datasets.download import home
 from bedside.datasets.simulated import Simulated
 from bedside.datasets.windows import Windows, read_windows, write_windows
 from bedside.errors import RefusedError
 from bedside.quality.recordings import Recordings
 from bedside.quality.windows import WindowsSuite
+from bedside.scratch import home
 from components.ingest import ingest
 from components.validate import validate
 from tests.cohort import Cohort, simulated_dataset

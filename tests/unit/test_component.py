@@ -110,6 +110,26 @@ def test_a_refusal_is_one_message_and_leaves_no_output(inputs: dict[str, Path]) 
     assert not inputs["log"].exists()
 
 
+def test_a_disk_that_refuses_is_one_message(inputs: dict[str, Path]) -> None:
+    below_a_file = inputs["dataset"] / "d" / "student"
+    with pytest.raises(SystemExit, match=rf"^shrink: .*{inputs['dataset'] / 'd'}"):
+        shrink.main([str(a) for a in shrink.argv({**inputs, "student": below_a_file, "params": "{}"})])
+
+
+def test_ctrl_c_is_one_line_and_the_status_that_shells_know(
+    inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_: object) -> Metrics:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shrink, "function", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        shrink.main([str(a) for a in shrink.argv({**inputs, "params": "{}"})])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "shrink: interrupted; the same command takes it up again\n"
+    assert not inputs["student"].exists()
+
+
 def test_an_unknown_parameter_is_named_with_the_known_ones(inputs: dict[str, Path]) -> None:
     with pytest.raises(
         SystemExit, match="inline:ratios: unknown parameter; known: ratio, epochs; did you mean 'ratio'"

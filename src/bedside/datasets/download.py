@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import http.client
-import os
 import shutil
 import time
 import urllib.error
@@ -27,11 +26,6 @@ class DownloadError(RuntimeError):
 
 def is_url(place: str) -> bool:
     return place.startswith(("http://", "https://"))
-
-
-def home() -> Path:
-    """Where run state outside artifacts is kept: the folder `BEDSIDE_HOME`, or `.bedside` here."""
-    return Path(os.environ.get("BEDSIDE_HOME", ".bedside"))
 
 
 def fetch(place: str, name: str, into: Path, digest: str) -> Path:
@@ -62,7 +56,7 @@ def text(place: str, name: str) -> str:
             with _open(f"{place}/{name}") as answer:
                 return str(answer.read().decode())
         return (Path(place) / name).read_text()
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: no address
         raise DownloadError(str(getattr(error, "reason", error))) from None
 
 
@@ -73,7 +67,7 @@ def digest_of(listing: str) -> str:
 def _copy(place: str, name: str, partial: Path) -> None:
     try:
         shutil.copyfile(Path(place) / name, partial)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise DownloadError(f"{name}: not in the mirror {place}") from None
 
 

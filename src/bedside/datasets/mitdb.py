@@ -5,15 +5,17 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
+from pydantic import Field
 from tqdm import tqdm
 
 from bedside.datasets.base import Source
-from bedside.datasets.download import DownloadError, digest_of, fetch, home, is_url, text
+from bedside.datasets.download import DownloadError, digest_of, fetch, is_url, text
 from bedside.datasets.recording import SUFFIXES
 from bedside.errors import RefusedError
 from bedside.redaction import clean
+from bedside.scratch import home
 
 SUMS = "SHA256SUMS.txt"
 MIRROR = "BEDSIDE_MIRROR"
@@ -30,8 +32,8 @@ class Mitdb(Source):
     version: Literal["1.0.0"] = "1.0.0"
     url: str = "https://physionet.org/files/mitdb/1.0.0/"
     mirror: str | None = None
-    records: tuple[str, ...] | None = None
-    connections: int = 4
+    records: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    connections: int = Field(default=4, gt=0)
     sums_sha256: str | None = "b61158a96d5f2ca80edfb354a9a66a6324836c390a84e1966dcee2b907d6be43"
 
     @property

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bedside.errors import RefusedError
+
 SUFFIXES = (".hea", ".dat", ".atr")
 INVALID = -2048  # format 212 marks a missing sample with its smallest value
 _SKIP, _NUM, _SUB, _CHN, _AUX = 59, 60, 61, 62, 63
@@ -24,7 +26,7 @@ _SIGNAL = re.compile(
 )
 
 
-class RecordingError(ValueError):
+class RecordingError(RefusedError):
     """A recording cannot be read; the message names the file and what is wrong with it."""
 
 

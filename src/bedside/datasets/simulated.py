@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 from tqdm import tqdm
 
 from bedside.datasets.base import Source
@@ -22,8 +23,8 @@ class Simulated(Source):
     """
 
     kind: Literal["simulated"] = "simulated"
-    patients: int = 36
-    seconds: float = 240.0
+    patients: int = Field(default=36, gt=0)
+    seconds: float = Field(default=240.0, gt=0)
     seed: int = 7
     lead_off: bool = True
 

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--runtime", required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--signal", type=int, nargs="+", default=[2, 120])
-    parser.add_argument("--rhythm", type=int, nargs="+", default=[7])
+    parser.add_argument("--rhythm", type=int, nargs="+", default=[14])
     arguments = parser.parse_args(argv)
     print(json.dumps(run_once(**vars(arguments)), sort_keys=True))
 

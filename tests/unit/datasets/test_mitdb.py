@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bedside.datasets.download import DownloadError, fetch, home
+from bedside.datasets.download import DownloadError, fetch
 from bedside.datasets.mitdb import Mitdb
 from bedside.errors import RefusedError
+from bedside.scratch import home
 from tests.data.mirror import Publisher, publish, serving
 
 RECORDS = ("s001", "s002")
@@ -71,7 +72,7 @@ def test_the_environment_variable_goes_before_the_parameter(
     assert source("http://127.0.0.1:9", mirror="/nowhere").fetch(into) == {}
 
 
-@pytest.mark.parametrize("nowhere", ["http://127.0.0.1:9", "/no/such/folder"])
+@pytest.mark.parametrize("nowhere", ["http://127.0.0.1:9", "/no/such/folder", "http://[bad", "http://no host"])
 def test_an_unreachable_publisher_gives_one_message_with_both_ways_out(nowhere: str, into: Path) -> None:
     with pytest.raises(RefusedError, match=r"(?s)cannot reach .*BEDSIDE_MIRROR.*make demo") as refusal:
         source(nowhere).fetch(into)
