@@ -70,12 +70,18 @@ def overlay(params: Mapping[str, Any], wanted: Sequence[str], target: str, seed:
     way = {step for name in wanted for step in tree.path(name)[1:]}
     variants: dict[str, Any] = {name: {"params": _seeded(params["variants"][name]["params"], seed)} for name in way}
     variants |= {name: None for name in params["variants"] if name not in way}
-    teacher = _seeded(params["train_teacher"], seed)
+    teacher = with_seed(params["train_teacher"], seed)
+    evaluated = {"variants": [ROOT, *wanted], "targets": [target]}
+    return {"train_teacher": teacher, "variants": variants, "evaluated": evaluated}
+
+
+def with_seed(params: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """The teacher's recipe with other draws throughout; seed 0 is the recipe itself."""
+    teacher = _seeded(params, seed)
     if committee := teacher.get("committee"):
         members = len(committee["seeds"])
         committee["seeds"] = [seed * members + member for member in range(members)]
-    evaluated = {"variants": [ROOT, *wanted], "targets": [target]}
-    return {"train_teacher": teacher, "variants": variants, "evaluated": evaluated}
+    return teacher
 
 
 def _seeded(params: Mapping[str, Any], seed: int) -> dict[str, Any]:

@@ -49,20 +49,26 @@ def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params
     accepted(approval, dataset)  # windows that nobody approved are never trained on
     distributed.agree({"data": dataset.digest, "parameters": params.model_dump_json(), "code": train_teacher.code})
     splits = open_splits(dataset, params.validation)
-    require_classes("operating_point", params.operating_point, splits.classes)
-    loss = _cross_entropy(params.label_smoothing)
-    if params.committee is not None:
-        shape = splits.fitted(params.committee.architecture)
-        members = [_trained(shape, how, splits, loss, f"member-{how.seed}") for how in params.committee.trainings]
-        loss = distillation_loss(params.soft_targets, MeanAnswer(members))
-    shape = splits.fitted(params.architecture)
-    network = _trained(shape, params.training, splits, loss, "fit")
-    shift_operating_point(network, splits.classes, params.operating_point)
+    network, shape = trained(splits, params)
     save(network, shape, teacher)
     return {"model/parameters": float(parameters(network)), **validation_metrics(network, splits)}
 
 
-def _trained(shape: Architecture, training: Training, splits: Splits, loss: Loss, name: str) -> nn.Module:
+def trained(splits: Splits, params: TrainTeacher) -> tuple[nn.Module, Architecture]:
+    """The teacher, and the committee before it; what cross-validation runs on the patients of a fold, too."""
+    require_classes("operating_point", params.operating_point, splits.classes)
+    loss = _cross_entropy(params.label_smoothing)
+    if params.committee is not None:
+        shape = splits.fitted(params.committee.architecture)
+        members = [_fitted(shape, how, splits, loss, f"member-{how.seed}") for how in params.committee.trainings]
+        loss = distillation_loss(params.soft_targets, MeanAnswer(members))
+    shape = splits.fitted(params.architecture)
+    network = _fitted(shape, params.training, splits, loss, "fit")
+    shift_operating_point(network, splits.classes, params.operating_point)
+    return network, shape
+
+
+def _fitted(shape: Architecture, training: Training, splits: Splits, loss: Loss, name: str) -> nn.Module:
     prepare_torch(training)
     network = shape.network()
     fit(network, splits.train, len(splits.classes), training, loss, splits.score, name)
