@@ -22,6 +22,7 @@ from types import FrameType
 from typing import NoReturn
 
 from bedside.errors import RefusedError
+from bedside.redaction import clean
 from bedside.tracking.lock import locked
 
 REFUSED = 2
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(folder: Path, repository: str, revision: str, profile: str, remote: str) -> int:
     """Check out, run, record; the exit status. Whatever happened, the record is replayed into the tracking server."""
     commit = checkout(repository, revision, folder / "source")
-    print(f"scheduled: {revision} of {repository} is {commit}", flush=True)
+    print(f"scheduled: {revision} of {clean(repository)} is {commit}", flush=True)
     if profile and not (folder / "source" / profile).is_file():
         raise RefusedError(f"revision {revision} has no profile {profile!r}; name a file of that revision, or none")
     work = Workspace(folder, commit)
@@ -92,10 +93,10 @@ def checkout(repository: str, revision: str, source: Path) -> str:
         check=False,
     )
     if fetched.returncode:
-        reason = " ".join(fetched.stderr.split())
+        reason, shown = clean(" ".join(fetched.stderr.split())), clean(repository)
         if "remote ref" in reason or "not our ref" in reason:
-            raise RefusedError(f"{repository} has no revision {revision!r}; name a branch, a tag or a whole commit")
-        raise RuntimeError(f"cannot fetch {revision!r} from {repository}: {reason}")
+            raise RefusedError(f"{shown} has no revision {revision!r}; name a branch, a tag or a whole commit")
+        raise RuntimeError(f"cannot fetch {revision!r} from {shown}: {reason}")
     subprocess.run([*git, "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"], check=True)
     subprocess.run([*git, "clean", "--quiet", "-ffdx"], check=True)
     return _said(*git, "rev-parse", "HEAD")

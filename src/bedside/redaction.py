@@ -4,8 +4,15 @@ import json
 import os
 import re
 
-_SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|(ACCESS|API|SECRET)_KEY(_ID)?|CREDENTIALS)$", re.IGNORECASE)
-_USER = re.compile(r"(?<=://)[^/@\s\"']+@")
+_SECRET_NAME = re.compile(
+    r"(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS|CONNECTION_STRING"
+    r"|(^|_)(PASS|PAT)|(ACCESS|ACCOUNT|API|PRIVATE|SECRET)_KEY(_ID)?)$",  # neither COMPASS nor SPAT
+    re.IGNORECASE,
+)
+# A password may hold a slash; what begins as a port does is one, and the `@` behind it is the path's. Of a database's
+# address all up to the `@` is the password (as SQLAlchemy reads it), since no `@` is in its path.
+_USER = re.compile(r"(?<=://)([^/\s\"']+|[^:/@\[\s\"']*:(?!\d{1,5}/)[^@\s\"']*)@")
+_DATABASE_USER = re.compile(r"((?:sql|mariadb|oracle)(?:\+\w+)?://)[^:/@\s\"']*:[^@\s\"']*@")
 _QUERY = re.compile(r"([?&][\w-]*(?:token|signature|sig|password|key)=)[^&\s\"']+", re.IGNORECASE)
 SHORTEST = 6  # characters; a shorter value would blank out ordinary words
 
@@ -14,7 +21,8 @@ def clean(text: str) -> str:
     """`text` without users and passwords of addresses, and without the values of the environment's secrets."""
     for secret in _secrets():
         text = text.replace(secret, "***")
-    return _QUERY.sub(r"\1***", _USER.sub("***@", text))
+    text = _USER.sub("***@", _DATABASE_USER.sub(r"\1***@", text))
+    return _QUERY.sub(r"\1***", text)
 
 
 def _secrets() -> list[str]:

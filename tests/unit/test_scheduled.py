@@ -91,6 +91,19 @@ def test_what_may_help_to_try_again_and_what_not_have_different_exit_statuses(re
     assert (profile.returncode, "no profile 'profiles/none.yaml'" in profile.stderr) == (2, True)
 
 
+def test_a_token_in_the_repositorys_address_is_in_no_line_of_the_log(repository: Path, tmp_path: Path) -> None:
+    token = "canary-77e1"
+    host = f"file://user:{token}@localhost"  # git leaves the host of such an address out of account
+    done = [
+        run(tmp_path / "work", f"{host}{repository}", "--revision", "main", "--profile", "profiles/none.yaml"),
+        run(tmp_path / "work", f"{host}{repository}", "--revision", "v9"),
+        run(tmp_path / "work", f"http://user:a/{token}@127.0.0.1:9/bedside.git", "--revision", "main"),
+        run(tmp_path / "work", f"unknown://user:{token}@127.0.0.1/bedside.git", "--revision", "main"),
+    ]
+    assert "77e1" not in "".join(one.stdout + one.stderr for one in done)
+    assert [one.returncode for one in done] == [2, 2, 1, 1]
+
+
 def test_a_run_that_finds_another_one_in_its_folder_leaves_it_alone(repository: Path, tmp_path: Path) -> None:
     from bedside.tracking.lock import locked
 

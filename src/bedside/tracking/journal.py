@@ -69,10 +69,15 @@ class Journal:
             self._clock = max(self._clock + 1, time.time_ns() // 1_000_000)
             line = clean(json.dumps({"time": self._clock, **event})).encode() + b"\n"
             try:
-                self._file.write(b"\n" + line if self._warned else line)  # the line before may be a part
-                os.fsync(self._file.fileno())
+                self._write(b"\n" + line if self._warned else line)  # the line before may be a part
             except OSError as error:
                 self._warn(error)
+
+    def _write(self, line: bytes) -> None:
+        """A disk that is nearly full takes a part and says so only when it is asked to take the rest."""
+        while line:
+            line = line[self._file.write(line) :]
+        os.fsync(self._file.fileno())
 
     def keep(self, name: str, output: Path) -> list[str]:
         """Copy the small readable files of an output; their paths, relative to the journal's own folder."""

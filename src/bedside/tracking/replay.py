@@ -86,9 +86,12 @@ def _flush() -> Flushed:
 def _replay(store: Store, path: Path) -> tuple[int, bool]:
     """Send what is new in one journal; the number of events, and whether the run has ended."""
     journal.close_if_dead(path)
+    lives = journal.is_alive(path)  # asked before reading: what a dead process has written is all there
     events = journal.read(path)
-    if not events or events[0]["event"] != "start":  # just beginning, or a full disk took its first line
-        return 0, False
+    if not events or events[0]["event"] != "start":
+        if not lives:
+            _tell_lost(path, len(events))
+        return 0, not lives
     progress = _Progress.of(path)
     if progress.store != shown() or not store.exists(progress.run_id):
         progress.store, progress.run_id, progress.sent = shown(), store.run_of(events[0]), 0
@@ -103,6 +106,12 @@ def _replay(store: Store, path: Path) -> tuple[int, bool]:
         store.without_doubles(KEY, events[0]["key"])
         journal.retire(path)
     return progress.sent - before, ended
+
+
+def _tell_lost(path: Path, events: int) -> None:
+    """Without its first line nobody knows whose run it is; told at every flush until somebody takes the file away."""
+    told = "has lost its first line (was the disk full?), so it belongs to no run; read it, then delete it"
+    print(f"tracking: {path} {told} ({events} events)", file=sys.stderr)
 
 
 def _batches(events: list[Event]) -> Iterator[list[Event]]:

@@ -68,20 +68,24 @@ def _sign_in() -> None:
 
 def asked(call: Callable[[], R]) -> R:
     """The answer of a call to the store; anything in the way becomes a TrackingError that names the store."""
+    from google.protobuf.json_format import ParseError
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         return call()
-    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, ParseError, RequestException, SQLAlchemyError, OSError) as error:
         reason = clean(" ".join(str(error).split()))[:300]
         raise TrackingError(f"the tracking store {shown()} did not take it: {reason}") from error
 
 
 def was_refused_for_good(error: TrackingError) -> bool:
-    """Whether asking again is useless: the store answered that this very content is not valid."""
-    return getattr(error.__cause__, "error_code", None) in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+    """Whether asking again is useless: the store answered that this very content is not valid.
+
+    MLflow makes BAD_REQUEST of a proxy's page with status 400, and of whatever goes wrong in the server's database.
+    """
+    return getattr(error.__cause__, "error_code", None) == "INVALID_PARAMETER_VALUE"
 
 
 class Store:

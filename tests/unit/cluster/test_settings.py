@@ -21,6 +21,13 @@ def test_the_projects_own_settings_are_valid() -> None:
     assert settings.read(FILE).stage("report") == settings.read(FILE).default
 
 
+def test_who_promotes_has_one_name_in_kubeflows_pods_and_in_the_scheduled_one() -> None:
+    _, job = yaml.safe_load_all((FILE.parent / "base/pipeline.yaml").read_text())
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    (author,) = (one["value"] for one in container["env"] if one["name"] == "BEDSIDE_AUTHOR")
+    assert settings.read(FILE).environment["BEDSIDE_AUTHOR"] == author
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [

@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bedside import tracking
 from bedside.tracking import journal
 from tests.support.mlflow_store import HangingUpOnce, Server, history, runs
+from tests.unit.tracking.proxy import Answer, AnsweringOnce
 from tests.unit.tracking.records import PRUNE
 
 STAGE = """
@@ -129,6 +131,67 @@ def test_what_the_store_will_never_take_does_not_block_the_rest(store: str, caps
     assert stored.info.status == "FINISHED"
     assert history(store, stored.info.run_id, "train/loss") == [(1, 0.5)]
     assert "forbidden letter" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def served(server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The workspace of a run whose store is that server, with an experiment of its own there."""
+    request.getfixturevalue("workspace")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", request.node.name)
+    return server
+
+
+def recorded(server: Server, key: str) -> Any:
+    (stored,) = runs(server.uri, **{"bedside.key": key})
+    return stored
+
+
+def test_what_a_server_itself_calls_invalid_does_not_block_the_rest(
+    served: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tracking.run("prune", PRUNE) as run:
+        run.tags({"x" * 251: "yes"})
+        tracking.log({"a metric with a forbidden letter: %": 1.0})
+        tracking.log({"train/loss": 0.5}, 1)
+    tracking.flush()
+    stored = recorded(served, run.key)
+    assert history(served.uri, stored.info.run_id, "train/loss") == [(1, 0.5)]
+    told = capsys.readouterr().err
+    assert "exceeds the maximum length" in told
+    assert "forbidden letter" in told
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer("log-batch", 400, "<html>400 Bad Request</html>"),
+        Answer("log-batch", 400, '{"error_code": "400", "message": "no such backend"}'),
+        Answer("log-batch", 400, '{"error_code": "BAD_REQUEST", "message": "QueuePool limit of size 5 reached"}'),
+        Answer("runs/search", 200, '{"runs": 3}'),
+        Answer("get-by-name", 200, '{"experiment": "please sign in"}'),
+    ],
+)
+def test_an_answer_that_is_not_about_the_content_is_an_outage_and_loses_nothing(
+    served: Server, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with AnsweringOnce(served, answer) as front, tracking.run("prune", PRUNE) as run:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", front.uri)
+        for step, value in curve():
+            tracking.log({"train/loss": value}, step)
+        with pytest.raises(tracking.TrackingError, match=f"the tracking store {front.uri} .* 1 runs wait"):
+            tracking.flush(0)
+        tracking.flush(30)
+    stored = recorded(served, run.key)
+    assert stored.data.params == {"params.ratio": "0.5", "params.schedule.steps": "3"}
+    assert history(served.uri, stored.info.run_id, "train/loss") == curve()
 
 
 @pytest.mark.parametrize("port", ["teacher", "student"])
@@ -305,6 +368,20 @@ def test_the_follower_of_a_stage_killed_while_the_store_is_away_leaves_it_to_the
     assert journal.pending() == [path]
     tracking.flush()
     assert [run.info.status for run in runs(store, component="prune")] == ["KILLED"]
+
+
+@pytest.mark.usefixtures("store")
+def test_a_journal_that_lost_its_first_line_is_named_once_its_writer_is_gone_and_waits_for_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with tracking.run("prune", PRUNE):
+        (path,) = journal.pending()
+        path.write_bytes(path.read_bytes()[:20])  # as a full disk leaves it
+        assert tracking.flush() == tracking.Flushed(runs=1, events=0, live=1)
+        assert path.name not in capsys.readouterr().err
+    assert tracking.flush() == tracking.Flushed(runs=1, events=0, live=0)
+    assert f"{path} has lost its first line" in capsys.readouterr().err
+    assert path.exists()
 
 
 @pytest.mark.usefixtures("store")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bedside import tracking
+from bedside.redaction import clean
 from bedside.tracking import journal, store
 from tests.unit.tracking.records import PRUNE
 
@@ -65,3 +66,59 @@ def test_a_store_that_is_away_is_named_without_its_password(workspace: Path, mon
 def test_a_database_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://mlflow:other-canary@127.0.0.1/mlflow")
     assert store.shown() == "postgresql://***@127.0.0.1/mlflow"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://mlflow:pa/canary@db/mlflow", "postgresql://***@db/mlflow"),
+        ("postgresql+psycopg2://mlflow:12/canary@db:5432/mlflow", "postgresql+psycopg2://***@db:5432/mlflow"),
+        ("https://user:to/canary@git.example/a/b.git", "https://***@git.example/a/b.git"),
+        ("https://user:to@canary@git.example/a/b@v1", "https://***@git.example/a/b@v1"),
+        ("https://canary@git.example/a", "https://***@git.example/a"),
+        ('{"a": "mysql://u:pa/canary@db", "b": "c@d"}', '{"a": "mysql://***@db", "b": "c@d"}'),
+    ],
+)
+def test_a_password_may_hold_what_an_address_is_divided_by(address: str, shown: str) -> None:
+    assert clean(address) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://git.example/bedside@main/README.md",
+        "http://mlflow:5000/api/users/ann@example.org",
+        "http://[::1]:5000/ann@example.org",
+        "oci://registry.example:5000/bedside/train@sha256:0123456789",
+        "git+https://git.example/bedside.git@v1.2",
+        "s3://bucket/dvc/ann@example.org",
+        "sqlite:////work/a:b@c/mlflow.db",
+        "/usr/share/pass/compass PASSED, written by ann@example.org",
+    ],
+)
+def test_what_only_looks_like_a_password_stays(text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DB_PASS",
+        "GITHUB_PAT",
+        "PASSPHRASE",
+        "SIGNING_PASSPHRASE",
+        "PRIVATE_KEY",
+        "DEPLOY_PRIVATE_KEY",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_CONNECTION_STRING",
+    ],
+)
+def test_a_variable_that_is_named_as_secrets_are_is_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "other-canary")
+    assert clean("signed in with other-canary") == "signed in with ***"
+
+
+@pytest.mark.parametrize("name", ["SEARCH_PATH", "GATES_PASSED", "COMPASS", "SPAT", "BYPASS", "PATTERN", "SORT_KEY"])
+def test_a_variable_whose_name_only_resembles_a_secrets_is_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "/usr/local/bin")
+    assert clean("it lies in /usr/local/bin") == "it lies in /usr/local/bin"
