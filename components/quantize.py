@@ -1,7 +1,9 @@
 """Quantization, after training or in training: from a float network to weights and ranges for int8 kernels."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
+
+import pydantic
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
@@ -47,6 +49,15 @@ class Quantize(Params):
         "gain": {"smaller": 0.0, "slower": 10.0},
     }
     no_gain: ClassVar[dict[str, Any]] = {"training": {"epochs": 0}, "gain": {"smaller": 0.9}}
+
+    @pydantic.model_validator(mode="after")
+    def _ranges_stay(self) -> Self:
+        if self.training.epochs and not isinstance(self.ranges, MovingAverage):
+            raise ValueError(
+                f"ranges: training follows what it sees by moving averages, so {self.ranges.kind!r} ranges would be "
+                "lost; leave them out, or set training.epochs to 0"
+            )
+        return self
 
     def widths(self, activations: Iterable[str], losses: dict[str, float]) -> Bits:
         """Bits of each activation that is not on 8; `losses` is what 8 bits cost each, where they are asked for."""

@@ -50,10 +50,10 @@ class Lineage(Params):
             variant = self.variants.get(walked[0])
             if variant is None:
                 raise ValueError(
-                    f"variants.{walked[-1]}: unknown parent {walked[0]!r}; known: {ROOT}, {', '.join(self.variants)}"
+                    f"variants.{walked[1]}: unknown parent {walked[0]!r}; known: {ROOT}, {', '.join(self.variants)}"
                 )
             if variant.parent in walked:
-                raise ValueError(f"variants.{name}: goes in a circle: {' <- '.join([variant.parent, *walked])}")
+                raise ValueError(f"variants.{walked[0]}: goes in a circle: {' <- '.join([variant.parent, *walked])}")
             walked.insert(0, variant.parent)
         return walked
 

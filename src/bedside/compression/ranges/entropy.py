@@ -5,6 +5,7 @@ it, and the threshold with the smallest KL(P || Q) wins. Zeros are left out: eve
 what a ReLU gives are zeros, whose bin would make every threshold but the smallest look costly.
 """
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -49,6 +50,8 @@ def divergence(counts: Counts, width: int, levels: int) -> float:
     filled = inside > 0
     held, bins = (np.bincount(level, weights, levels) for weights in (inside, filled))
     kept = np.where(filled, held[level] / np.maximum(bins[level], 1), 0.0)
+    if not inside.any():
+        return math.inf  # a grid that holds no value at all
     present = reference > 0
     p, q = reference[present] / reference.sum(), np.maximum(kept[present], UNSEEN) / kept.sum()
     return float((p * np.log(p / q)).sum())
