@@ -164,8 +164,19 @@ def bytes_in_words(size: float) -> str:
 
 
 def text(value: object) -> str:
-    """Data as plain text inside markdown: no HTML, no table cell that ends early, no second line."""
+    """Data as plain text inside markdown: no HTML, image or link, no table cell that ends early, no second line."""
     told = " ".join(str(value).split())
-    for letter, harmless in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
-        told = told.replace(letter, harmless)
+    for markup, harmless in _HARMLESS:
+        told = told.replace(markup, harmless)
     return told
+
+
+_HARMLESS = (
+    ("&", "&amp;"),
+    ("<", "&lt;"),
+    (">", "&gt;"),
+    ("|", "\\|"),
+    ("`", "'"),
+    ("![", "!&#91;"),  # brackets alone stay: every interval has them
+    ("](", "]&#40;"),
+)

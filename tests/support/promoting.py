@@ -38,3 +38,10 @@ def aliases() -> dict[str, str]:
     """Alias to version number of the test's model, as the registry has it now."""
     found = registry().search_registered_models(f"name = '{MODEL}'")
     return {name: str(number) for name, number in found[0].aliases.items()} if found else {}
+
+
+def stored(number: str) -> Path:
+    """The folder in which the registry keeps the bundle of a version, open to whoever can write there."""
+    version = registry().get_model_version(MODEL, number)
+    place = str(version.source).removeprefix("runs:/").partition("/")[2]
+    return Path(registry().get_run(version.run_id).info.artifact_uri.removeprefix("file://")) / place

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedside.artifacts import sha256
 from bedside.errors import RefusedError
 from bedside.registry import describe, signing
 from bedside.registry.candidate import Candidate
+from bedside.registry.log import PromotionLog, signed_as
 from bedside.registry.models import Models
+from bedside.registry.signing import SignatureError
 from bedside.summary import PASS, SIMULATED
 
 if TYPE_CHECKING:
@@ -118,11 +121,36 @@ def _compared(
 
 
 def verified(models: Models, version: "ModelVersion", folder: Path) -> Path:
-    """The bundle of a version in `folder`; SignatureError unless it is signed with this workspace's key."""
+    """The bundle of a version in `folder`; SignatureError unless it is signed, and the one that the log names."""
     folder.mkdir(parents=True)
     bundle = models.download(version, folder)
     signing.verify(bundle, signing.public_key())
+    if wrong := _not_as_logged(bundle, models.name, str(version.version)):
+        what = f"{' and '.join(wrong)} {'is not the one' if len(wrong) == 1 else 'are not those'}"
+        raise SignatureError(
+            f"{models.name} version {version.version}: its {what} that the log names; somebody exchanged the files, "
+            "find out who, and promote the right ones again"
+        )
     return bundle
+
+
+def _not_as_logged(bundle: Path, model: str, number: str) -> list[str]:
+    """What differs from the log: every bundle of this workspace bears its signature, whatever version it was made for.
+
+    Older logs name no bundles, and a log begun anew does not know the version: what is not named is not compared.
+    """
+    signed = signed_as(PromotionLog().verify(), model, number) or {}
+    named = {
+        "bundle": signed.get("bundles", {}).get(number),
+        "graph": signed.get("graphs", {}).get(number),
+        "target": signed.get("target"),
+    }
+    found = {
+        "bundle": signing.digest(bundle),
+        "graph": sha256(bundle / "model.onnx"),
+        "target": read_json(bundle / "verdict.json")["deployment"]["target"],
+    }
+    return [name for name, value in named.items() if value not in (None, found[name])]
 
 
 def _claimed(verdict: Mapping[str, Any]) -> list[str]:

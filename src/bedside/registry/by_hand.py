@@ -1,19 +1,23 @@
 """What a person decides: a reviewer's sign-off, and the way back. The same states, lock and log as a promotion."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bedside.artifacts import sha256
 from bedside.errors import RefusedError
 from bedside.registry import aliases, describe
 from bedside.registry.aliases import CHALLENGER, CHAMPION, verified
-from bedside.registry.log import Entry, PromotionLog, graphs_of, of_promotion, rolled_back
+from bedside.registry.log import Entry, PromotionLog, graphs_of, of_promotion, refused_since, rolled_back, signed_as
 from bedside.registry.models import Models
-from bedside.registry.promotion import confirm, move, promotion_lock
+from bedside.registry.promotion import UNKNOWN, author_of, confirm, move, promotion_lock
+from bedside.registry.signing import SignatureError
 from bedside.tracking import TrackingError
 from bedside.tracking.lock import locked
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 WAIT = 60.0
 
@@ -31,9 +35,9 @@ class ByHand:
     def roll_back(self, alias: str | None, reason: str) -> tuple[str, str, str]:
         """Point `alias` at the version it had before; returns alias, the version left and the one returned to."""
         alias = alias or (CHAMPION if self.models.number(CHAMPION) else CHALLENGER)
-        requested = self._open_rollback(alias) or self._requested_rollback(alias, reason)
+        requested = self._sound_rollback(alias, reason)
         self.id, gone, back = requested["promotion"], requested["from"], requested["to"]
-        self._step("SIGNED", lambda: self._verified(back))
+        self._step("SIGNED", lambda: {"version": back})
         self._step("ALIASED", lambda: self._moved(alias, back, gone, requested["reason"]))
         self.models.tag(gone, describe.ROLLED_BACK, requested["reason"])
         self._step("CONFIRMED", lambda: self._confirmed(alias, back))
@@ -44,7 +48,10 @@ class ByHand:
         self.id = f"approval-{len(self.log.read()) + 1}"
         present = self.models.number(CHAMPION)
         self._append("REQUESTED", version=number, reviewer=reviewer, reason=reason, expected={CHAMPION: present})
-        objection = self._objection(number, reviewer, reason)
+        try:
+            objection = self._objection(number, reviewer, reason)
+        except SignatureError as error:
+            objection = str(error)
         if objection:
             self._append("REFUSED", version=number, reason=objection)
             raise RefusedError(f"{self.name} version {number} may not become champion: {objection}")
@@ -64,22 +71,58 @@ class ByHand:
             )
         return str(known[0])
 
+    def _sound_rollback(self, alias: str, reason: str) -> Entry:
+        """The open rollback or a new one, to the latest earlier version whose bundle is still the one signed."""
+        damaged: dict[str, str] = {}
+        while True:
+            requested = self._open_rollback(alias) or self._requested_rollback(alias, reason, damaged)
+            try:
+                self._verified(requested["to"])
+            except RefusedError as error:
+                damaged[requested["to"]] = str(error)
+                self._abandon(requested, str(error))
+            else:
+                return requested
+
     def _open_rollback(self, alias: str) -> Entry | None:
-        """A rollback of this alias that was killed on its way; it is finished before another one begins."""
+        """A rollback of this alias that was killed on its way; it is finished before another one begins.
+
+        Unless something else moved the alias since: then it is given up, or no later rollback could ever begin.
+        """
         entries = self.log.verify()
         asked = [e for e in entries if e["state"] == "ROLLBACK" and e["model"] == self.name and e["alias"] == alias]
-        if not asked or any(e["state"] == "CONFIRMED" for e in of_promotion(entries, asked[-1]["promotion"])):
+        if not asked or any(
+            e["state"] in ("CONFIRMED", "ABANDONED") for e in of_promotion(entries, asked[-1]["promotion"])
+        ):
             return None
-        return asked[-1]
+        present = self.models.number(alias)
+        if present in (asked[-1]["from"], asked[-1]["to"]):
+            return asked[-1]
+        self._abandon(asked[-1], f"{alias} moved on from version {asked[-1]['from']} to {present}")
+        return None
 
-    def _requested_rollback(self, alias: str, reason: str) -> Entry:
+    def _abandon(self, requested: Entry, reason: str) -> None:
+        """Give a rollback up; `moved` says whether the alias had left its version, which then stays rolled back."""
+        alias, back = requested["alias"], requested["to"]
+        later = [e for e in self.log.verify()[requested["seq"] :] if e["model"] == self.name]
+        found = [e["expected"].get(alias) for e in later if "expected" in e]  # a kill may have come before its entry
+        entered = any(e["state"] == "ALIASED" for e in of_promotion(later, requested["promotion"]))
+        self.id = requested["promotion"]
+        self._append("ABANDONED", reason=reason, moved=entered or back in [*found, self.models.number(alias)])
+
+    def _requested_rollback(self, alias: str, reason: str, damaged: Mapping[str, str]) -> Entry:
         present, entries = self.models.number(alias), self.log.verify()
         if present is None:
             raise RefusedError(f"{self.name}: nothing to roll back to, {alias} points nowhere")
         past, graphs = history(entries, self.name, alias), graphs_of(entries, self.name)
         gone = {*rolled_back(entries, self.name), graphs.get(present)}
         earlier = past[: past.index(present)] if present in past else past
-        before = [number for number in earlier if number not in gone and graphs.get(number, number) not in gone]
+        before = [
+            number for number in earlier if number not in {*gone, *damaged} and graphs.get(number, number) not in gone
+        ]
+        if not before and damaged:
+            told = ", ".join(f"version {number} ({why})" for number, why in damaged.items())
+            raise RefusedError(f"{self.name}: {alias} stays at version {present}, no earlier version is sound: {told}")
         if not before:
             raise RefusedError(
                 f"{self.name}: nothing to roll back to, {alias} had no other graph before version {present}"
@@ -90,31 +133,36 @@ class ByHand:
 
     def _objection(self, number: str, reviewer: str, reason: str) -> str | None:
         """Why this version may not become champion. Only the log and the signed bundle count: tags can be edited."""
-        version = self.models.version(number)
-        promotion = self._promotion_of(number)
-        if version is None or promotion is None:
+        version, signed = self.models.version(number), signed_as(self.log.verify(), self.name, number)
+        if version is None or signed is None:
             return "no promotion in this workspace's log registered it"
+        return self._four_eyes(signed, reviewer, reason) or self._judgement(version, signed)
+
+    def _four_eyes(self, signed: Entry, reviewer: str, reason: str) -> str | None:
+        author = author_of(of_promotion(self.log.verify(), signed["promotion"]))
         if not reviewer.strip() or not reason.strip():
             return "a sign-off names its reviewer and its reason"
-        if reviewer.strip().casefold() == str(promotion.get("author")).casefold():
+        if author == UNKNOWN:
+            return "nobody knows who promoted it; set BEDSIDE_AUTHOR where promote runs, promote again"
+        if reviewer.strip().casefold() == author.casefold():
             return f"the reviewer is its author ({reviewer}); somebody else has to look"
+        return None
+
+    def _judgement(self, version: "ModelVersion", signed: Entry) -> str | None:
+        """What rollbacks, later promotions, its own verdict and the present champion say against it."""
+        number, entries = str(version.version), self.log.verify()
         with tempfile.TemporaryDirectory() as folder:
             bundle = verified(self.models, version, Path(folder) / "bundle")
             verdict, graph = aliases.read_json(bundle / "verdict.json"), sha256(bundle / "model.onnx")
-        gone = rolled_back(self.log.verify(), self.name)
+        gone = rolled_back(entries, self.name)
         if told := [gone[name] for name in (number, graph) if name in gone]:
             return f"it was rolled back ({told[0]}); promote another graph"
+        if refused := refused_since(entries, signed, [graph]):
+            return f"a later promotion refused its graph ({refused['reason']}); promote one that passes"
         if verdict["verdict"] != "PASS":
             return f"its verdict is {verdict['verdict']}"
         choice = aliases.fit_for_champion(self.models, verdict.get("labels", {}).get("source"), number)
         return choice.reason if choice.version is None else None
-
-    def _promotion_of(self, number: str) -> Entry | None:
-        """The request of the promotion that registered this version."""
-        entries = self.log.verify()
-        made = [e for e in entries if e["state"] == "SIGNED" and e["model"] == self.name]
-        ids = [e["promotion"] for e in made if number in e.get("versions", {}).values()]
-        return next((e for e in of_promotion(entries, ids[0]) if e["state"] == "REQUESTED"), None) if ids else None
 
     def _verified(self, number: str) -> dict[str, Any]:
         version = self.models.version(number)

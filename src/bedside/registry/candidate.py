@@ -1,6 +1,6 @@
 """A deployment that asks to be promoted: its three artifacts, held against each other before anything is signed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -46,9 +46,36 @@ class Candidate:
             "verdict": self.verdict.digest,
         }
 
+    @property
+    def judged(self) -> dict[str, str]:
+        """What a refusal is about: this graph, by these gates."""
+        return {"variant": self.variant, "graph": self.graph_sha256, "gates": self.gates}
+
+    @property
+    def gates(self) -> str:
+        """Digest of the gates that the verdict is by."""
+        return str(self.summary.verdict["gates_digest"])
+
+    @property
+    def reference(self) -> str:
+        """Digest of the evidence that the verdict compares with."""
+        return str(self.verdict.manifest.get("inputs", {}).get("reference"))
+
     def objection(self) -> str | None:
         """Why this may not be promoted, in words; None if nothing speaks against it."""
-        return self._mismatch() or self._contradiction() or self._verdict()
+        return self._maker() or self._mismatch() or self._contradiction() or self._verdict()
+
+    def _maker(self) -> str | None:
+        """Each artifact must be what its own stage made: any other may have written the same file names."""
+        made = {
+            "graph": (self.graph, "optimize"),
+            "evidence": (self.evidence, "evaluate"),
+            "verdict": (self.verdict, "gate"),
+        }
+        for name, (artifact, component) in made.items():
+            if (by := artifact.manifest.get("component")) != component:
+                return f"the {name} was made by {by}, not by {component}"
+        return None
 
     def _mismatch(self) -> str | None:
         """Evidence and verdict must be about these very bytes, and the verdict about this very evidence."""
@@ -104,7 +131,19 @@ def candidates(
     doubled = sorted({name for name in variants if variants.count(name) > 1})
     if doubled:
         raise RefusedError(f"given twice: {', '.join(doubled)}; give each variant once")
+    _check_alike("gates", {c.variant: c.gates for c in found})
+    _check_alike("references", {c.variant: c.reference for c in found})
     return found
+
+
+def _check_alike(what: str, digests: Mapping[str, str]) -> None:
+    """What was judged by different yardsticks cannot be ranked; RefusedError names one deployment of each."""
+    examples: dict[str, str] = {}
+    for variant, digest in digests.items():
+        examples.setdefault(digest, variant)
+    if len(examples) > 1:
+        told = ", ".join(f"{variant} by {digest[:12]}" for digest, variant in examples.items())
+        raise RefusedError(f"judged by different {what}: {told}; judge them again, all by the same")
 
 
 def _check_form(candidate: Candidate) -> None:

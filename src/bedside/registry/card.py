@@ -12,7 +12,7 @@ def card(candidate: Candidate, intended_use: str) -> str:
     summary = candidate.summary
     parts = [
         f"# {text(summary.variant)} on {text(summary.target)}",
-        f"**{summary.verdict['verdict']}**: {text(summary.why)}",
+        f"**{text(summary.verdict['verdict'])}**: {text(summary.why)}",
         "## Intended use",
         text(intended_use),
         claims(summary),
@@ -36,7 +36,7 @@ def card(candidate: Candidate, intended_use: str) -> str:
 def claims(summary: Summary) -> str:
     """What may be said about each class."""
     told = [(name, summary.verdict["claims"][name]) for name in summary.considered]
-    lines = [f"- **{text(name)}**: {claim['status']}, {text(claim['reason'])}" for name, claim in told]
+    lines = [f"- **{text(name)}**: {text(claim['status'])}, {text(claim['reason'])}" for name, claim in told]
     return "\n".join(["Claims, class by class:", "", *lines])
 
 
@@ -45,9 +45,9 @@ def data(summary: Summary) -> list[str]:
     statistics = summary.evidence.get("statistics", {})
     warning = [f"**{SIMULATED}**"] if summary.is_simulated else []
     told = (
-        f"Source: {text(summary.source)}. {statistics.get('beats', MISSING)} beats of "
-        f"{statistics.get('patients', MISSING)} test patients, none of whom is in training, validation or calibration. "
-        "Internal evaluation only: one source, no second hospital."
+        f"Source: {text(summary.source)}. {text(statistics.get('beats', MISSING))} beats of "
+        f"{text(statistics.get('patients', MISSING))} test patients, none of whom is in training, validation or "
+        "calibration. Internal evaluation only: one source, no second hospital."
     )
     return [*warning, told]
 
@@ -62,7 +62,7 @@ def figures(summary: Summary) -> str:
         found = summary.evidence["gross"][name]
         share = (found.get("largest_patient") or {}).get("share")
         cells = [
-            text(name),
+            name,
             summary.gross(name, "sensitivity"),
             summary.gross(name, "predictivity"),
             summary.average(name, "sensitivity"),
@@ -70,7 +70,7 @@ def figures(summary: Summary) -> str:
             found.get("patients", MISSING),
             MISSING if share is None else f"{share:.0%}",
         ]
-        rows.append(f"| {' | '.join(map(str, cells))} |")
+        rows.append(f"| {' | '.join(map(text, cells))} |")
     return "\n".join(rows)
 
 
@@ -86,7 +86,7 @@ def costs(summary: Summary) -> str:
         "energy per window": (summary.said("energy.millijoule_per_window", "mJ"), "energy.millijoule_per_window"),
     }
     cpu = (summary.evidence.get("environment") or {}).get("cpu", "an unnamed processor")
-    lines = [f"- {what}: {value} ({summary.provenance(path)})" for what, (value, path) in told.items()]
+    lines = [f"- {what}: {text(value)} ({text(summary.provenance(path))})" for what, (value, path) in told.items()]
     complexity = summary.evidence.get("complexity") or {}
     lines += [f"- {text(name).replace('_', ' ')}: {value:,} (counted)" for name, value in complexity.items()]
     return "\n".join([f"On {text(cpu)}:", "", *lines])
@@ -95,7 +95,7 @@ def costs(summary: Summary) -> str:
 def gates(summary: Summary) -> str:
     """Every gate with its reason."""
     rows = [
-        f"| {text(gate['id'])} | {text(gate['title'])} | {gate['status']} | {text(gate['reason'])} |"
+        f"| {text(gate['id'])} | {text(gate['title'])} | {text(gate['status'])} | {text(gate['reason'])} |"
         for gate in summary.verdict["gates"]
     ]
     return "\n".join(["| gate | | status | why |", "|---|---|---|---|", *rows])
@@ -106,8 +106,8 @@ def limits(summary: Summary) -> str:
     lost = [name for name in summary.considered if name not in summary.claimed]
     told = [f"No claim is made for: {', '.join(map(text, lost))}.", ""] if lost else []
     worst = [
-        f"- {text(row['patient'])}: {text(row['class'])} sensitivity {row['sensitivity']:.3f} of {row['events']} beats "
-        f"({row['change']:+.3f} against the teacher)"
+        f"- {text(row['patient'])}: {text(row['class'])} sensitivity {row['sensitivity']:.3f} of {text(row['events'])} "
+        f"beats ({row['change']:+.3f} against the teacher)"
         for row in summary.worst_patients[:5]
     ]
     return "\n".join([*told, "Patients who lost most through compression:", "", *(worst or ["none with enough beats"])])
@@ -121,4 +121,4 @@ def identity(candidate: Candidate) -> str:
         "verdict": candidate.verdict.digest,
         "gate definition": candidate.summary.verdict.get("gates_digest", MISSING),
     }
-    return "\n".join(f"- {name}: `{value}`" for name, value in told.items())
+    return "\n".join(f"- {name}: `{text(value)}`" for name, value in told.items())

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from bedside.registry import card
 from bedside.registry.candidate import Candidate
@@ -33,7 +34,7 @@ def version(candidate: Candidate, experiment: str, run_id: str, pictures: Sequen
     verdict = summary.verdict["verdict"]
     gates = ", ".join(f"{gate['id']} {gate['status']}" for gate in summary.verdict["gates"])
     parts = [
-        f"## {verdict}: {text(summary.variant)} on {text(summary.target)}",
+        f"## {text(verdict)}: {text(summary.variant)} on {text(summary.target)}",
         f"{text(summary.why)}.",
         _links(summary.variant, f"#/experiments/{experiment}/runs/{run_id}/artifacts", pictures),
         *card.data(summary),
@@ -41,7 +42,7 @@ def version(candidate: Candidate, experiment: str, run_id: str, pictures: Sequen
         card.claims(summary),
         card.costs(summary),
         card.limits(summary),
-        f"Gates: {gates}.",
+        f"Gates: {text(gates)}.",
         f"*{card.NOT_A_DEVICE}*",
     ]
     while sum(len(part) + 2 for part in parts) > LONGEST:  # the links lead to what does not fit here
@@ -50,6 +51,7 @@ def version(candidate: Candidate, experiment: str, run_id: str, pictures: Sequen
 
 
 def _links(variant: str, page: str, pictures: Sequence[str]) -> str:
+    variant = quote(variant, safe="")
     shown = [f"[{name}]({page}/review/{variant}/{name})" for name in pictures]
     files = [f"[{name}]({page}/bundles/{variant}/{name})" for name in ("card.md", "verdict.json", "evidence.json")]
     return (

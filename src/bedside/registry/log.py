@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +170,27 @@ def graphs_of(entries: list[Entry], model: str) -> dict[str, str]:
     return {number: graph for entry in signed for number, graph in entry.get("graphs", {}).items()}
 
 
+def signed_as(entries: list[Entry], model: str, number: str) -> Entry | None:
+    """What a promotion wrote down when it signed this version; the newest, where version numbers began again."""
+    made = (e for e in reversed(entries) if e["state"] == "SIGNED" and e["model"] == model)
+    return next((entry for entry in made if number in entry.get("versions", {}).values()), None)
+
+
+def refused_since(entries: list[Entry], signed: Entry, graphs: Collection[str]) -> Entry | None:
+    """The refusal of one of these graphs by a later promotion of the same model than the one that signed."""
+    later = (e for e in entries[signed["seq"] :] if e["state"] == "REFUSED" and e["model"] == signed["model"])
+    return next((entry for entry in later if entry.get("graph") in graphs), None)
+
+
 def rolled_back(entries: list[Entry], model: str) -> dict[str, str]:
-    """Versions and graphs (sha256) of `model` that were left by a rollback, with its reason; they never come back."""
-    asked = [entry for entry in entries if entry["state"] == "ROLLBACK" and entry["model"] == model]
+    """Versions and graphs (sha256) of `model` that were left by a rollback, with its reason; they never come back.
+
+    One that was abandoned before it moved the alias left nothing.
+    """
+    without_effect = {e["promotion"] for e in entries if e["state"] == "ABANDONED" and not e.get("moved", True)}
+    asked = [
+        entry
+        for entry in entries
+        if entry["state"] == "ROLLBACK" and entry["model"] == model and entry["promotion"] not in without_effect
+    ]
     return {entry[what]: entry["reason"] for entry in asked for what in ("from", "graph") if entry.get(what)}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bedside.errors import RefusedError
 from bedside.tracking.store import asked, client
 
 if TYPE_CHECKING:
@@ -78,8 +79,13 @@ class Models:
         asked(lambda: self.client.set_model_version_tag(self.name, number, name, value))
 
     def download(self, version: "ModelVersion", folder: Path) -> Path:
-        """The bundle of a version; unverified, so verify its signature before reading anything in it."""
+        """The bundle of a version; unverified, so verify its signature before reading anything in it.
+
+        RefusedError if its files are gone, which is another thing than a store that is away.
+        """
         _, _, place = str(version.source).removeprefix("runs:/").partition("/")
+        if not asked(lambda: self.client.list_artifacts(str(version.run_id), place)):
+            raise RefusedError(f"{self.name} version {version.version}: its files are gone from the registry")
         local = asked(lambda: self.client.download_artifacts(str(version.run_id), place, str(folder)))
         return Path(local)
 

@@ -12,25 +12,29 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 
 from bedside import tracking
 from bedside.errors import RefusedError
 from bedside.params import Params
-from bedside.registry import aliases, bundle, describe
+from bedside.registry import aliases, bundle, describe, signing
 from bedside.registry.aliases import CHALLENGER, CHAMPION
 from bedside.registry.candidate import Candidate
-from bedside.registry.log import Entry, PromotionLog, of_promotion, rolled_back
+from bedside.registry.log import Entry, PromotionLog, of_promotion, refused_since, rolled_back
 from bedside.registry.models import Models
 from bedside.scratch import home
 from bedside.tracking import store
 from bedside.tracking.lock import locked
 
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+UNKNOWN = "unknown"  # as an author: nobody can be somebody else than that
 LAST = ("CONFIRMED", "CLOSED", "ABANDONED")
 
 
@@ -97,7 +101,7 @@ class Promotion:
         passed, refused = self._judged()
         if not passed:
             self._step("CLOSED", lambda: {"reason": "no deployment passes its gates"})
-            return self._decision(refused, {}, {})
+            return self._decision(refused, {}, _kept(requested["expected"]))
         self._step("GATES_PASSED", lambda: {"variants": [c.variant for c in passed]})
         for candidate in passed:
             folder = self.bundles / candidate.variant
@@ -119,14 +123,27 @@ class Promotion:
         before = [entry for entry in entries if entry["state"] == "REQUESTED" and entry.get("work") == work]
         if before:
             self.id = before[-1]["promotion"]
-            if self._still_stands(list(of_promotion(entries, self.id))):
+            outdated = self._outdated(entries)
+            if outdated is None:
                 return before[-1]
             if not any(entry["state"] in LAST for entry in of_promotion(entries, self.id)):
-                self._append("ABANDONED", {"reason": "the aliases moved meanwhile"})
+                self._append("ABANDONED", {"reason": outdated})
         self.id = f"{work}-{len(before) + 1}"
         expected = {alias: self.models.number(alias) for alias in (CHALLENGER, CHAMPION)}
         begun = {"work": work, "author": author(), "expected": expected, "candidates": asked["candidates"]}
         return self._step("REQUESTED", lambda: begun)
+
+    def _outdated(self, log: list[Entry]) -> str | None:
+        """Why this promotion of the same artifacts is neither gone on with nor repeated; None if it still stands."""
+        entries = list(of_promotion(log, self.id))
+        signed = next((entry for entry in entries if entry["state"] == "SIGNED"), None)
+        if not self._still_stands(entries):
+            return "the aliases moved meanwhile"
+        if signed and refused_since(log, signed, signed.get("graphs", {}).values()):
+            return "a later promotion refused one of its graphs"
+        if author_of(entries) == UNKNOWN != author():
+            return "it was promoted by nobody in particular"  # nobody could sign it off
+        return None
 
     def _still_stands(self, entries: list[Entry]) -> bool:
         """Whether the aliases are where this promotion found them or put them."""
@@ -145,22 +162,26 @@ class Promotion:
         """Who may be promoted; every refusal is recorded once, with its reason."""
         refused = {c.variant: reason for c in self.candidates if (reason := c.objection()) is not None}
         known = {e["variant"] for e in of_promotion(self.log.read(), self.id) if e["state"] == "REFUSED"}
-        for variant, reason in refused.items():
-            if variant not in known:
-                self._append("REFUSED", {"variant": variant, "reason": reason})
+        for candidate in self.candidates:
+            if candidate.variant in refused.keys() - known:
+                self._append("REFUSED", {**candidate.judged, "reason": refused[candidate.variant]})
         return [c for c in self.candidates if c.variant not in refused], refused
 
     def _signed(self, passed: Sequence[Candidate], run_id: str) -> dict[str, Any]:
-        """The version of each candidate, and the graph of each version: a rollback is of the graph."""
+        """The version of each candidate, and of each version its graph (a rollback is of that) and its bundle."""
         versions = {c.variant: self._registered(c, run_id) for c in passed}
-        return {"versions": versions, "graphs": {versions[c.variant]: c.graph_sha256 for c in passed}}
+        return {
+            "versions": versions,
+            "graphs": {versions[c.variant]: c.graph_sha256 for c in passed},
+            "bundles": {versions[c.variant]: self.digests[c.variant] for c in passed},
+        }
 
     def _registered(self, candidate: Candidate, run_id: str) -> str:
         """The version of this bundle, made unless an earlier attempt made it."""
         digest = self.digests[candidate.variant]
         self.models.create(describe.model(self.params.model, self.target, self.params.intended_use))
         for existing in self.models.versions():
-            if describe.facts_of(existing.tags).get(describe.DIGEST) == digest:
+            if describe.facts_of(existing.tags).get(describe.DIGEST) == digest and self._holds(existing, digest):
                 return str(existing.version)
         place = f"bundles/{candidate.variant}"
         self.models.upload(run_id, self.bundles / candidate.variant, place)
@@ -168,6 +189,16 @@ class Promotion:
         experiment = self.models.experiment(run_id)
         text = describe.version(candidate, experiment, run_id, pictures)
         return self.models.register(run_id, place, text, describe.tags(candidate, digest, author()))
+
+    def _holds(self, version: "ModelVersion", digest: str) -> bool:
+        """Whether a version leads to this very bundle: its tags, and the files behind it, can be edited."""
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                found = self.models.download(version, Path(folder))
+                signing.verify(found, signing.public_key())
+            except RefusedError:
+                return False
+            return signing.digest(found) == digest
 
     def _reviewable(self, candidate: Candidate, run_id: str) -> list[str]:
         """Upload what a reviewer looks at and a device does not need; the names of the pictures."""
@@ -232,6 +263,16 @@ class Promotion:
         }
 
 
+def _kept(pointing: Mapping[str, str | None]) -> dict[str, Any]:
+    """What a promotion of which nothing passes says of the aliases: they stay on the earlier versions."""
+    reason = "kept: no deployment of this promotion passes"
+    return {
+        alias: {"version": number, "previous": number, "reason": reason}
+        for alias, number in pointing.items()
+        if number is not None
+    }
+
+
 def promotion_lock() -> Path:
     """One promotion or rollback at a time in this workspace."""
     return home() / "promotions.lock"
@@ -250,7 +291,7 @@ def move(models: Models, alias: str, number: str | None, expected: str | None) -
 
 
 def confirm(models: Models, alias: str, number: str | None) -> None:
-    """Read `alias` back and verify the signature of the bundle it leads to."""
+    """Read `alias` back and verify that it leads to the bundle that was signed for this version."""
     version = models.aliased(alias)
     found = None if version is None else str(version.version)
     if found != number:
@@ -262,11 +303,17 @@ def confirm(models: Models, alias: str, number: str | None) -> None:
 
 def author() -> str:
     """Who promotes: BEDSIDE_AUTHOR, else the name that git knows; a reviewer must be somebody else."""
-    given = os.environ.get("BEDSIDE_AUTHOR")
+    given = os.environ.get("BEDSIDE_AUTHOR", "").strip()
     if given:
         return given
     try:
         done = subprocess.run(["git", "config", "user.email"], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return done.stdout.strip() or "unknown"
+        return UNKNOWN
+    return done.stdout.strip() or UNKNOWN
+
+
+def author_of(entries: Iterable[Entry]) -> str:
+    """Who requested a promotion, from its entries."""
+    asked = next((entry for entry in entries if entry["state"] == "REQUESTED"), {})
+    return str(asked.get("author") or "").strip() or UNKNOWN

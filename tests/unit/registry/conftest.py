@@ -13,6 +13,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder whose keys, log and journals are its own."""
     monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BEDSIDE_FLUSH", "off")
+    monkeypatch.setenv("BEDSIDE_AUTHOR", "grace@example.org")  # git may know nobody here
     monkeypatch.delenv("BEDSIDE_SIGNING_KEY", raising=False)
     origin.pipeline.cache_clear()
     store = f"sqlite:///{database(tmp_path)}"

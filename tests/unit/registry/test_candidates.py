@@ -1,6 +1,7 @@
 """Candidates: graph, evidence and verdict are held against each other before anything is signed."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,6 +72,35 @@ def test_a_pass_that_leaves_a_gate_out_is_refused(maker: Maker) -> None:
     gates = open_artifact(deployed.verdict).json("verdict.json")["gates"]
     rewritten(deployed.verdict, "verdict.json", gates=[gate for gate in gates if gate["id"] not in ("G7", "G15")])
     assert objection(deployed) == "the verdict says PASS but does not name gates G7, G15; judge it again"
+
+
+@pytest.mark.parametrize(
+    ("artifact", "component"), [("verdict", "gate"), ("evidence", "evaluate"), ("graph", "optimize")]
+)
+def test_an_artifact_that_another_stage_made_is_refused(maker: Maker, artifact: str, component: str) -> None:
+    deployed = maker.make("pruned")
+    old = open_artifact(getattr(deployed, artifact))
+    record = {name: value for name, value in old.manifest.items() if name not in ("files", "schema")}
+    with staged(old.path) as staging:
+        for name in old.manifest["files"]:
+            shutil.copyfile(old / name, staging / name)
+        commit(staging, old.path, {**record, "component": "sparsify"})
+    assert objection(deployed) == f"the {artifact} was made by sparsify, not by {component}"
+
+
+def test_candidates_judged_by_different_gates_are_refused(maker: Maker) -> None:
+    one, other = maker.make("pruned"), maker.make("combined")
+    rewritten(other.verdict, "verdict.json", gates_digest="1" * 64)
+    with pytest.raises(RefusedError, match=r"different gates: pruned by [0-9a-f]{12}, combined by 111111111111;"):
+        opened([one, other])
+
+
+def test_candidates_judged_against_different_references_are_refused(maker: Maker) -> None:
+    one = maker.make("pruned")
+    maker.make("teacher", p99_ms=5.0)
+    other = maker.make("combined")
+    with pytest.raises(RefusedError, match=r"different references: pruned by [0-9a-f]{12}, combined by [0-9a-f]{12};"):
+        opened([one, other])
 
 
 def test_half_written_reports_and_lists_that_do_not_match_stop_everything(maker: Maker) -> None:

@@ -14,6 +14,7 @@ from bedside.registry import signing
 from bedside.registry.by_hand import approve, roll_back
 from bedside.registry.log import PromotionLog
 from bedside.registry.promotion import Promotion
+from bedside.reporting import advice
 from tests.support.deployments import Deployed, Maker, rewritten
 from tests.support.mlflow_store import HangingUpOnce, Server
 from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry
@@ -74,6 +75,15 @@ def test_nothing_that_passes_means_nothing_registered_and_says_so(maker: Maker, 
     assert decision["challenger"] is None
     assert aliases() == {}
     assert states() == ["REQUESTED", "REFUSED", "CLOSED"]
+
+
+def test_where_nothing_passes_the_decision_says_which_versions_the_aliases_keep(maker: Maker, workspace: Path) -> None:
+    promoted([maker.make("pruned")], workspace / "first")
+    decision = promoted([maker.make("quantized", missed=0.2)], workspace / "decision")
+    assert decision["registered"] == []
+    kept = "version 1: kept: no deployment of this promotion passes"
+    assert advice(decision) == f"champion is {kept}; challenger is {kept}"
+    assert promoted([maker.make("quantized", missed=0.2)], workspace / "again") == decision
 
 
 def test_the_same_artifacts_promoted_twice_make_one_version_and_one_entry(maker: Maker, workspace: Path) -> None:

@@ -12,7 +12,7 @@ from bedside.reporting.claims import SEED
 from bedside.reporting.finished import BEGIN, END, deployments, write_into, write_page
 from bedside.reporting.pages import comparison_page, headline, review_page
 from bedside.reporting.pareto import draw, front
-from bedside.reporting.table import batches, cells, columns, results, short
+from bedside.reporting.table import advice, batches, cells, columns, results, short
 from bedside.summary import Share, Summary, bytes_in_words, text
 from tests.support.deployments import Deployed, Maker
 
@@ -41,6 +41,19 @@ def test_sizes_are_said_in_the_unit_a_person_would_use() -> None:
 
 def test_data_cannot_break_out_of_a_table_or_bring_html() -> None:
     assert text("<b onclick=x>|`new\nline`") == "&lt;b onclick=x&gt;\\|'new line'"
+
+
+def test_data_cannot_bring_images_or_links() -> None:
+    assert text("![x](http://evil/x.png) 0.98 [0.95, 0.99]") == "!&#91;x]&#40;http://evil/x.png) 0.98 [0.95, 0.99]"
+
+
+def test_an_alias_that_was_kept_is_not_said_to_be_missing() -> None:
+    kept = {"version": "3", "previous": "3", "reason": "kept: no deployment of this promotion passes", "variant": None}
+    told = advice({"target": "onnxruntime-cpu", "champion": None, "challenger": kept})
+    assert told == (
+        "no champion: no deployment passes its gates; "
+        "challenger is version 3: kept: no deployment of this promotion passes"
+    )
 
 
 def test_figures_that_were_not_measured_are_marked(maker: Maker) -> None:
