@@ -7,15 +7,17 @@ import pytest
 import torch
 
 from bedside.artifacts import Artifact, open_artifact
+from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import load
 from bedside.models.fake_quant import weight_scales
 from bedside.models.quantized_cnn_lstm import QuantizedCnnLstmNetwork
+from bedside.params import ParamsError, validate
 from bedside.signals.rhythm import FEATURES
 from bedside.training.stages import parameters
 from components.distill import distill
 from components.prune import prune
-from components.quantize import quantize
+from components.quantize import Quantize, quantize
 from components.train_teacher import train_teacher
 from tests.cohort import Cohort
 
@@ -133,6 +135,28 @@ def test_a_variant_without_8_bit_activations_is_rebuilt_as_it_was_declared(
     network = load(made(quantize, cohort, teacher, tmp_path / "quantized", params))
     assert isinstance(network, QuantizedCnnLstmNetwork)
     assert {grid.bits for grid in network.grids.values()} == {16 if activations == 16 else 32}
+
+
+def test_ranges_come_from_calibration_patients_alone(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
+    params = {"ranges": {"kind": "minmax"}, "training": {**SHORT, "epochs": 0}, **TINY}
+    network = load(made(quantize, cohort, teacher, tmp_path / "quantized", params))
+    data, splits = open_artifact(cohort.dataset), ("train", "validation", "calibration")
+    highest = {split: float(load_split(data, split).signal.max()) for split in splits}
+    assert len(set(highest.values())) == 3
+    assert isinstance(network, QuantizedCnnLstmNetwork)
+    assert float(network.grids["signal"].high) == highest["calibration"]
+
+
+def test_ranges_that_training_would_overwrite_are_refused() -> None:
+    with pytest.raises(ParamsError, match=r"'entropy' ranges would be lost; leave them out, or set training.epochs"):
+        validate(Quantize, {"ranges": {"kind": "entropy"}, "training": {"epochs": 1}}, "variants.quantized.params")
+
+
+def test_what_is_pruned_is_trained_again(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
+    schedule = {"schedule": {"ratio": 0.5, "steps": 1, "multiple": 2}}
+    much = {**TRAINING, "epochs": 4, "learning_rate": 0.01}
+    cut = made(prune, cohort, teacher, tmp_path / "cut", {**schedule, "training": {**SHORT, "epochs": 0}})
+    assert made(prune, cohort, teacher, tmp_path / "healed", {**schedule, "training": much}).digest != cut.digest
 
 
 def test_the_scan_names_every_activation_and_the_worst_stays_float(

@@ -35,6 +35,13 @@ def test_an_unknown_parent_is_refused_with_the_known_ones() -> None:
         tree(pruned="distiled")
 
 
+def test_the_variant_that_is_wrong_is_named_and_not_its_child_that_comes_first() -> None:
+    with pytest.raises(ParamsError, match=r"variants.pruned: unknown parent 'nope'"):
+        tree(combined="pruned", pruned="nope")
+    with pytest.raises(ParamsError, match=r"variants.pruned: goes in a circle: pruned <- pruned"):
+        tree(combined="pruned", pruned="pruned")
+
+
 @pytest.mark.parametrize("parent", ["teacher", "distilled"])
 def test_a_variant_cannot_be_called_teacher(parent: str) -> None:
     with pytest.raises(ParamsError, match=r"variants.teacher: the root is made by train_teacher"):

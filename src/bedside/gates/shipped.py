@@ -23,7 +23,7 @@ WORDS = {"size_bytes": "bytes", "p99_ms": "ms p99 latency", "peak_rss_mb": "MB p
 
 
 def parity(case: Case, settled: Mapping[str, GateResult]) -> Findings:
-    """G14: a graph answers as the trained network; one that rounds what it computes is held to G5 and G7 on this target.
+    """G14: a graph answers as the trained network; one that rounds what it computes is held to G5 and G7 here.
 
     Two steps must hold: from the trained network to the exported graph, and from there to the target's own file.
     """

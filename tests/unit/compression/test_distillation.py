@@ -35,6 +35,14 @@ def test_a_student_that_repeats_its_teacher_pays_only_for_the_labels() -> None:
     assert loss(Says(LOGITS), BATCH).item() == pytest.approx(expected.item(), abs=1e-6)
 
 
+def test_soft_targets_cost_the_divergence_from_the_teacher_times_the_square_of_the_temperature() -> None:
+    student = LOGITS.flip(1)
+    p, q = (torch.softmax(logits / 3.0, dim=1) for logits in (LOGITS, student))
+    loss = distillation_loss(SoftTargets(temperature=3.0, alpha=1.0), Says(LOGITS))
+    expected = 9 * (p * (p / q).log()).sum(dim=1).mean()
+    assert loss(Says(student), BATCH).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_alpha_one_needs_no_labels() -> None:
     loss = distillation_loss(SoftTargets(alpha=1.0), Says(LOGITS))
     relabelled = Batch(BATCH.signal, BATCH.rhythm, BATCH.target.flip(0))

@@ -6,6 +6,7 @@ from torch import nn
 
 from bedside.compression.distillation.edge_cases import (
     EdgeCases,
+    _judgement,
     edge_cases,
     floors,
     learn_edge_cases,
@@ -90,6 +91,15 @@ def test_a_student_that_misses_nothing_its_teacher_knows_is_left_alone() -> None
     twin = Answers([0, 0, 0, 0, 2, 2])
     metrics = learn_edge_cases(EdgeCases(rare=("S", "V")), training(1, 1.0), SoftTargets(), twin, twin, THREE)
     assert metrics == {"edge_cases/windows": 0.0, "edge_cases/rescued": 0.0, "edge_cases/kept_epoch": 0.0}
+
+
+def test_average_precision_is_watched_beside_fidelity_which_is_blind_to_false_alarms() -> None:
+    truth = Answers(LABEL.tolist())
+    found = _judgement(truth, THREE)(truth)
+    assert {name for name in found if name.endswith("_average_precision")} == {
+        f"{name}_average_precision" for name in THREE.watched
+    }
+    assert any(name.endswith("_kept") for name in found)
 
 
 def test_no_rare_class_means_no_such_step() -> None:

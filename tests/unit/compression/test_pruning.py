@@ -118,6 +118,15 @@ def test_class_balanced_taylor_hears_a_class_that_pooling_drowns() -> None:
     assert balanced[1] / balanced[0] > 1.5 * pooled[1] / pooled[0]
 
 
+def test_each_class_weighs_the_same_in_the_balanced_score_however_small_its_gradient() -> None:
+    net, windows, score = network(), data(200), Taylor(windows=200)
+    with torch.no_grad():
+        net.output.bias.copy_(torch.tensor([9.0, 0.0, 0.0, 0.0]))  # the first class is sure and right
+    each = [score.scores(net, windows[torch.nonzero(windows.label == c).flatten()], 4)["hidden"] for c in range(4)]
+    balanced = torch.stack([one / one.norm() for one in each]).mean(dim=0)
+    assert torch.allclose(score.scores(net, windows, 4)["hidden"], balanced, atol=1e-5)
+
+
 def test_samples_are_spread_over_the_whole_split() -> None:
     assert evenly(torch.arange(100), 5).tolist() == [0, 24, 49, 74, 99]
 

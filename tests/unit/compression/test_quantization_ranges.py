@@ -60,6 +60,13 @@ def test_entropy_keeps_a_range_that_8_bits_fill_evenly() -> None:
     assert Entropy().bounds(torch.zeros(4, 4)) == (0, 0)
 
 
+@pytest.mark.parametrize("values", [[5.0, 5.0], [0.0, 2.0], [-1.0, 1.0], list(np.linspace(0.3, 1, 1000))])
+def test_entropy_never_clips_all_values_away(values: list[float]) -> None:
+    low, high = Entropy().bounds(torch.tensor(values)[:, None])
+    assert low <= min(values) + 0.05
+    assert high >= max(values) - 0.05
+
+
 @pytest.mark.parametrize("shift", [0.0, -1.0])
 def test_entropy_is_not_led_astray_by_the_zeros_of_a_rectifier(shift: float) -> None:
     values = torch.relu(torch.randn(1000, 50, generator=torch.Generator().manual_seed(0)) + shift)

@@ -73,6 +73,22 @@ def test_parity_tells_another_network_apart() -> None:
     assert compared["label_changes"] > 0
 
 
+def test_parity_is_the_worst_window_not_the_average_of_many() -> None:
+    network, (signal, rhythm) = float_network(12), noise(200)
+
+    class Odd(torch.nn.Module):
+        """The same network, but for one window."""
+
+        def forward(self, signal: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = network(signal, rhythm)
+            return logits + (signal[:, 0, :1] == 7.0)  # one more for every class: no answer changes
+
+    signal[123, 0, 0] = 7.0
+    compared = parity(Odd().eval(), export(network, *(part.shape[1:] for part in (signal, rhythm))), signal, rhythm)
+    assert compared["max_abs_difference"] == pytest.approx(1.0, abs=1e-4)
+    assert compared["label_changes"] == 0
+
+
 def test_two_processes_write_the_same_bytes() -> None:
     code = (
         "import hashlib; from tests.support.networks import exported; "

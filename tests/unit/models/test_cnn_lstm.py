@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.models import Architecture, load, save
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
-from bedside.models.fake_quant import ActivationQuantizer, quantize_weight, weight_scales
+from bedside.models.fake_quant import ActivationQuantizer, QuantizedLSTM, quantize_weight, weight_scales
 from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, quantized
 
 SHAPE = CnnLstm(
@@ -108,3 +109,19 @@ def test_an_activation_range_always_holds_zero() -> None:
     grid.eval()
     assert grid(torch.tensor([0.0])).item() == 0.0
     assert abs(grid(torch.tensor([3.0])).item() - 3.0) < 4 / 255
+
+
+def test_a_range_in_training_follows_what_it_sees_by_its_momentum() -> None:
+    grid = ActivationQuantizer(momentum=0.05).train()
+    grid(torch.tensor([0.0, 1.0]))
+    grid(torch.tensor([0.0, 3.0]))
+    assert float(grid.high) == pytest.approx(1 + 0.05 * 2)
+
+
+def test_an_lstm_trains_with_the_rounded_weights_that_it_will_keep() -> None:
+    torch.manual_seed(0)
+    layer, values = QuantizedLSTM(4, 8, batch_first=True), torch.randn(2, 5, 4)
+    trained, unrounded = layer.train()(values)[0].detach(), layer.eval()(values)[0].detach()
+    layer.settle()
+    assert torch.allclose(trained, layer(values)[0], atol=1e-6)
+    assert not torch.allclose(trained, unrounded, atol=1e-6)

@@ -80,6 +80,12 @@ def test_onnx_runtime_quantizes_large_lstms_dynamically_and_small_ones_by_weight
     assert abs(len(small[0]) - len(large[0])) < 2000
 
 
+@pytest.mark.parametrize(("units", "dynamic"), [(32, 0), (48, 1)])
+def test_onnx_runtime_decides_by_itself_which_lstms_gain_from_integers(units: int, dynamic: int) -> None:
+    _, audit = OnnxRuntime().optimize(exported("int8", units))
+    assert audit["operators_after"].get("DynamicQuantizeLSTM", 0) == dynamic
+
+
 def test_onnx_runtime_leaves_small_linear_layers_in_float_from_weights_stored_in_int8() -> None:
     optimized, audit = OnnxRuntime().optimize(exported("int8", 12))
     assert audit["integer_operators"] == {"QLinearConv": 2}
