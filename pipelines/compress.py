@@ -7,7 +7,6 @@ gets on a cluster comes from a file of its own, docker/kubernetes/cluster.yaml. 
 """
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -22,11 +21,11 @@ import components
 from bedside import kubeflow
 from bedside.cluster import settings
 from bedside.cluster.settings import Cluster
-from bedside.component import Component
+from bedside.configuration import check, read, stage
 from bedside.errors import RefusedError
 from bedside.kubeflow_pods import fit
-from bedside.lineage import ROOT, Lineage, check
-from bedside.params import ParamsError, lookup
+from bedside.lineage import ROOT, Lineage
+from bedside.params import ParamsError
 
 # Measurements and judgements are never taken from a cache.
 NEVER_CACHED = {"evaluate", "gate", "promote"}
@@ -45,7 +44,7 @@ def build(
 
     Recordings come from `source`, or with `data_version` from a git revision and a DVC remote. Without `cluster` the
     tasks are bare: what runs them elsewhere than on Kubernetes gives them what they need. Raises ParamsError when a
-    variant cannot be made from its parent, or the settings are about what does not exist.
+    stage would refuse its parameters, a variant cannot be made, or the settings are about what does not exist.
     """
     lineage = check(params, Path(components.__path__[0]))
     add = adder(params, images or {}, cluster)
@@ -163,12 +162,6 @@ def adder(params: Mapping[str, Any], images: Mapping[str, str], cluster: Cluster
     return add
 
 
-def stage(name: str) -> Component:
-    """The component of that name; its module bears the same name."""
-    found: Component = getattr(importlib.import_module(f"components.{name}"), name)
-    return found
-
-
 def image_kind(declared: str, target: Mapping[str, Any] | None) -> str:
     """A stage that runs a target's files needs its runtime: ONNX Runtime is in every image, others have their own."""
     return declared if target is None or target["kind"] == "onnxruntime" else f"{declared}-{target['kind']}"
@@ -208,7 +201,7 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
 def compiled(name: str, given: argparse.Namespace, build: Callable[..., BaseComponent], **more: Any) -> None:
     """Build and write; what the user can mend is one message."""
     try:
-        pipeline = build(lookup(given.params, ""), dict(given.image), settings.read(given.cluster), **more)
+        pipeline = build(read(given.params), dict(given.image), settings.read(given.cluster), **more)
     except (ParamsError, RefusedError) as error:
         sys.exit(f"{name}: {error}")
     kubeflow.compile_to(given.out, pipeline, manifests=given.kubernetes_manifests, namespace=given.namespace)

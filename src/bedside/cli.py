@@ -1,6 +1,6 @@
 """Look at results, sign off, roll back, keep records. The pipeline itself is run by `dvc repro` (or `make demo`).
 
-bedside check                       can the lineage in params.yaml be made? before anything runs
+bedside check                       will every stage take its parameters? before anything runs
 bedside verdicts                    every deployment's verdict, and where to look
 bedside ui                          MLflow's pages: runs, models, aliases, review pages
 bedside results --write             put the results into README.md and docs/results
@@ -24,13 +24,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bedside.errors import RefusedError
 from bedside.params import ParamsError
 from bedside.terminal import console
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bedside.lineage import Lineage
     from bedside.summary import Summary
 
 PORT = 5000
@@ -55,13 +55,18 @@ def _parser() -> argparse.ArgumentParser:
         required=True, metavar="COMMAND", help="one of the above; `bedside COMMAND --help` tells more"
     )
 
-    check = commands.add_parser("check", description="whether every variant in params.yaml can be made from its parent")
+    check = commands.add_parser(
+        "check", description="whether every stage takes its section of params.yaml, and every variant can be made"
+    )
     check.add_argument("--params", type=Path, default=Path("params.yaml"), help="with `components/` beside it")
     check.set_defaults(run=_check)
 
     verdicts = commands.add_parser("verdicts", description="every deployment's verdict, and where to look")
     verdicts.add_argument(
-        "--artifacts", type=Path, default=Path("artifacts"), help="where the pipeline put its results"
+        "--artifacts",
+        type=Path,
+        default=Path("artifacts"),
+        help="where the pipeline put its results, with `params.yaml` beside it",
     )
     verdicts.set_defaults(run=_verdicts)
 
@@ -117,35 +122,42 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    lineage = _lineage(arguments.params)
-    print(f"{arguments.params}: all {len(lineage.variants)} variants can be made from their parents")
+    from bedside.configuration import check, read
 
-
-def _lineage(params: Path) -> "Lineage":
-    from bedside.lineage import check
-    from bedside.params import lookup
-
-    return check(lookup(params, ""), params.parent / "components", where=str(params))
+    file = arguments.params
+    sys.path.insert(0, str(file.parent.resolve()))  # stages live in the project's folder and not in this package
+    lineage = check(read(file), file.parent / "components", where=str(file))
+    print(f"{file}: every parameter is valid, and all {len(lineage.variants)} variants can be made from their parents")
 
 
 def _unfinished(arguments: argparse.Namespace) -> None:
+    from bedside.configuration import read
+    from bedside.lineage import Lineage
+    from bedside.params import validate
     from bedside.unfinished import closing_message
 
-    print("\n" + "\n".join(closing_message(_lineage(arguments.params), arguments.models)), file=sys.stderr)
+    lineage = validate(Lineage, {"variants": read(arguments.params).get("variants")}, where=str(arguments.params))
+    print("\n" + "\n".join(closing_message(lineage, arguments.models)), file=sys.stderr)
 
 
 def _verdicts(arguments: argparse.Namespace) -> None:
     from rich.text import Text
 
-    from bedside.reporting.finished import deployments
+    from bedside.reporting.finished import deployments, not_judged
 
-    summaries, out = deployments(arguments.artifacts), console()
+    params = arguments.artifacts.parent / "params.yaml"
+    summaries, out = deployments(arguments.artifacts, params), console()
     for target in dict.fromkeys(summary.target for summary in summaries):
         out.print(_verdict_table(target, [summary for summary in summaries if summary.target == target]))
     for summary in summaries:
         if not summary.passes:
             out.print(Text(f"{summary.variant} on {summary.target}: {summary.verdict['verdict']}. {summary.why}"))
+    missing = not_judged(summaries, params)
+    for deployment in missing:
+        out.print(Text(f"not judged: {deployment}"))
     _where_to_look(arguments.artifacts)
+    if missing:
+        sys.exit(1)
 
 
 def _verdict_table(target: str, summaries: Sequence["Summary"]) -> "Table":
@@ -237,12 +249,18 @@ def _rollback(arguments: argparse.Namespace) -> None:
 def _log(arguments: argparse.Namespace) -> None:
     from bedside.registry.log import PromotionLog
 
-    entries = PromotionLog().verify()
+    log = PromotionLog()
+    entries = log.verify()
+    if arguments.verify and not log.path.exists():
+        raise RefusedError(f"no promotion log at {log.path}; wrong folder or BEDSIDE_HOME?")
+    if not entries:
+        print(f"{log.path}: no entries yet")
+        return
     for entry in [] if arguments.verify else entries:
         about = {name: entry[name] for name in ("variant", "version", "reviewer", "aliases", "reason") if name in entry}
         told = ", ".join(f"{name}: {value}" for name, value in about.items())
         print(f"{entry['seq']:>4} {entry['time']} {entry.get('model', '')} {entry['state']}  {told}")
-    print(f"{len(entries)} entries; chain, signatures and end of the log are as written")
+    print(f"{log.path}: {len(entries)} entries; chain, signatures and end of the log are as written")
 
 
 def _verify(arguments: argparse.Namespace) -> None:

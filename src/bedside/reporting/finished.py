@@ -1,12 +1,12 @@
 """Finding the deployments of a finished pipeline, and putting its table into the README."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import yaml
 
 from bedside.artifacts import open_artifact, write_atomic
 from bedside.errors import RefusedError
+from bedside.params import lookup
 from bedside.summary import Summary
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -29,15 +29,23 @@ def _summary(verdict: Path, evidence: Path) -> Summary:
     return Summary(measured.json("evidence.json"), judged.json("verdict.json"), measured.labels)
 
 
+def not_judged(found: Sequence[Summary], params: Path) -> list[str]:
+    """What `params.yaml` wants evaluated and these deployments lack, as `tiny on openvino-cpu`."""
+    judged = {(summary.target, summary.variant) for summary in found}
+    wanted = itertools.product(_evaluated(params, "targets"), _evaluated(params, "variants"))
+    return [f"{variant} on {target}" for target, variant in wanted if (target, variant) not in judged]
+
+
 def _order(params: Path) -> Mapping[str, int]:
-    if not params.is_file():
-        return {}
-    evaluated = (yaml.safe_load(params.read_text()) or {}).get("evaluated", {})
-    return {
-        name: i
-        for names in (evaluated.get("targets", []), evaluated.get("variants", []))
-        for i, name in enumerate(names)
-    }
+    return {name: i for key in ("targets", "variants") for i, name in enumerate(_evaluated(params, key))}
+
+
+def _evaluated(params: Path, key: str) -> list[str]:
+    """Nothing where there are no parameters: results may lie apart from the project that made them."""
+    names = lookup(params, f"evaluated.{key}") if params.is_file() else []
+    if not isinstance(names, list):
+        raise RefusedError(f"{params}:evaluated.{key}: a list of names is needed here, not {names!r}")
+    return names
 
 
 def write_into(readme: Path, table: str) -> None:

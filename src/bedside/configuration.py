@@ -1,0 +1,174 @@
+"""Everything in params.yaml, held against what the stages take, before anything runs.
+
+Which section is for which stage stands in `sections`; a test compares it with dvc.yaml.
+"""
+
+import importlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pydantic
+
+from bedside import lineage
+from bedside.lineage import ROOT, Lineage
+from bedside.params import Params, ParamsError, lookup, validate
+
+if TYPE_CHECKING:
+    from bedside.component import Component
+
+Section = tuple[tuple[str, ...], str, str]  # the keys that lead to it, the stage that reads it, and as which parameter
+NAME = re.compile(r"\w[\w-]*", re.ASCII)
+NAMES = "a name of letters, digits, - and _ is needed here: folders and stages are called so"
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)} stands there more than once")
+    return names
+
+
+def _compared(names: list[str]) -> list[str]:
+    if ROOT not in names:
+        raise ValueError(f"{ROOT} is missing, which every variant is compared with; add it")
+    return names
+
+
+Names = Annotated[list[str], pydantic.Field(min_length=1), pydantic.AfterValidator(_distinct)]
+
+
+class Evaluated(Params):
+    """What is exported, measured, judged and offered for promotion, and on what."""
+
+    variants: Annotated[Names, pydantic.AfterValidator(_compared)]
+    targets: Names
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The sections of a parameter file."""
+    try:
+        params = lookup(file, "")
+    except UnicodeDecodeError as error:
+        raise ParamsError(f"{file}: not UTF-8 ({error})") from None
+    if not isinstance(params, dict):
+        shown = "nothing" if params is None else f"a {type(params).__name__}"
+        raise ParamsError(f"{file}: a mapping of sections is needed here, not {shown}")
+    return params
+
+
+def check(params: Mapping[str, Any], components: Path, where: str = "params.yaml") -> Lineage:
+    """The lineage of these parameters, if every stage will take its own; ParamsError with all problems, a line each."""
+    if not components.is_dir():
+        raise ParamsError(f"{components}: no such folder; params.yaml lies beside the stages")
+    if problems := list(dict.fromkeys(_problems(params, components, where))):
+        raise ParamsError("\n".join(problems))
+    return lineage.check(params, components, where)
+
+
+def sections(params: Mapping[str, Any]) -> Iterator[Section]:
+    """Every section that a run reads; of what has not the shape to say which, nothing."""
+    yield ("source",), "ingest", "source"
+    yield ("validate", "recordings"), "validate", "params"
+    yield ("validate", "windows"), "validate", "params"
+    yield ("task",), "prepare", "task"
+    yield ("train_teacher",), "train_teacher", "params"
+    for name, variant in _mapping(params, "variants").items():
+        if isinstance(variant, dict):
+            yield ("variants", name, "params"), str(variant.get("technique")), "params"
+    yield ("export",), "export", "params"
+    for target in _listed(params, "targets"):
+        if target in _mapping(params, "targets"):
+            yield ("targets", target), "evaluate", "target"
+            yield ("budgets", target), "gate", "budget"
+    yield ("evaluate",), "evaluate", "params"
+    yield ("gates",), "gate", "gates"
+    yield ("promote",), "promote", "params"
+    yield ("report",), "report", "params"
+
+
+def stage(name: str) -> "Component":
+    """The component of that name; its module bears the same name."""
+    found: Component = getattr(importlib.import_module(f"components.{name}"), name)
+    return found
+
+
+def _problems(params: Mapping[str, Any], components: Path, where: str) -> Iterator[str]:
+    yield from _told(validate, Evaluated, params.get("evaluated"), f"{where}:evaluated")
+    yield from (f"{where}:{problem}" for problem in [*_misnamed(params), *_unknown_targets(params)])
+    yield from _told(lineage.check, _tree(params), components, where)
+    known = lineage.techniques(components)
+    for section in sections(params):
+        if section[0][0] != "variants" or section[1] in known:  # the lineage tells of an unknown technique
+            yield from _told(_accept, params, section, where)
+    if "search" in params:
+        yield from _told(_accept_search, params["search"], f"{where}:search")
+
+
+def _told(ask: Callable[..., object], *given: object) -> list[str]:
+    try:
+        ask(*given)
+    except ParamsError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _accept(params: Mapping[str, Any], section: Section, where: str) -> None:
+    keys, name, parameter = section
+    value = _value(params, keys, where)
+    validate(stage(name).models[parameter], value, f"{where}:{'.'.join(keys)}")
+
+
+def _accept_search(raw: object, where: str) -> None:
+    from bedside.search.settings import Search
+
+    validate(Search, raw, where)
+
+
+def _value(params: Any, keys: Sequence[str], where: str) -> Any:
+    for depth, key in enumerate(keys, start=1):
+        if not isinstance(params, dict) or key not in params:
+            there = ", ".join(map(str, params)) if isinstance(params, dict) else ""
+            raise ParamsError(f"{where}:{'.'.join(keys[:depth])}: missing; there are: {there or 'none'}")
+        params = params[key]
+    return params
+
+
+def _misnamed(params: Mapping[str, Any]) -> Iterator[str]:
+    for section in ("variants", "targets"):
+        yield from (f"{section}.{name}: {NAMES}" for name in _mapping(params, section) if not NAME.fullmatch(name))
+
+
+def _unknown_targets(params: Mapping[str, Any]) -> Iterator[str]:
+    known = _mapping(params, "targets")
+    for name in _listed(params, "targets"):
+        if name not in known:
+            yield f"evaluated.targets: unknown target {name!r}; known: {', '.join(known) or 'none'}"
+
+
+def _tree(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What the lineage is judged by, without what is refused by itself: every child would only repeat it."""
+    return {
+        "train_teacher": {"architecture": {"kind": _kind_of_teacher(params)}},
+        "variants": params.get("variants"),
+        "evaluated": {"variants": _listed(params, "variants")},
+    }
+
+
+def _kind_of_teacher(params: Mapping[str, Any]) -> str | None:
+    from bedside.models import Architecture
+
+    kind = _mapping(_mapping(params, "train_teacher"), "architecture").get("kind")
+    return kind if isinstance(kind, str) and kind in Architecture.family() else None
+
+
+def _mapping(params: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """What is named in the section of that key; nothing where it has another shape, which is refused by itself."""
+    found = params.get(key)
+    return {name: value for name, value in found.items() if isinstance(name, str)} if isinstance(found, dict) else {}
+
+
+def _listed(params: Mapping[str, Any], key: str) -> list[str]:
+    """`evaluated.variants` or `evaluated.targets`, with the same reserve."""
+    found = _mapping(params, "evaluated").get(key)
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []

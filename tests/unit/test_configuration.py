@@ -1,0 +1,145 @@
+"""What stands in params.yaml is refused before anything runs, with its path, and everything that is wrong at once."""
+
+import copy
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bedside.cli import main
+from bedside.configuration import check, sections, stage
+from bedside.params import ParamsError
+from pipelines import workspace
+from tests.graphs.wiring import ROOT, dvc_stages
+
+COMPONENTS = ROOT / "components"
+
+
+@functools.cache
+def own() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+    return found
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The project's own parameters with another value at `path`; `...` takes the key away."""
+    params = copy.deepcopy(own())
+    *way, last = path.split(".")
+    section = functools.reduce(lambda found, key: found[key], way, params)
+    if value is ...:
+        del section[last]
+    else:
+        section[last] = value
+    return params
+
+
+def problems(params: Any) -> list[str]:
+    with pytest.raises(ParamsError) as told:
+        check(params, COMPONENTS)
+    return str(told.value).splitlines()
+
+
+def test_the_projects_own_parameters_are_accepted() -> None:
+    assert set(check(own(), COMPONENTS).variants) == set(own()["variants"])
+
+
+@pytest.mark.parametrize("profile", sorted((ROOT / "profiles").glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_projects_own_profiles_are_accepted(profile: Path) -> None:
+    check(workspace.merged(own(), yaml.safe_load(profile.read_text())), COMPONENTS)
+
+
+def test_every_reference_of_dvc_yaml_is_checked_with_the_model_that_its_stage_reads_it_with() -> None:
+    read = {
+        (found.values[name].removeprefix("params.yaml:"), model)
+        for found in dvc_stages().values()
+        for name, model in found.component.models.items()
+        if not found.values[name].startswith("{")
+    }
+    assert read == {(".".join(keys), stage(name).models[model]) for keys, name, model in sections(own())}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("variants.smallest.params.training.epcohs", 3, "variants.smallest.params.training.epcohs: unknown parameter"),
+        ("variants.smallest.params.training.epochs", "many", "variants.smallest.params.training.epochs: Input should"),
+        ("variants.pruned.params.schedule.ratio", -0.3, "variants.pruned.params"),
+        ("variants.pruned.params.training.learning_rate", float("nan"), "variants.pruned.params.training.learning"),
+        ("variants.quantized.params", ..., "variants.quantized.params: missing"),
+        ("gates.G77", {}, "gates.G77: unknown parameter; known: classes, G1"),
+        ("gates.G7", ..., "gates.G7: Field required"),
+        ("gates", ..., "gates: missing; there are: source, validate"),
+        ("source.kind", "mitbd", "source: unknown Source kind 'mitbd'; known: mitdb, simulated"),
+        ("task.kind", "ecg", "task: unknown Task kind 'ecg'"),
+        ("targets.openvino-cpu.kind", "tpu", "targets.openvino-cpu: unknown Target kind 'tpu'"),
+        ("budgets.openvino-cpu", ..., "budgets.openvino-cpu: missing; there are: onnxruntime-cpu"),
+        ("evaluated.targets", ["onnx-cpu"], "evaluated.targets: unknown target 'onnx-cpu'; known: onnxruntime-cpu"),
+        ("evaluated.targets", [], "evaluated.targets: List should have at least 1 item"),
+        ("evaluated.variants", [], "evaluated.variants: List should have at least 1 item"),
+        ("evaluated.variants", ["pruned"], "evaluated.variants: teacher is missing"),
+        ("evaluated.variants", ["teacher", "tiny", "tiny"], "evaluated.variants: tiny stands there more than once"),
+        ("evaluated.variants", "teacher", "evaluated.variants: Input should be a valid list"),
+        ("evaluated.variants", ["teacher", "tiniest"], "evaluated.variants: unknown variant 'tiniest'"),
+        ("evaluated", None, "evaluated: Input should be a valid dictionary"),
+        ("variants", None, "variants: Input should be a valid dictionary"),
+        ("variants.pruned", None, "variants.pruned: Input should be a valid dictionary"),
+        (
+            "variants.a/b",
+            {"parent": "teacher", "technique": "quantize", "params": {}},
+            "variants.a/b: a name of letters",
+        ),
+        ("train_teacher", None, "train_teacher: Input should be a valid dictionary"),
+        ("train_teacher.architecture", None, "train_teacher.architecture: a Architecture is a mapping"),
+        ("search.floors.F", {"sensitivity": 0.5, "predictivity": 0.5}, "search: floors: F is not among watched"),
+    ],
+)
+def test_what_a_stage_would_refuse_hours_later_is_refused_now(path: str, value: Any, told: str) -> None:
+    (line,) = problems(changed(path, value))
+    assert line.startswith(f"params.yaml:{told}")
+
+
+def test_a_misspelt_teacher_is_one_problem_and_not_one_of_every_chain() -> None:
+    (line,) = problems(changed("train_teacher.architecture.kind", "cnn_lstn"))
+    assert line.startswith("params.yaml:train_teacher.architecture: unknown Architecture kind 'cnn_lstn'")
+
+
+def test_everything_that_is_wrong_is_told_at_once_a_line_each() -> None:
+    params = changed("variants.smallest.params.training.epochs", "many")
+    params["variants"]["combined"]["technique"] = "quantise"
+    params["evaluated"]["variants"] += ["tiniest"]
+    del params["budgets"]["onnxruntime-cpu"]
+    assert [line.split(": ")[0] for line in problems(params)] == [
+        "params.yaml:variants.combined.technique",
+        "params.yaml:evaluated.variants",
+        "params.yaml:variants.smallest.params.training.epochs",
+        "params.yaml:budgets.onnxruntime-cpu",
+    ]
+
+
+def test_parameters_without_a_search_are_accepted() -> None:
+    check(changed("search", ...), COMPONENTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"", "a mapping of sections is needed here, not nothing"),
+        (b"- source\n", "a mapping of sections is needed here, not a list"),
+        (b"source: {kind: \xff}\n", "not UTF-8"),
+        (b"source: [\n", "not YAML"),
+    ],
+)
+def test_a_file_that_holds_no_parameters_is_one_message(tmp_path: Path, text: bytes, told: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_bytes(text)
+    (tmp_path / "components").symlink_to(COMPONENTS)
+    with pytest.raises(SystemExit, match=rf"bedside: {file}: {told}"):
+        main(["check", "--params", str(file)])
+
+
+def test_parameters_that_do_not_lie_beside_the_stages_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("{}")
+    with pytest.raises(SystemExit, match=r"components: no such folder; params\.yaml lies beside the stages"):
+        main(["check", "--params", str(tmp_path / "params.yaml")])
