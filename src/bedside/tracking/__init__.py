@@ -5,7 +5,6 @@ nothing. `flush` replays every journal of this workspace; doing it twice changes
 """
 
 import contextlib
-import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside.artifacts import Artifact
-from bedside.tracking.background import Follower, at_end
+from bedside.tracking.background import Follower, at_end, chosen
 from bedside.tracking.errors import TrackingError as TrackingError
 from bedside.tracking.journal import Journal
 from bedside.tracking.origin import start_event
@@ -81,7 +80,7 @@ def run(component: str, record: Mapping[str, Any]) -> Iterator[Run]:
         finally:
             _running.remove(current)
             follower.stop()
-    if os.environ.get("BEDSIDE_FLUSH") == "end":
+    if chosen() == "end":
         at_end()
 
 

@@ -11,21 +11,46 @@ import subprocess
 import sys
 import threading
 import time
+from typing import TypeVar
 
 from bedside.tracking import journal
 from bedside.tracking.errors import TrackingError
 
+WAYS = ("background", "end", "off")
+AFTER = 20.0
 PAUSE = 15.0  # seconds between two looks at the journals
 END_TIMEOUT = 60.0
+Default = TypeVar("Default", str, float)
+
+
+def chosen() -> str:
+    """When journals are replayed; a slip in the variable is told, and never costs the work."""
+    given = os.environ.get("BEDSIDE_FLUSH", WAYS[0])
+    if given in WAYS:
+        return given
+    return _not_understood("BEDSIDE_FLUSH", given, f"one of {', '.join(WAYS)}", WAYS[0])
+
+
+def _seconds(variable: str, default: float) -> float:
+    given = os.environ.get(variable, str(default))
+    try:
+        return max(0.0, float(given))
+    except ValueError:
+        return _not_understood(variable, given, "seconds", default)
+
+
+def _not_understood(variable: str, given: str, needed: str, default: Default) -> Default:
+    print(f"tracking: {variable}={given!r} is not {needed}; {default} is taken", file=sys.stderr)
+    return default
 
 
 class Follower:
     """Starts the follower once the run is old enough; a short run never pays for importing MLflow."""
 
     def __init__(self, key: str) -> None:
-        self._timer = threading.Timer(float(os.environ.get("BEDSIDE_FLUSH_AFTER", "20")), self._start, [key])
+        self._timer = threading.Timer(_seconds("BEDSIDE_FLUSH_AFTER", AFTER), self._start, [key])
         self._timer.daemon = True
-        if os.environ.get("BEDSIDE_FLUSH", "background") == "background":
+        if chosen() == "background":
             self._timer.start()
 
     def stop(self) -> None:
@@ -44,7 +69,7 @@ class Follower:
 
 def at_end() -> None:
     """Flush in a process that is ended when its time is over, whatever the store does."""
-    limit = float(os.environ.get("BEDSIDE_FLUSH_TIMEOUT", END_TIMEOUT))
+    limit = _seconds("BEDSIDE_FLUSH_TIMEOUT", END_TIMEOUT)
     command = [sys.executable, "-m", "bedside.cli", "flush", "--timeout", str(limit)]
     try:
         done = subprocess.run(command, timeout=limit + 15, capture_output=True, text=True, check=False)

@@ -349,7 +349,7 @@ def test_a_long_stage_is_visible_while_it_works_and_recorded_as_killed_when_it_i
 
 def follower(path: Path) -> "subprocess.CompletedProcess[bytes]":
     """What a long stage starts beside itself, run to its end."""
-    return subprocess.run([sys.executable, "-m", "bedside.tracking.background", path.stem], timeout=60, check=True)
+    return subprocess.run([sys.executable, "-m", "bedside.tracking.background", path.stem], timeout=300, check=True)
 
 
 @pytest.mark.slow
@@ -391,6 +391,20 @@ def test_the_follower_of_a_journal_without_its_first_line_ends_with_the_stage() 
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))  # as a full disk leaves it
     follower(path)
     assert journal.pending() == [path]
+
+
+def test_a_slip_in_when_to_replay_is_told_and_costs_no_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable, value in (("", "ned"), ("_AFTER", "soon"), ("_TIMEOUT", "a minute")):
+        monkeypatch.setenv(f"BEDSIDE_FLUSH{variable}", value)
+    logged()
+    told = capsys.readouterr().err
+    assert "BEDSIDE_FLUSH='ned' is not one of background, end, off; background is taken" in told
+    assert "BEDSIDE_FLUSH_AFTER='soon' is not seconds; 20.0 is taken" in told
+    monkeypatch.setenv("BEDSIDE_FLUSH", "end")
+    logged()
+    assert "BEDSIDE_FLUSH_TIMEOUT='a minute' is not seconds; 60.0 is taken" in capsys.readouterr().err
 
 
 @pytest.mark.slow
