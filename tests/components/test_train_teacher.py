@@ -1,13 +1,15 @@
 """The teacher from one process and from two: `torchrun` splits the work, and leaves one teacher and one record."""
 
+import contextlib
+import itertools
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -111,20 +113,35 @@ def test_two_machines_of_kubeflow_trainer_make_the_same_teacher(
     assert not (tmp_path / "home1").exists()
 
 
+def killed(kill: Callable[[psutil.Process], None], saved: str, folder: Path, *how: Any) -> Path:
+    """Where a training was killed once its file `saved` was there; begun anew where the kill came after its end."""
+    for number in itertools.count():
+        here = folder / f"round-{number}"
+        process = start(here, *how)
+        while process.poll() is None and not list(here.rglob(saved)):
+            time.sleep(0.02)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            kill(psutil.Process(process.pid))
+        output, _ = process.communicate(timeout=600)
+        if not (here / "teacher").exists():
+            break
+    assert process.returncode != 0, output[-4000:]
+    assert list(here.rglob(saved)), output[-4000:]
+    return here
+
+
+def kill_the_second(launcher: psutil.Process) -> None:
+    for process in launcher.children():
+        if process.environ().get("RANK") == "1":
+            process.kill()
+
+
 def test_a_killed_process_fails_the_training_which_then_resumes(
     pair: Path, tmp_path: Path, cohort: Cohort, approval: Path
 ) -> None:
-    process = start(tmp_path, cohort, approval, processes=2)
-    while not list(tmp_path.rglob("fit.safetensors")):
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.02)
-    second = next(p for p in psutil.Process(process.pid).children() if p.environ().get("RANK") == "1")
-    second.send_signal(signal.SIGKILL)
-    output, _ = process.communicate(timeout=600)
-    assert process.returncode != 0, output
-    assert not (tmp_path / "teacher").exists()
-    train(tmp_path, cohort, approval, processes=2)
-    assert open_artifact(tmp_path / "teacher").digest == open_artifact(pair / "teacher").digest
+    folder = killed(kill_the_second, "fit.safetensors", tmp_path, cohort, approval, 2)
+    train(folder, cohort, approval, processes=2)
+    assert open_artifact(folder / "teacher").digest == open_artifact(pair / "teacher").digest
 
 
 def test_a_teacher_that_learns_from_a_committee_goes_on_after_a_kill_with_the_member_it_was_at(
@@ -132,15 +149,9 @@ def test_a_teacher_that_learns_from_a_committee_goes_on_after_a_kill_with_the_me
 ) -> None:
     params = {**PARAMS, "committee": {**PARAMS, "seeds": [3, 4]}}
     train(tmp_path / "undisturbed", cohort, approval, processes=1, params=params)
-    process = start(tmp_path / "killed", cohort, approval, processes=1, params=params)
-    while not list(tmp_path.glob("killed/**/member-4.safetensors")):
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.02)
-    process.kill()
-    process.communicate()
-    assert not (tmp_path / "killed/teacher").exists()
-    train(tmp_path / "killed", cohort, approval, processes=1, params=params)
-    made, again = (open_artifact(tmp_path / name / "teacher") for name in ("undisturbed", "killed"))
+    folder = killed(psutil.Process.kill, "member-4.safetensors", tmp_path, cohort, approval, 1, params)
+    train(folder, cohort, approval, processes=1, params=params)
+    made, again = (open_artifact(path / "teacher") for path in (tmp_path / "undisturbed", folder))
     assert made.digest == again.digest
     train(tmp_path / "alone", cohort, approval, processes=1)
     assert made.digest != open_artifact(tmp_path / "alone/teacher").digest

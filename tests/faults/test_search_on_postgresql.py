@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
@@ -27,9 +28,9 @@ def database() -> Iterator[postgres.Postgres]:
         yield running
 
 
-def at_work(database: postgres.Postgres, trials: int, count: int, seconds: float = SECONDS) -> list[Popen[str]]:
-    """Workers that have begun."""
-    workers = [desk.worker(database.url, trials, seconds, BEAT, GRACE) for _ in range(count)]
+def at_work(database: postgres.Postgres, trials: int, count: int, rest: float | Path = SECONDS) -> list[Popen[str]]:
+    """Workers that have begun; `rest`: seconds of a trial, or the file that it waits for."""
+    workers = [desk.worker(database.url, trials, rest, BEAT, GRACE) for _ in range(count)]
     for worker in workers:
         assert worker.stdout is not None
         assert worker.stdout.readline() == "begun\n", worker.communicate()[1]
@@ -58,8 +59,8 @@ def lost(trials: list[Any]) -> int:
     return len(failed)
 
 
-def test_a_killed_workers_trial_is_done_by_one_of_the_others(database: postgres.Postgres) -> None:
-    (victim,) = at_work(database, trials=200, count=1, seconds=60)
+def test_a_killed_workers_trial_is_done_by_one_of_the_others(database: postgres.Postgres, tmp_path: Path) -> None:
+    (victim,) = at_work(database, trials=200, count=1, rest=tmp_path / "never")
     others = at_work(database, trials=200, count=2)
     victim.send_signal(signal.SIGKILL)
     assert ended(others) == [(0, "")] * 2
@@ -69,15 +70,18 @@ def test_a_killed_workers_trial_is_done_by_one_of_the_others(database: postgres.
     assert victim.wait() == -signal.SIGKILL
 
 
-def test_a_worker_that_was_frozen_finds_its_trial_taken_and_goes_on_with_another(database: postgres.Postgres) -> None:
-    frozen = desk.worker(database.url, 6, 4, 60, GRACE)  # no heartbeat while it is frozen, nor shortly before
+def test_a_worker_that_was_frozen_finds_its_trial_taken_and_goes_on_with_another(
+    database: postgres.Postgres, tmp_path: Path
+) -> None:
+    frozen = desk.worker(database.url, 6, tmp_path / "thawed", 3600, GRACE)  # one heartbeat, then none
     assert frozen.stdout is not None
     assert frozen.stdout.readline() == "begun\n"
-    time.sleep(2)  # in the trial, out of the database
-    frozen.send_signal(signal.SIGSTOP)
-    time.sleep(GRACE)
     study = opened(database)
+    desk.heard(study)  # in the trial, out of the database
+    frozen.send_signal(signal.SIGSTOP)
+    desk.silent_for_long(study)
     assert [trial.state.name for trial in desk.work(study, 1)] == ["FAIL", "COMPLETE"]
+    (tmp_path / "thawed").touch()
     frozen.send_signal(signal.SIGCONT)
     assert ended([frozen]) == [(0, "")]
     assert lost(study.get_trials()) == 1
@@ -95,10 +99,12 @@ def test_a_worker_that_froze_in_a_transaction_holds_nobody_up(database: postgres
 
 
 def test_workers_without_a_database_stop_with_one_message_and_the_same_command_goes_on(
-    database: postgres.Postgres,
+    database: postgres.Postgres, tmp_path: Path
 ) -> None:
-    workers = at_work(database, trials=12, count=2, seconds=20)
+    workers = at_work(database, trials=12, count=2, rest=tmp_path / "answers")
+    desk.heard(opened(database), 2)
     database.stop()
+    (tmp_path / "answers").touch()
     for status, said in ended(workers):
         assert status == 1
         assert said.count("\n") == 1
@@ -107,10 +113,11 @@ def test_workers_without_a_database_stop_with_one_message_and_the_same_command_g
         assert "run the same command again" in said
         assert "canary-password" not in said
     database.start()
-    before = {trial.number: trial.params for trial in opened(database).get_trials()}
-    time.sleep(GRACE + 1)
-    assert ended(at_work(database, trials=12, count=2)) == [(0, "")] * 2
-    trials = opened(database).get_trials()
+    study = opened(database)
+    before = {trial.number: trial.params for trial in study.get_trials()}
+    desk.silent_for_long(study)
+    assert ended([desk.worker(database.url, 12, SECONDS, BEAT, GRACE) for _ in range(2)]) == [(0, "")] * 2
+    trials = study.get_trials()
     assert lost(trials) == 2
     assert all(trials[number].params == params for number, params in before.items())
 

@@ -112,7 +112,7 @@ def test_a_path_that_no_window_takes_has_no_latency() -> None:
 def test_a_measurement_has_a_labelled_figure_for_everything(target: OnnxRuntime | OpenVino) -> None:
     graph = target.optimize(exported("int8", 12))[0]
     found = Measurement(target, graph, target.optimize(exported("fp32", 12, 8))[0], *noise(3)).take(QUICK)
-    assert 0 < found["latency"]["p50_ms"] <= found["latency"]["p90_ms"] <= found["latency"]["p99_ms"] < 100
+    assert 0 < found["latency"]["p50_ms"] <= found["latency"]["p90_ms"] <= found["latency"]["p99_ms"]
     faster = found["latency"]["times_faster"]["p50"]
     assert 0 < faster["lowest"] <= faster["median"] <= faster["highest"]
     assert found["latency"]["reference"]["p50_ms"] > 0

@@ -1,14 +1,20 @@
 """A search whose trials are computed at a desk: wider is better, slower and larger; everything else is real.
 
-Run as a program it is a worker: `python -m tests.unit.search.desk URL TRIALS [SECONDS PER TRIAL] [HEARTBEAT GRACE]`.
+Run as a program it is a worker: `python -m tests.unit.search.desk URL TRIALS [REST] [HEARTBEAT GRACE]`, where every
+trial rests for REST seconds, or until a file of that path is there.
 """
 
 import os
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy
+from optuna.storages._rdb.models import TrialHeartbeatModel, TrialModel
+from optuna.trial import TrialState
 
 from bedside.errors import RefusedError
 from bedside.gates import Budget
@@ -21,6 +27,7 @@ from bedside.search.trial import Objective
 
 ROOT = Path(__file__).parents[3]
 NAME, ABOUT = "desk", {"dataset": "d1", "processor": "p1"}
+RUNNING = TrialModel.state == TrialState.RUNNING
 BUDGET = Budget(size_bytes=100_000, p99_ms=2.0, peak_rss_mb=100.0)
 SETTINGS = {
     "space": {
@@ -73,6 +80,31 @@ def work(study: Any, trials: int, attempt: Any = figures, search: Search | None 
     return found
 
 
+def heard(study: Any, count: int = 1) -> None:
+    """Wait until so many running trials have been heard of; each has a thread that writes that."""
+    beating = sqlalchemy.select(sqlalchemy.func.count()).where(RUNNING, TrialModel.heartbeats.any())
+    while True:
+        with study._storage._backend.engine.connect() as connection:
+            if connection.execute(beating).scalar() == count:
+                return
+        time.sleep(0.02)
+
+
+def silent_for_long(study: Any) -> None:
+    """As if no worker had been heard of for years: what a dead one was doing need not be waited for."""
+    with study._storage._backend.engine.begin() as connection:
+        connection.execute(sqlalchemy.update(TrialHeartbeatModel).values(heartbeat=datetime(2000, 1, 1)))
+
+
+def rest(until: str) -> None:
+    """For so many seconds, or until that file is there."""
+    if not until.startswith("/"):
+        time.sleep(float(until))
+        return
+    while not Path(until).exists():
+        time.sleep(0.02)
+
+
 def worker(url: str, *arguments: object) -> subprocess.Popen[str]:
     """Another process that works on the study."""
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -81,10 +113,10 @@ def worker(url: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def main(url: str, trials: str, seconds: str = "0", *beats: str) -> None:
+def main(url: str, trials: str, until: str = "0", *beats: str) -> None:
     def slowly(chain: Chain) -> Figures:
         print("begun", flush=True)
-        time.sleep(float(seconds))
+        rest(until)
         return figures(chain)
 
     try:
