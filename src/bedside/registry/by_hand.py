@@ -102,13 +102,9 @@ class ByHand:
         return None
 
     def _abandon(self, requested: Entry, reason: str) -> None:
-        """Give a rollback up; `moved` says whether the alias had left its version, which then stays rolled back."""
-        alias, back = requested["alias"], requested["to"]
-        later = [e for e in self.log.verify()[requested["seq"] :] if e["model"] == self.name]
-        found = [e["expected"].get(alias) for e in later if "expected" in e]  # a kill may have come before its entry
-        entered = any(e["state"] == "ALIASED" for e in of_promotion(later, requested["promotion"]))
+        """Give a rollback up. Its alarm stands, moved or not: the graph that it was about never comes back."""
         self.id = requested["promotion"]
-        self._append("ABANDONED", reason=reason, moved=entered or back in [*found, self.models.number(alias)])
+        self._append("ABANDONED", reason=reason)
 
     def _requested_rollback(self, alias: str, reason: str, damaged: Mapping[str, str]) -> Entry:
         present, entries = self.models.number(alias), self.log.verify()

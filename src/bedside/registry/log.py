@@ -183,14 +183,6 @@ def refused_since(entries: list[Entry], signed: Entry, graphs: Collection[str]) 
 
 
 def rolled_back(entries: list[Entry], model: str) -> dict[str, str]:
-    """Versions and graphs (sha256) of `model` that were left by a rollback, with its reason; they never come back.
-
-    One that was abandoned before it moved the alias left nothing.
-    """
-    without_effect = {e["promotion"] for e in entries if e["state"] == "ABANDONED" and not e.get("moved", True)}
-    asked = [
-        entry
-        for entry in entries
-        if entry["state"] == "ROLLBACK" and entry["model"] == model and entry["promotion"] not in without_effect
-    ]
+    """Versions and graphs (sha256) of `model` that a rollback was asked for, with its reason; they never come back."""
+    asked = [entry for entry in entries if entry["state"] == "ROLLBACK" and entry["model"] == model]
     return {entry[what]: entry["reason"] for entry in asked for what in ("from", "graph") if entry.get(what)}
