@@ -43,7 +43,7 @@ test: setup  ## The default tests (a few minutes)
 	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: setup  ## Pipelines run for real: three launchers, kills, the browser
-	@python -m pytest -m '(slow or browser) and not docker and not cluster and not gpu'
+	@python -m pytest --numprocesses 2 --dist loadfile -m '(slow or browser) and not docker and not cluster and not gpu'
 
 test-cluster: setup  ## MLflow, scheduled runs, kills and outages on the cluster that KUBECONFIG names
 	@python -m pytest -m cluster -rs tests/cluster
