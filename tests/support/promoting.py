@@ -12,8 +12,10 @@ TARGET = "onnxruntime-cpu"
 MODEL = f"ecg-arrhythmia.{TARGET}"
 
 
-def promoted(deployed: Sequence[Deployed], decision: Path, *, sign_off: bool = False) -> dict[str, Any]:
-    """Run the stage; its decision."""
+def promoted(
+    deployed: Sequence[Deployed], decision: Path, *, sign_off: bool = False, timeout: float = 5
+) -> dict[str, Any]:
+    """Run the stage; its decision. A store that is away is asked again for `timeout` seconds."""
     from components.promote import promote
 
     promote(
@@ -21,7 +23,7 @@ def promoted(deployed: Sequence[Deployed], decision: Path, *, sign_off: bool = F
         evidence=[d.evidence for d in deployed],
         verdicts=[d.verdict for d in deployed],
         decision=decision,
-        params={"sign_off": sign_off, "timeout": 5},
+        params={"sign_off": sign_off, "timeout": timeout},
     )
     found: dict[str, Any] = json.loads((decision / "decision.json").read_text())
     return found

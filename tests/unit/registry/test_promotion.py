@@ -266,7 +266,8 @@ def test_a_tracking_store_that_hangs_up_for_a_moment_is_asked_again(
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         for at in itertools.count(0, 5):
             front.hang_up(at)
-            decision = promoted([maker.make(f"v{at}", p99_ms=3.0 - at / 100)], workspace / f"decision{at}")
+            deployed = [maker.make(f"v{at}", p99_ms=3.0 - at / 100)]
+            decision = promoted(deployed, workspace / f"decision{at}", timeout=300)
             assert decision["champion"]["variant"] == f"v{at}"
             if not front.hung_up:
                 break
