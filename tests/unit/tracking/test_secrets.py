@@ -92,7 +92,7 @@ def test_a_password_may_hold_what_an_address_is_divided_by(address: str, shown: 
         "oci://registry.example:5000/bedside/train@sha256:0123456789",
         "git+https://git.example/bedside.git@v1.2",
         "s3://bucket/dvc/ann@example.org",
-        "sqlite:////work/a:b@c/mlflow.db",
+        "sqlite:////data/a:b@c/mlflow.db",
         "/usr/share/pass/compass PASSED, written by ann@example.org",
     ],
 )
