@@ -37,6 +37,25 @@ def test_a_study_goes_on_as_if_it_had_never_been_left(url: str, tmp_path: Path) 
     assert [trial.number for trial in resumed] == list(range(9))
 
 
+def test_the_best_trials_are_those_that_no_other_beats_in_quality_time_and_bytes(url: str) -> None:
+    def figures(chain: Chain) -> Figures:
+        found = desk.figures(chain)
+        return {**found, "p99_ms": 10 / found["size_bytes"]}  # smaller is slower here, so that time decides too
+
+    study = desk.opened(url)
+    done = desk.work(study, 9, figures)
+    trials = [trial.values for trial in done if max(trial.constraints.values()) <= 0]
+    unbeaten = [one for one in trials if not any(beats(other, one) for other in trials)]
+    assert sorted(trial.values for trial in study.best_trials) == sorted(unbeaten)
+    assert len(unbeaten) > 1
+
+
+def beats(other: list[float], one: list[float]) -> bool:
+    """As good in each of quality, p99 and bytes, and better in one."""
+    gains = (other[0] - one[0], one[1] - other[1], one[2] - other[2])
+    return min(gains) >= 0 and max(gains) > 0
+
+
 def test_a_study_that_has_its_trials_is_left_as_it_is(url: str) -> None:
     desk.work(desk.opened(url), 3)
     assert len(desk.work(desk.opened(url), 2)) == 3
