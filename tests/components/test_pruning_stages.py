@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -11,8 +12,13 @@ from torch import Tensor
 import components.sparsify
 from bedside.artifacts import Artifact, open_artifact
 from bedside.component import Component
+from bedside.compression.pruning.base import Scores
+from bedside.compression.pruning.taylor import Taylor
+from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import load
+from bedside.models.cnn_lstm import CnnLstmNetwork
+from bedside.training.batches import Tensors
 from bedside.training.loop import fit
 from components.prune import prune
 from components.quantize import quantize
@@ -93,6 +99,22 @@ def test_a_pruned_network_imitates_whom_it_is_told_to(cohort: Cohort, approval: 
         for guide in ("teacher", "parent")
     }
     assert fidelity["parent"] > fidelity["teacher"]
+
+
+def test_units_are_scored_on_patients_whom_the_network_was_not_fitted_to(
+    cohort: Cohort, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores, heard = Taylor.scores, []
+
+    def noting(self: Taylor, network: CnnLstmNetwork, data: Tensors, classes: int) -> Scores:
+        heard.append(data.signal)
+        return scores(self, network, data, classes)
+
+    monkeypatch.setattr(Taylor, "scores", noting)
+    made(prune, cohort, teacher, tmp_path / "pruned", schedule=HALF)
+    validation = load_split(open_artifact(cohort.dataset), "validation").signal
+    assert len(heard) == 2  # for the scan, and for the one step
+    assert all(np.array_equal(signal, validation) for signal in heard)
 
 
 def test_a_network_without_lstm_is_pruned_too(cohort: Cohort, approval: Path, tmp_path: Path) -> None:
