@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bedside.registry.log import PromotionLog
 from tests.support.deployments import Deployed
 
 TARGET = "onnxruntime-cpu"
@@ -40,6 +41,11 @@ def aliases() -> dict[str, str]:
     """Alias to version number of the test's model, as the registry has it now."""
     found = registry().search_registered_models(f"name = '{MODEL}'")
     return {name: str(number) for name, number in found[0].aliases.items()} if found else {}
+
+
+def states() -> list[str]:
+    """The states that the workspace's promotions have gone through, in order, as its verified log has them."""
+    return [entry["state"] for entry in PromotionLog().verify()]
 
 
 def stored(number: str) -> Path:

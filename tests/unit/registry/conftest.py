@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bedside.tracking import origin
+from tests.support.deployments import Maker
 from tests.support.mlflow_store import database
 
 
@@ -20,3 +21,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def maker(workspace: Path) -> Maker:
+    """Makes deployments in the workspace."""
+    return Maker(workspace)

@@ -15,11 +15,6 @@ from tests.support.mlflow_store import database
 from tests.support.promoting import TARGET, aliases, promoted
 
 
-@pytest.fixture
-def maker(workspace: Path) -> Maker:
-    return Maker(workspace)
-
-
 def judged(maker: Maker, deployed: Deployed, gates: dict[str, Any]) -> Deployed:
     """The same evidence judged by other gates."""
     from components.gate import gate

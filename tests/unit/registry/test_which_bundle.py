@@ -16,11 +16,6 @@ from tests.support.deployments import Maker
 from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry, stored
 
 
-@pytest.fixture
-def maker(workspace: Path) -> Maker:
-    return Maker(workspace)
-
-
 def replaced(number: str, bundle: Path) -> None:
     """Put another signed bundle where the registry keeps this version."""
     shutil.rmtree(stored(number))
