@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from bedside.params import read_yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = (".dvcignore", "components", "docker/kubernetes/cluster.yaml", "dvc.yaml", "pipelines", "src")
 DVC_CONFIG = "[core]\n    analytics = false\n    no_scm = true\n"
@@ -42,8 +44,8 @@ def lay_out(folder: Path, profile: Path | None = None) -> None:
         _copy(ROOT / name, folder / name)
     for stale in _python_files(folder) - wanted:
         (folder / stale).unlink()
-    overlay = yaml.safe_load(profile.read_text()) if profile else {}
-    params = merged(yaml.safe_load((ROOT / "params.yaml").read_text()), overlay or {})
+    overlay = read_yaml(profile) if profile else {}
+    params = merged(read_yaml(ROOT / "params.yaml"), overlay or {})
     _write(folder / "params.yaml", yaml.safe_dump(params, sort_keys=False))
     _write(folder / ".dvc/config", DVC_CONFIG)
 

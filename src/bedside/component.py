@@ -26,7 +26,7 @@ from typing import Any
 from bedside import code, scratch, tracking
 from bedside.artifacts import Artifact, ArtifactError, Port, commit, open_artifact, staged, write_atomic
 from bedside.errors import RefusedError
-from bedside.params import Params, ParamsError, load, lookup
+from bedside.params import Params, ParamsError, load, lookup, parts
 from bedside.tracking.cost import measured
 
 Metrics = dict[str, float]
@@ -187,8 +187,7 @@ def folders(pattern: str) -> list[Path]:
 
 
 def _names(reference: str) -> list[str]:
-    file, _, dotted = reference.partition(":")
-    names = lookup(Path(file), dotted)
+    names = lookup(*parts(reference))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not names:
         raise ParamsError(f"{reference}: a list of names is needed here, not {names!r}")
     return names

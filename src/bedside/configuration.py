@@ -13,7 +13,7 @@ import pydantic
 
 from bedside import lineage
 from bedside.lineage import ROOT, Lineage
-from bedside.params import Params, ParamsError, lookup, validate
+from bedside.params import Params, ParamsError, read_yaml, validate
 
 if TYPE_CHECKING:
     from bedside.component import Component
@@ -47,10 +47,7 @@ class Evaluated(Params):
 
 def read(file: Path) -> dict[str, Any]:
     """The sections of a parameter file."""
-    try:
-        params = lookup(file, "")
-    except UnicodeDecodeError as error:
-        raise ParamsError(f"{file}: not UTF-8 ({error})") from None
+    params = read_yaml(file)
     if not isinstance(params, dict):
         shown = "nothing" if params is None else f"a {type(params).__name__}"
         raise ParamsError(f"{file}: a mapping of sections is needed here, not {shown}")
