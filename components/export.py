@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from typing import Literal
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
@@ -12,7 +13,7 @@ from bedside.params import Params
 class Export(Params):
     """`split` is what parity is compared on; the test windows are evaluate's alone."""
 
-    split: str = "validation"
+    split: Literal["train", "validation", "calibration"] = "validation"
 
 
 @component(image="train")

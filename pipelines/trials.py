@@ -31,7 +31,7 @@ from bedside.measurement import Measure, Measurement
 from bedside.measurement.answers import answers
 from bedside.measurement.environment import environment
 from bedside.models.io import architecture_of
-from bedside.params import Params, ParamsError, load, validate
+from bedside.params import ClassName, Params, ParamsError, Share, load, validate
 from bedside.search.command import arguments
 from bedside.search.figures import Figures, quality, shortfalls
 from bedside.search.recipe import variants
@@ -52,9 +52,9 @@ class Attempt(Params):
     """The chain to try, with its short budgets, and how it is judged."""
 
     chain: Chain
-    watched: tuple[str, ...]
-    floors: dict[str, Floor]
-    hopeless: float
+    watched: tuple[ClassName, ...]
+    floors: dict[ClassName, Floor]
+    hopeless: Share
     measure: Measure
 
 

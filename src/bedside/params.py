@@ -5,7 +5,7 @@ import json
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 import yaml
@@ -70,6 +70,10 @@ class Params(pydantic.BaseModel):
 
 
 P = TypeVar("P", bound=Params)
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+Seed = Annotated[int, pydantic.Field(ge=0, le=2**53)]  # Kubeflow writes numbers as doubles
+# The name of one of the task's classes: `bedside check` holds every such name in params.yaml against the task's.
+ClassName = Annotated[str, "a class of the task"]
 
 
 class ParamsError(ValueError):

@@ -1,6 +1,7 @@
 """The no-op check: a technique that made nothing smaller, or anything slower, fails loudly."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import pydantic
@@ -12,6 +13,8 @@ from bedside.measurement.latency import interleaved, ratios
 from bedside.params import Params
 from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.training.stages import parameters
+
+LeastShare = Annotated[float, pydantic.Field(ge=0, lt=1)]  # of what must go away
 
 
 def require_fewer_parameters(technique: str, before: nn.Module, after: nn.Module, least_share: float) -> float:

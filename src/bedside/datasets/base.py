@@ -3,6 +3,8 @@
 import abc
 from pathlib import Path
 
+import pydantic
+
 from bedside.datasets.recording import Header
 from bedside.plugins import Plugin
 
@@ -10,8 +12,8 @@ from bedside.plugins import Plugin
 class Source(Plugin, abc.ABC):
     """Recordings in WFDB format; every header must say `rate` (Hz), `gain` (ADC units per `units`) and `units`."""
 
-    rate: float = 360.0
-    gain: float = 200.0
+    rate: pydantic.PositiveFloat = 360.0
+    gain: pydantic.PositiveFloat = 200.0
     units: str = "mV"
 
     @property
