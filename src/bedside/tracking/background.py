@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TypeVar
 
+from bedside.scratch import project
 from bedside.tracking import journal
 from bedside.tracking.errors import TrackingError
 
@@ -60,6 +61,7 @@ class Follower:
         # Its own session: Ctrl-C ends the stage, and the follower then records how it ended.
         subprocess.Popen(
             [sys.executable, "-m", "bedside.tracking.background", key],
+            cwd=project(),  # a temporary copy may be gone before the follower is
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
