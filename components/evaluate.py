@@ -66,7 +66,9 @@ def evaluate(
         **measured,
     }
     found["provenance"] = _provenance(found)
-    (evidence / "evidence.json").write_text(json.dumps(found, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    (evidence / "evidence.json").write_text(
+        json.dumps(found, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
+    )
     _write_predictions(evidence / "predictions.safetensors", windows, logits[0])
     _draw(evidence, test, windows, logits, f"{deployment.variant} on {deployment.target}")
     return _metrics(found)

@@ -34,7 +34,7 @@ def export(*, dataset: DatasetIn, model: ModelIn, graph: ModelOut, params: Expor
     cost = complexity(onnx)
     (graph / "model.onnx").write_bytes(onnx)
     for name, facts in {"parity": compared, "complexity": cost}.items():
-        (graph / f"{name}.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+        (graph / f"{name}.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return {
         "graph/size_bytes": float(len(onnx)),
         "graph/compressed_bytes": float(len(gzip.compress(onnx, mtime=0))),  # what zeros gain: a shorter download

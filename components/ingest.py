@@ -62,7 +62,7 @@ def _describe(folder: Path, record: str, source: Source) -> dict[str, Any]:
 
 
 def _write(file: Path, value: object) -> None:
-    file.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    file.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

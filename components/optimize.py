@@ -16,11 +16,11 @@ def optimize(*, graph: ModelIn, optimized: ModelOut, target: Target) -> Metrics:
     exported = (graph / "model.onnx").read_bytes()
     file, audit = target.optimize(exported)
     (optimized / "model.onnx").write_bytes(file)
-    (optimized / "audit.json").write_text(json.dumps(audit, indent=1, sort_keys=True) + "\n")
+    (optimized / "audit.json").write_text(json.dumps(audit, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     shutil.copyfile(graph / "complexity.json", optimized / "complexity.json")
     there = on_target(exported, target.session(file))
     parity = {**graph.json("parity.json"), "on_target": there}
-    (optimized / "parity.json").write_text(json.dumps(parity, indent=1, sort_keys=True) + "\n")
+    (optimized / "parity.json").write_text(json.dumps(parity, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return {
         "graph/size_bytes": float(len(file)),
         "graph/operators_before": float(sum(audit["operators_before"].values())),

@@ -16,7 +16,7 @@ def promote(
     """Sign and register every deployment that passes its gates, point the aliases, record every refusal."""
     promotion = Promotion(candidates(graphs, evidence, verdicts), params, decision / "bundles")
     decided = promotion.run()
-    (decision / "decision.json").write_text(json.dumps(decided, indent=1, sort_keys=True) + "\n")
+    (decision / "decision.json").write_text(json.dumps(decided, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     tracking.note(f"{decided['target']}: {advice(decided)}")
     return {
         "promotion/registered": float(len(decided["registered"])),

@@ -72,7 +72,7 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
         fit(network, splits.train, len(splits.classes), params.training, loss, score, name=f"step-{step}")
     removed = require_fewer_parameters("prune", before, network, params.least_share)
     save(network, shape, student)
-    (student / "sensitivity.json").write_text(json.dumps(curves, indent=1, sort_keys=True) + "\n")
+    (student / "sensitivity.json").write_text(json.dumps(curves, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return {
         "model/parameters": float(parameters(network)),
         "model/parameters_removed": removed,

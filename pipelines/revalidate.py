@@ -16,6 +16,7 @@ from kfp.dsl.base_component import BaseComponent
 from bedside.cluster.settings import Cluster
 from bedside.lineage import ROOT
 from bedside.params import ParamsError
+from bedside.terminal import in_utf8
 from pipelines.compress import adder, arguments, compiled, judged, prepared
 
 
@@ -54,6 +55,7 @@ def build(
 
 
 def main() -> None:
+    in_utf8()
     parser = arguments("revalidate", __doc__)
     parser.add_argument("--target", help="where the graph is deployed; default: the first that is evaluated")
     parser.add_argument("--variant", default="champion", help="what the graph is called (%(default)s)")

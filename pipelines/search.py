@@ -15,6 +15,7 @@ from kfp.dsl.pipeline_task import PipelineTask
 
 from bedside.cluster.settings import Cluster
 from bedside.kubeflow_pods import HOME, STATE, fit
+from bedside.terminal import in_utf8
 from pipelines.compress import SEARCH, arguments, compiled, default_image
 
 
@@ -86,6 +87,7 @@ def _in_the_study(task: PipelineTask, shown: str, cluster: Cluster, target: str 
 
 
 def main() -> None:
+    in_utf8()
     parser = arguments("search", __doc__)
     parser.add_argument("--workers", type=int, default=4, help="tasks that work on the study at once (%(default)s)")
     parser.add_argument("--target", default="onnxruntime-cpu", help="what the workers' nodes are (%(default)s)")

@@ -38,6 +38,7 @@ from bedside.search.recipe import variants
 from bedside.search.settings import Floor, Search
 from bedside.search.space import Chain, Step
 from bedside.targets import Target
+from bedside.terminal import in_utf8
 from bedside.training.stages import require_classes
 from components.export import export
 from components.optimize import optimize
@@ -75,7 +76,9 @@ def trial(
         file = (optimized / "model.onnx").read_bytes()
         (graph / "model.onnx").write_bytes(file)
         figures = _judged(dataset, file, (reference / "model.onnx").read_bytes(), target, params)
-    (graph / FIGURES).write_text(json.dumps(figures, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    (graph / FIGURES).write_text(
+        json.dumps(figures, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
+    )
     return {f"trial/{name}": float(value) for name, value in figures.items() if isinstance(value, int | float)}
 
 
@@ -113,7 +116,7 @@ def made(stage: Component, folder: Path, inputs: Mapping[str, Artifact], params:
     (output,) = (name for name, port in stage.ports.items() if port.direction == "out")
     with scratch.opened(record), staged(path) as staging:
         metrics = stage.function(**inputs, **models, **{output: staging})
-        (staging / METRICS).write_text(json.dumps(metrics, sort_keys=True))
+        (staging / METRICS).write_text(json.dumps(metrics, sort_keys=True), encoding="utf-8")
         commit(staging, path, record)
     return open_artifact(path)
 
@@ -250,6 +253,8 @@ def work(given: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
+    if argv is None:
+        in_utf8()
     parser = argparse.ArgumentParser(prog="python -m pipelines.trials", description=__doc__)
     arguments(parser)
     given = parser.parse_args(argv)

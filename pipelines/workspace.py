@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from bedside.params import read_yaml
+from bedside.terminal import in_utf8
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = (".dvcignore", "components", "docker/kubernetes/cluster.yaml", "dvc.yaml", "pipelines", "src")
@@ -25,6 +26,7 @@ DVC_CONFIG = "[core]\n    analytics = false\n    no_scm = true\n"
 
 
 def main() -> None:
+    in_utf8()
     parser = argparse.ArgumentParser(prog="python -m pipelines.workspace", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--profile", type=Path, help="parameters that replace those of params.yaml")
@@ -101,13 +103,20 @@ def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any
 def _sources() -> set[str]:
     """The files of this project that a pipeline runs on, as git sees them: tracked, or new and not ignored."""
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "--", *COPIED],
+        [
+            "git",
+            "ls-files",
+            "-z",
+            "-co",
+            "--exclude-standard",
+            "--",
+            *COPIED,
+        ],  # without -z names are written in escapes
         cwd=ROOT,
         check=True,
         capture_output=True,
-        text=True,
     )
-    return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+    return {name for name in map(os.fsdecode, listed.stdout.split(b"\0")) if (ROOT / name).is_file()}
 
 
 def _python_files(folder: Path) -> set[str]:
@@ -122,9 +131,9 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _write(target: Path, text: str) -> None:
-    if not target.is_file() or target.read_text() != text:
+    if not target.is_file() or target.read_text(encoding="utf-8") != text:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
+        target.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def text(place: str, name: str) -> str:
         if is_url(place):
             with _open(f"{place}/{name}") as answer:
                 return str(answer.read().decode())
-        return (Path(place) / name).read_text()
+        return (Path(place) / name).read_text(encoding="utf-8")
     except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: no address
         raise DownloadError(str(getattr(error, "reason", error))) from None
 

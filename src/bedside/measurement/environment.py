@@ -22,7 +22,7 @@ INSTRUCTION_SETS = frozenset(
 
 def environment() -> dict[str, Any]:
     """CPU, instruction sets, cores that this process may use, frequency governor, load and versions."""
-    about = cpu_info(CPU_INFO.read_text() if CPU_INFO.is_file() else "")
+    about = cpu_info(CPU_INFO.read_text(encoding="utf-8") if CPU_INFO.is_file() else "")
     return {
         **about,
         "machine": platform.machine(),
@@ -30,7 +30,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "cores_allowed": len(allowed_cores()) or os.cpu_count(),
-        "governor": GOVERNOR.read_text().strip() if GOVERNOR.is_file() else UNKNOWN,
+        "governor": GOVERNOR.read_text(encoding="utf-8").strip() if GOVERNOR.is_file() else UNKNOWN,
         "load_before": list(os.getloadavg()),
     }
 

@@ -29,7 +29,13 @@ def fresh_process(
         command = [sys.executable, "-m", MODULE, str(path), "--runtime", runtime, "--threads", str(threads), *shapes]
         home = {"PYTHONPATH": str(Path(bedside.__file__).parent.parent)}
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=LONGEST_SECONDS, env=os.environ | home, check=False
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=LONGEST_SECONDS,
+            env=os.environ | home,
+            check=False,
         )
     if done.returncode:
         raise RefusedError(f"{runtime} could not load and run the graph in a fresh process:\n{done.stderr.strip()}")

@@ -208,7 +208,7 @@ class Promotion:
         with tempfile.TemporaryDirectory() as folder:
             for picture in found:
                 (Path(folder) / picture.name).write_bytes(picture.read_bytes())
-            (Path(folder) / "index.html").write_text(review_page(candidate.summary, found))
+            (Path(folder) / "index.html").write_text(review_page(candidate.summary, found), encoding="utf-8")
             self.models.upload(run_id, Path(folder), f"review/{candidate.variant}")
         return [picture.name for picture in found]
 

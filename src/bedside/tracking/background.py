@@ -74,7 +74,9 @@ def at_end() -> None:
     limit = _seconds("BEDSIDE_FLUSH_TIMEOUT", END_TIMEOUT)
     command = [sys.executable, "-m", "bedside.cli", "flush", "--timeout", str(limit)]
     try:
-        done = subprocess.run(command, timeout=limit + 15, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, timeout=limit + 15, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         message = "" if done.returncode == 0 else done.stderr.strip()
     except (OSError, subprocess.SubprocessError) as error:
         message = str(error)

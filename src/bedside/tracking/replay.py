@@ -41,7 +41,7 @@ class _Progress:
     def of(cls, path: Path) -> "_Progress":
         file = journal.state_of(path)
         try:
-            return cls(file, **json.loads(file.read_text()))
+            return cls(file, **json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return cls(file)
 
