@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from bedside.params import read_yaml
+from bedside.params import ParamsError, read_yaml
 from bedside.terminal import in_utf8
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +34,10 @@ def main() -> None:
     parser.add_argument("--server", help="an MLflow server that takes the runs, instead of a store in the workspace")
     parser.add_argument("--pull", action="store_true", help="take what other workspaces finished from the DVC remote")
     given = parser.parse_args()
-    lay_out(given.folder, given.profile)
+    try:
+        lay_out(given.folder, given.profile)
+    except (ParamsError, OSError) as error:
+        sys.exit(f"workspace: {error}")
     if given.run:
         sys.exit(run(given.folder, given.server, pull=given.pull))
 
@@ -47,6 +50,8 @@ def lay_out(folder: Path, profile: Path | None = None) -> None:
     for stale in _python_files(folder) - wanted:
         (folder / stale).unlink()
     overlay = read_yaml(profile) if profile else {}
+    if not isinstance(overlay, dict | None):
+        raise ParamsError(f"{profile}: a mapping of sections is needed here, not a {type(overlay).__name__}")
     params = merged(read_yaml(ROOT / "params.yaml"), overlay or {})
     _write(folder / "params.yaml", yaml.safe_dump(params, sort_keys=False))
     _write(folder / ".dvc/config", DVC_CONFIG)

@@ -83,8 +83,8 @@ def open_artifact(path: Path) -> Artifact:
     try:
         text = manifest_file.read_text(encoding="utf-8")
         manifest = json.loads(text)
-        files: dict[str, str] = manifest["files"]
-        seal = manifest.pop("seal")
+        files: dict[str, str] = dict(manifest["files"])
+        seal, _ = manifest.pop("seal"), dict(manifest["labels"])
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{manifest_file}: not a manifest ({error})") from None
     if text != _sealed(manifest):

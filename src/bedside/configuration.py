@@ -117,8 +117,8 @@ def _told(ask: Callable[..., object], *given: object) -> list[str]:
 
 def _accept(params: Mapping[str, Any], section: Section, where: str, accepted: dict[str, Params]) -> None:
     keys, name, parameter = section
-    value, path = _value(params, keys, where), f"{where}:{'.'.join(keys)}"
-    accepted[path] = validate(stage(name).models[parameter], value, path)
+    raw, path = value(params, keys, where), f"{where}:{'.'.join(keys)}"
+    accepted[path] = validate(stage(name).models[parameter], raw, path)
 
 
 def _accept_search(raw: object, known: Collection[str], where: str, accepted: dict[str, Params]) -> None:
@@ -151,7 +151,8 @@ def _of_other_tasks(accepted: Mapping[str, Params], task: str) -> Iterator[str]:
                 yield f"{where}.{path}: no class {name!r}; the task has {', '.join(classes)}"
 
 
-def _value(params: Any, keys: Sequence[str], where: str) -> Any:
+def value(params: Any, keys: Sequence[str], where: str = "params.yaml") -> Any:
+    """What stands at these keys; ParamsError with those that are there."""
     for depth, key in enumerate(keys, start=1):
         if not isinstance(params, dict) or key not in params:
             there = ", ".join(map(str, params)) if isinstance(params, dict) else ""

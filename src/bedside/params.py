@@ -122,7 +122,14 @@ def read_yaml(file: Path) -> Any:
     except _TwiceError as error:
         raise ParamsError(f"{file}: {error}; keep one") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
-        raise ParamsError(f"{file}: not YAML ({error})") from None
+        raise ParamsError(f"{file}: not YAML ({_in_a_line(error)})") from None
+
+
+def _in_a_line(error: Exception) -> str:
+    """PyYAML draws a picture of several lines; what it found, and where, is one."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 class _TwiceError(ValueError):
