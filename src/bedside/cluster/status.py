@@ -16,8 +16,8 @@ NEXT = {
     "CANCELING": "",
     "CANCELED": "retry it in Kubeflow's pages, which keeps finished stages; bedside submit brings the data anew",
     "PAUSED": "resume it in Kubeflow's pages",
-    "FAILED": "kubectl logs -l pipeline/runid={id} -c main; retry the run in Kubeflow's pages, which keeps finished stages; "
-    "after a change, bedside submit, which brings the data anew",
+    "FAILED": "kubectl logs -l pipeline/runid={id} -c main; retry the run in Kubeflow's pages, which keeps finished "
+    "stages; after a change, bedside submit, which brings the data anew",
 }
 
 
