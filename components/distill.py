@@ -82,7 +82,7 @@ def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: M
     shape = splits.fitted(params.student)
     guide, network = load(parent), shape.network()
     removed = require_fewer_parameters("distill", guide, network, params.least_share)
-    recorded = logits_of(guide, splits.train) if params.asks_once else None
+    recorded = logits_of(guide, splits.train, whose="the parent") if params.asks_once else None
     seen = splits if params.labelled or recorded is None else answered(splits, guide, recorded)
     imitate(network, guide, seen, recorded, params)
     edges = learn_edge_cases(

@@ -1,9 +1,8 @@
 """Stage: exported graph -> the file for one target, with an audit of what its runtime executes and its parity there."""
 
-import json
 import shutil
 
-from bedside.artifacts import ModelIn, ModelOut
+from bedside.artifacts import ModelIn, ModelOut, write_json
 from bedside.component import Metrics, component
 from bedside.targets import Target
 
@@ -16,11 +15,11 @@ def optimize(*, graph: ModelIn, optimized: ModelOut, target: Target) -> Metrics:
     exported = (graph / "model.onnx").read_bytes()
     file, audit = target.optimize(exported)
     (optimized / "model.onnx").write_bytes(file)
-    (optimized / "audit.json").write_text(json.dumps(audit, indent=1, sort_keys=True) + "\n")
+    write_json(optimized / "audit.json", audit)
     shutil.copyfile(graph / "complexity.json", optimized / "complexity.json")
     there = on_target(exported, target.session(file))
     parity = {**graph.json("parity.json"), "on_target": there}
-    (optimized / "parity.json").write_text(json.dumps(parity, indent=1, sort_keys=True) + "\n")
+    write_json(optimized / "parity.json", parity)
     return {
         "graph/size_bytes": float(len(file)),
         "graph/operators_before": float(sum(audit["operators_before"].values())),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bedside.artifacts import Artifact, sha256
+from bedside.artifacts import Artifact, sha256, write_json
 from bedside.datasets.windows import Windows, concatenate, write_windows
 from bedside.errors import RefusedError
 from bedside.tasks.base import RecordWindows, Task
@@ -74,7 +74,7 @@ def write_dataset(
         "subgroups": {people[r]["patient"]: {k: people[r][k] for k in ("sex", "age_band")} for r in records},
         "splits": {split: _count(windows[split], names, people, classes) for split, names in splits.items()},
     }
-    (folder / "dataset.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
+    write_json(folder / "dataset.json", description)
     return windows
 
 

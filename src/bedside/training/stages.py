@@ -57,7 +57,14 @@ def open_splits(dataset: Artifact, how: Validation) -> Splits:
     classes = dataset.json("dataset.json")["classes"]
     require_classes("validation.watched", how.watched, classes)
     train, validation = (Tensors.of(load_split(dataset, name)) for name in ("train", "validation"))
-    return Splits(classes, train, validation, how)
+    splits = Splits(classes, train, validation, how)
+    absent = [name for name, c in splits.watched.items() if not (validation.label == c).any()]
+    if absent and how.epoch == "best":
+        raise RefusedError(
+            f"validation.watched: no validation patient has a {' or '.join(absent)} beat, so it cannot choose the epoch; "
+            "take it out, give validation more patients (task.split), or set validation.epoch: last"
+        )
+    return splits
 
 
 def require_classes(where: str, named: Iterable[str], classes: Sequence[str]) -> None:
