@@ -10,9 +10,13 @@ from bedside.targets import Target
 @component(image="runtime")
 def optimize(*, graph: ModelIn, optimized: ModelOut, target: Target) -> Metrics:
     """Make the very bytes that will be measured, gated and signed; refuse a quantized graph that would run in float."""
+    import onnx
+
+    from bedside.graph.finite import require_constants
     from bedside.graph.parity import on_target
 
     exported = (graph / "model.onnx").read_bytes()
+    require_constants(onnx.load_from_string(exported), f"the graph in {graph.path}")
     file, audit = target.optimize(exported)
     (optimized / "model.onnx").write_bytes(file)
     write_json(optimized / "audit.json", audit)

@@ -86,6 +86,6 @@ def load_split(artifact: Artifact, split: str) -> Windows:
 
 
 def not_finite(signal: NDArray[np.float32], rhythm: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Rows (window,) with a number that is not finite, of `signal` (window, channel, time) and `rhythm` (window, feature)."""
+    """Rows (row,) with a number that is not finite, of signal (window, channel, time) and rhythm (window, feature)."""
     sound = np.isfinite(signal).all(axis=(1, 2)) & np.isfinite(rhythm).all(axis=1)
     return np.flatnonzero(~sound)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bedside.graph.branches import switched
 from bedside.graph.canonical import canonical_bytes
+from bedside.graph.finite import require_constants
 from bedside.graph.folding import fold_constants
 from bedside.graph.quantized import separate_zero_points, store_integer_biases
 from bedside.graph.rewrites import tidy_recurrence
@@ -37,8 +38,11 @@ def export(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> 
     """The ONNX file of `network(signal (batch, *signal), rhythm (batch, *rhythm)) -> logits (batch, class)`.
 
     Fake-quantized layers become QuantizeLinear/DequantizeLinear around integer weights. Same weights, same bytes.
+    NotFiniteError for a graph with constants that are not finite.
     """
-    return canonical_bytes(_exported(network.eval(), signal, rhythm))
+    model = _exported(network.eval(), signal, rhythm)
+    require_constants(model, "the exported graph")
+    return canonical_bytes(model)
 
 
 def _exported(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> onnx.ModelProto:

@@ -5,11 +5,14 @@ signed 8 bit, symmetric, one scale per output channel. `eval()` turns ranges int
 exporter needs to write QuantizeLinear/DequantizeLinear; `train()` makes them follow the data again.
 """
 
+import math
 from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from bedside.errors import NotFiniteError
 
 FLOAT = 32  # bits of an activation that is not rounded at all
 WEIGHT_MAX = 127
@@ -51,6 +54,9 @@ class ActivationQuantizer(nn.Module):
 
     def _fix(self) -> None:
         low, high = min(float(self.low), 0.0), max(float(self.high), 0.0)
+        if not math.isfinite(high - low):
+            found = f"has an activation between {low:g} and {high:g}, which no grid holds"
+            raise NotFiniteError("the quantized network", found, "train it with a lower training.learning_rate")
         self.scale = max((high - low) / self.steps, 1e-8)
         self.zero_point = round(min(max(-low / self.scale, 0.0), float(self.steps)))
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bedside.artifacts import Artifact, sha256, write_json
-from bedside.datasets.windows import Windows, concatenate, write_windows
-from bedside.errors import RefusedError
+from bedside.datasets.windows import Windows, concatenate, not_finite, write_windows
+from bedside.errors import NotFiniteError, RefusedError
 from bedside.tasks.base import RecordWindows, Task
 from bedside.tasks.proof import Fingerprint, prove
 from bedside.tasks.splits.base import NAMES, Assignment
@@ -29,6 +29,17 @@ def assign(task: Task, people: People) -> Assignment:
     if empty := [name for name in NAMES if not assignment.splits[name]]:
         raise RefusedError(f"no record is left for {', '.join(empty)}; change task.split or mend the recordings")
     return assignment
+
+
+def sound(record: str, windows: RecordWindows) -> RecordWindows:
+    """The windows themselves; NotFiniteError for one with a number that is not finite."""
+    if len(rows := not_finite(windows.signal, windows.rhythm)):
+        raise NotFiniteError(
+            f"the window of record {record} at sample {windows.sample[rows[0]]}",
+            f"holds numbers that are not finite (so do {len(rows)} of {len(windows.label)} windows)",
+            "a recording like this is one that validate must quarantine: tighten its limits in params.yaml",
+        )
+    return windows
 
 
 def proof(

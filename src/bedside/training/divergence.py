@@ -41,8 +41,8 @@ class Guard:
         raise RefusedError(f"{self.name}: diverged in {place}: {what}; {self._advice}")
 
     @contextlib.contextmanager
-    def judged(self, epoch: int) -> Iterator[None]:
-        """Say the epoch, from 1, after which the network was judged and found not finite; 0 is before any training."""
+    def within(self, epoch: int) -> Iterator[None]:
+        """Say in which epoch, from 1, the network was found not to be finite; 0 is before any training."""
         try:
             yield
         except NotFiniteError as error:

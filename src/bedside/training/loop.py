@@ -72,7 +72,8 @@ def fit(  # noqa: PLR0917  (one straight list of what a training needs)
     epochs = tqdm(todo, initial=progress.epoch, total=training.epochs, unit="epoch", disable=silent)
     for epoch in epochs:
         started = time.monotonic()
-        mean_loss = _run_epoch(network, optimizer, data, classes, training, loss, epoch, guard)
+        with guard.within(epoch + 1):
+            mean_loss = _run_epoch(network, optimizer, data, classes, training, loss, epoch, guard)
         progress.epoch = epoch + 1
         entry = _judge(network, score, progress, guard)
         epochs.set_postfix(loss=f"{mean_loss:.3f}", score=f"{entry['score']:.3f}")
@@ -127,7 +128,7 @@ def rate(done: float, warmup: float) -> float:
 
 def _judge(network: nn.Module, score: Score, progress: _Progress, guard: Guard) -> dict[str, float]:
     network.eval()
-    with guard.judged(progress.epoch), torch.inference_mode():
+    with guard.within(progress.epoch), torch.inference_mode():
         require_numbers(network)
         entry = score(network)
     guard.score(entry["score"])

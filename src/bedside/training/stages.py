@@ -61,8 +61,8 @@ def open_splits(dataset: Artifact, how: Validation) -> Splits:
     absent = [name for name, c in splits.watched.items() if not (validation.label == c).any()]
     if absent and how.epoch == "best":
         raise RefusedError(
-            f"validation.watched: no validation patient has a {' or '.join(absent)} beat, so it cannot choose the epoch; "
-            "take it out, give validation more patients (task.split), or set validation.epoch: last"
+            f"validation.watched: no validation patient has a {' or '.join(absent)} beat, so it chooses no epoch; take "
+            "it out, give validation more patients (task.split), or set validation.epoch: last"
         )
     return splits
 
