@@ -19,6 +19,8 @@ from bedside.artifacts import commit, open_artifact, staged
 from bedside.component import Component
 from bedside.datasets.windows import read_windows, write_windows
 from bedside.errors import RefusedError
+from bedside.models.cnn_lstm import CnnLstm
+from bedside.training.stages import Validation, open_splits
 from components.export import export
 from components.optimize import optimize
 from components.quantize import quantize
@@ -250,3 +252,18 @@ def test_a_teacher_whose_answers_overflow_is_blamed_and_not_the_student(
 def test_no_stage_writes_figures_but_through_the_one_that_refuses_them() -> None:
     for file in Path(components.__path__[0]).glob("*.py"):
         assert "json.dump" not in file.read_text(), f"{file.name}: bedside.artifacts.write_json refuses NaN"
+
+
+def test_a_class_that_no_validation_patient_has_cannot_choose_the_epoch(cohort: Cohort, tmp_path: Path) -> None:
+    def without_s(file: Path) -> None:
+        windows = read_windows(file)
+        write_windows(file, windows[windows.label != 1])
+
+    dataset = damaged(cohort.dataset, tmp_path / "dataset", "validation.safetensors", without_s)
+    splits = open_splits(open_artifact(dataset), Validation(watched=("S", "V"), epoch="last"))
+    assert set(splits.score(CnnLstm.model_validate(TEACHER).fitted((2, 120), (14,), 4).network())) == {
+        "score",
+        "V_average_precision",
+    }
+    with pytest.raises(RefusedError, match=r"^validation\.watched: no validation patient has a S beat"):
+        open_splits(open_artifact(dataset), Validation(watched=("S", "V")))

@@ -171,3 +171,9 @@ def test_every_parameter_but_the_last_layer_belongs_to_a_unit() -> None:
 def test_a_pruning_that_removes_nothing_is_refused() -> None:
     with pytest.raises(RefusedError, match=r"removed 0\.0%"):
         require_fewer_parameters("prune", network(), network(), 0.05)
+
+
+def test_scores_that_are_not_finite_rank_no_unit() -> None:
+    scores = {"hidden": torch.tensor([0.5, torch.nan, 0.1])}
+    with pytest.raises(RefusedError, match="gives units of hidden an importance that is not finite"):
+        most_important(scores, {"hidden": 2})

@@ -215,3 +215,8 @@ def test_a_committee_answers_with_the_geometric_mean_of_its_members() -> None:
     mean = (own[0] * own[1]).sqrt()
     assert torch.allclose(together, mean / mean.sum(dim=1, keepdim=True), atol=1e-6)
     assert not torch.allclose(own[0], own[1], atol=1e-3)
+
+
+def test_a_watched_class_that_validation_patients_do_not_have_has_no_figure() -> None:
+    found = watch(trained(), beats(), {"S": 1, "V": 2, "F": 3})
+    assert found == score(trained())
