@@ -159,7 +159,7 @@ def test_a_shape_is_fitted_to_the_windows_it_will_read() -> None:
 
 @pytest.mark.parametrize(
     ("bias", "reason"),
-    [(-1e9, r"hidden reads nothing but zeros, so it is dead"), (torch.inf, "numbers that are not finite")],
+    [(-1e9, "hidden reads nothing but zeros, so it is dead"), (torch.inf, "numbers that are not finite")],
 )
 def test_a_layer_that_reads_nothing_or_no_numbers_is_refused_by_name(bias: float, reason: str) -> None:
     network = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=3),), head=4, rhythm_features=1).network().eval()
