@@ -71,9 +71,10 @@ def test_removing_units_that_answer_zero_changes_no_logit() -> None:
     assert shape.head == 3
 
 
-def test_a_network_without_lstm_is_pruned_too() -> None:
-    shape = SHAPE.model_copy(update={"lstm": (), "signal_length": 60})
-    keep = {name: units for name, units in KEEP.items() if not name.startswith("lstm")}
+@pytest.mark.parametrize("without", [("lstm",), ("convolutions",), ("lstm", "convolutions")])
+def test_a_network_without_one_kind_of_layer_is_pruned_too(without: tuple[str, ...]) -> None:
+    shape = SHAPE.model_copy(update={"signal_length": 60, **dict.fromkeys(without, ())})
+    keep = {name: units for name, units in KEEP.items() if not name.startswith(without)}
     whole = shape.network().eval()
     silence(whole)
     smaller, _ = shrink(whole, shape, keep)
