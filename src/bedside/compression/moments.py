@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from bedside.errors import NotFiniteError, RefusedError
-from bedside.models.factored_cnn_lstm import layer, steps
+from bedside.models.convolution import walk
+from bedside.models.factored_cnn_lstm import layer
 from bedside.training.batches import Batch, epoch_batches
 from bedside.training.loop import Training
 from bedside.training.stages import Splits
@@ -69,9 +69,7 @@ def read_by(module: nn.Module, values: Tensor) -> Tensor:
     """One row per answer: of a convolution its patches (batch * instant, channel * kernel), else the last axis."""
     if not isinstance(module, nn.Conv1d):
         return values.flatten(0, -2)
-    kernel, stride, padding = steps(module)
-    seen = functional.pad(values, (padding, padding)).unfold(2, kernel, stride)
-    return seen.transpose(1, 2).flatten(2).flatten(0, 1)
+    return walk(module).patches(values).transpose(1, 2).flatten(2).flatten(0, 1)
 
 
 def energy(weight: Tensor, moment: Tensor) -> Tensor:
