@@ -10,6 +10,8 @@ import pydantic
 from bedside.artifacts import Artifact, DatasetIn, ModelIn, Out
 from bedside.component import Metrics, component
 from bedside.datasets.windows import Windows, load_split
+from bedside.edge.runner import FILE, RunSettings
+from bedside.errors import RefusedError
 from bedside.lineage import Deployment
 from bedside.measurement import Measure, Measurement
 from bedside.measurement.answers import answers
@@ -47,6 +49,7 @@ def evaluate(
     """Answer every test window with the deployed bytes, judge that beside the teacher's answers, measure the cost."""
     files = [(artifact / "model.onnx").read_bytes() for artifact in (graph, reference)]
     digests = [hashlib.sha256(file).hexdigest() for file in files]
+    _check_run_settings(graph, target)
     count = opened(test, digests[0], f"evaluate {deployment.variant} on {deployment.target}")
     windows = load_split(test, "test")
     logits, how = _answers(files, test, target, windows, params)
@@ -56,6 +59,7 @@ def evaluate(
     found: dict[str, Any] = {
         "deployment": deployment.model_dump(),
         "target": target.described(),
+        "run": target.run.as_json(),
         "graph_sha256": digests[0],
         "reference_sha256": digests[1],
         "proof": test.json("dataset.json")["proof"],
@@ -70,6 +74,14 @@ def evaluate(
     _write_predictions(evidence / "predictions.safetensors", windows, logits[0])
     _draw(evidence, test, windows, logits, f"{deployment.variant} on {deployment.target}")
     return _metrics(found)
+
+
+def _check_run_settings(graph: Artifact, target: Target) -> None:
+    """What is judged here must be run as the device will run it."""
+    if (asked := RunSettings.read((graph / FILE).read_text(encoding="utf-8"))) != target.run:
+        raise RefusedError(
+            f"{graph.path} was optimized to be run by {asked}, and the target runs it by {target.run}; optimize again"
+        )
 
 
 def _answers(

@@ -5,6 +5,7 @@ import shutil
 
 from bedside.artifacts import ModelIn, ModelOut
 from bedside.component import Metrics, component
+from bedside.edge.runner import FILE
 from bedside.targets import Target
 
 
@@ -16,6 +17,7 @@ def optimize(*, graph: ModelIn, optimized: ModelOut, target: Target) -> Metrics:
     exported = (graph / "model.onnx").read_bytes()
     file, audit = target.optimize(exported)
     (optimized / "model.onnx").write_bytes(file)
+    (optimized / FILE).write_text(json.dumps(target.run.as_json(), indent=1, sort_keys=True) + "\n")
     (optimized / "audit.json").write_text(json.dumps(audit, indent=1, sort_keys=True) + "\n")
     shutil.copyfile(graph / "complexity.json", optimized / "complexity.json")
     there = on_target(exported, target.session(file))

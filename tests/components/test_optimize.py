@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bedside.artifacts import open_artifact
+from bedside.edge.runner import RunSettings
 from bedside.params import ParamsError
 from components.optimize import optimize
 from tests.conftest import MakeArtifact
@@ -31,6 +32,9 @@ def test_every_target_gets_its_file_its_audit_and_what_was_known_before(graph: P
     assert optimized.json("complexity.json") == {"macs": 5}
     assert metrics["graph/size_bytes"] == (optimized / "model.onnx").stat().st_size < len(exported("int8", 12))
     assert optimized.labels == {"source": "simulated"}
+    assert RunSettings.read((optimized / "run.json").read_text()).runtime == kind
+    assert audit["pairs"]["safe"]
+    assert min(audit["pairs"]["layers"].values()) > 0
 
 
 @pytest.mark.parametrize("kind", ["onnxruntime", "openvino"])

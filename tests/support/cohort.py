@@ -105,6 +105,7 @@ def measured(clinical: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
             **{"max_abs_difference": 2e-6, "label_changes": 0, "windows": 512},
             "on_target": {"max_abs_difference": 3e-6, "label_changes": 0, "windows": 64},
         },
+        "audit": {"pairs": {"limit": 128, "layers": {}, "unknown": [], "safe": True, "exact_kernels": None}},
         "size_bytes": 90_000,
         "latency": {"p99_ms": 0.4, "runs_per_window": 50, "window_p50_ms": [0.3, 0.3]},
         "test": {"digest": "1" * 64},

@@ -78,6 +78,7 @@ class Maker:
         path = self.root / "optimized" / target / variant
         with staged(path) as staging:
             (staging / "model.onnx").write_bytes(_onnx(variant, size))
+            (staging / "run.json").write_text(json.dumps({"runtime": "onnxruntime", "threads": 1, "options": {}}))
             commit(staging, path, {"component": "optimize", "inputs": {}, "labels": {"source": self.source}})
         return path
 
@@ -179,6 +180,9 @@ def _missing(
     return logits
 
 
+NO_PAIRS = {"limit": 128, "layers": {}, "unknown": [], "safe": True, "exact_kernels": None}
+
+
 def _cost(variant: str, p99_ms: float, size: int) -> dict[str, Any]:
     times = {name: p99_ms * share for name, share in (("p50_ms", 0.7), ("p90_ms", 0.9), ("p99_ms", 1.0))}
     faster = 12.0 / p99_ms
@@ -203,7 +207,7 @@ def _cost(variant: str, p99_ms: float, size: int) -> dict[str, Any]:
         "test": {"digest": "1" * 64},
         "complexity": {"parameters": size // 4, "macs": size * 2, "activation_peak_bytes": 20_000},
         "parity": {"kind": "fp32", **alike, "on_target": alike},
-        "audit": {"integer_operators": {}, "float_operators": {"Gemm": 1}, "variant": variant},
+        "audit": {"integer_operators": {}, "float_operators": {"Gemm": 1}, "variant": variant, "pairs": NO_PAIRS},
         "environment": {"cpu": "a test's imagination", "machine": "x86_64"},
         "provenance": provenance(figures, "measured"),
     }

@@ -32,15 +32,37 @@ def parity(case: Case, settled: Mapping[str, GateResult]) -> Findings:
     names = [f"{step}{name}" for step in ("", "on_target.") for name in figures]
     values: dict[str, Any] = {name: known(case.evidence, f"parity.{name}") for name in names} | {"kind": kind}
     limits = case.gates.G14.model_dump()
+    findings = [_same_everywhere(case)]
     if min(values["windows"], values["on_target.windows"]) < 1:
         return Findings([Finding(FAIL, "parity was compared on no window")], values, limits)
     if kind not in KINDS:
         raise MissingFigureError(f"parity.kind is {kind!r}; known: {', '.join(KINDS)}")
     if kind == "int8" and not _keeps_to(limits, values):
-        return Findings([_integer_parity(values, settled)], values, {"G5": "PASS", "G7": "PASS"})
+        return Findings([*findings, _integer_parity(values, settled)], values, {"G5": "PASS", "G7": "PASS"})
     apart = _both(values, "max_abs_difference", limits["max_logit_difference"], "largest logit difference")
     changes = _both(values, "label_changes", limits["label_changes"], "changed answers")
-    return Findings([apart, changes], values, limits)
+    return Findings([*findings, apart, changes], values, limits)
+
+
+def _same_everywhere(case: Case) -> Finding:
+    """Whether int8 kernels answer alike on every CPU, by the weights in the file (`bedside.graph.saturation`)."""
+    found = section(case.evidence, "audit.pairs")
+    limit, layers, exact = known(case.evidence, "audit.pairs.limit"), found.get("layers"), found.get("exact_kernels")
+    if not isinstance(layers, Mapping) or not isinstance(found.get("unknown"), list):
+        raise MissingFigureError("audit.pairs does not say what was found in which layer")
+    if found.get("safe") is True:
+        text = f"no two int8 weights of a row add up to more than {limit:g}" if layers else "no layer runs in integers"
+        return Finding(PASS, f"{text}: the same answers on every CPU")
+    worst = max(layers, key=lambda name: float(layers[name]), default=None)
+    beyond = [f"weights of {worst} add up to {layers[worst]} (limit {limit:g})"] if worst else []
+    text = "; ".join([*beyond, *map(str, found["unknown"])])
+    if exact:
+        return Finding(PASS, f"{text}; exact kernels are asked for ({exact}): the same answers on every CPU")
+    return Finding(
+        FAIL,
+        f"{text}: a CPU without VNNI would answer otherwise; quantize with this version, or ask for exact kernels "
+        "(exact_integers of an onnxruntime target)",
+    )
 
 
 def _keeps_to(limits: Mapping[str, Any], values: Mapping[str, Any]) -> bool:

@@ -46,7 +46,7 @@ class Measurement:
         """latency, throughput, cold_start, memory, energy, size_bytes, environment; the provenance of each figure."""
         around = environment()
         shapes = self.signal.shape[1:], self.rhythm.shape[1:]
-        started = cold_starts(how.processes, self.graph, self.target.runtime, self.target.threads, *shapes)
+        started = cold_starts(how.processes, self.graph, self.target.run, *shapes)
         with pinned(self.target.threads) as cores:
             graph, reference = self.target.session(self.graph), self.target.session(self.reference)
             latency = self._latency(graph, reference, how)

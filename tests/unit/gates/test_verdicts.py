@@ -24,6 +24,9 @@ S_REQUIRED = validate(
     {**changed("classes.S.required", True), "G8": {"events": 20, "fall": {"V": 0.10, "S": 0.10}}},
     where="params.yaml:gates",
 )
+PORTABLE = {"limit": 128, "layers": {"1_QLinearConv": 128}, "unknown": [], "safe": True, "exact_kernels": None}
+SATURATING = {**PORTABLE, "layers": {"1_QLinearConv": 128, "2_QGemm": 131}, "safe": False}
+UNPROVEN = {**PORTABLE, "unknown": ["1_ConvInteger: weights are uint8"], "safe": False}
 INT8 = {"kind": "int8", "max_abs_difference": 0.8, "label_changes": 3, "windows": 512, "on_target": ON_TARGET}
 
 
@@ -90,6 +93,11 @@ GOOD = [
     Example("too few S beats leave the intended use", candidate={}, teacher={}, cohort=THIN),
     Example("int8 with other logits but the same answers", changes={"parity": INT8}),
     Example("int8 with one V flip", candidate={**TEACHER, (0, "V"): (3, "N")}, changes={"parity": INT8}),
+    Example("int8 weights that cannot saturate", changes={"parity": INT8, "audit|pairs": PORTABLE}),
+    Example(
+        "int8 weights that could, run by exact kernels",
+        changes={"parity": INT8, "audit|pairs": {**SATURATING, "exact_kernels": "session.x64quantprecision=1"}},
+    ),
     Example("exactly within the budget", changes={"size_bytes": 200_000}),
     Example("exactly at the parity limit", changes={"parity|max_abs_difference": 1e-4}),
     Example("the cautious interval", gates=gates("G3.interval", "effective")),
@@ -138,6 +146,12 @@ BAD = [
     Example("no parity on the target", changes={"parity|on_target": KeyError}, fails="G14"),
     Example("int8 without parity on the target", changes={"parity": {**INT8, "on_target": None}}, fails="G14"),
     Example("no parity", changes={"parity": KeyError}, fails="G14"),
+    Example(
+        "int8 weights that saturate on some CPUs", changes={"parity": INT8, "audit|pairs": SATURATING}, fails="G14"
+    ),
+    Example("int8 weights of which nothing is proven", changes={"parity": INT8, "audit|pairs": UNPROVEN}, fails="G14"),
+    Example("no word on saturation", changes={"audit": KeyError}, fails="G14"),
+    Example("safe in words", changes={"audit|pairs": {**SATURATING, "safe": "yes"}}, fails="G14"),
     Example("parity of unknown kind", changes={"parity|kind": "fp16"}, fails="G14"),
     Example(
         "int8 that flips",
@@ -257,6 +271,13 @@ def test_int8_parity_is_g5_and_g7_on_this_target() -> None:
     assert "G5 PASS and G7 PASS" in reason(found, "G14")
     assert "3 of 512 answers change" in reason(found, "G14")
     assert "2 of 64 on windows of noise" in reason(found, "G14")
+
+
+def test_a_graph_that_would_answer_otherwise_elsewhere_names_the_layer_and_the_way_out() -> None:
+    found = Example("", changes={"parity": INT8, "audit|pairs": SATURATING}).verdict()
+    reason = next(gate["reason"] for gate in found["gates"] if gate["id"] == "G14")
+    assert "weights of 2_QGemm add up to 131 (limit 128): a CPU without VNNI would answer otherwise" in reason
+    assert "exact_integers" in reason
 
 
 def test_fp32_parity_names_the_step_to_the_exported_graph_and_the_step_to_the_target() -> None:
