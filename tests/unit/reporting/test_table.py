@@ -174,6 +174,15 @@ def test_the_headline_names_the_fastest_that_passes_or_says_that_none_does(maker
     )
 
 
+def test_the_headline_calls_none_the_fastest_where_kinds_of_cpu_differ(maker: Maker) -> None:
+    one = summary(maker.make("combined", p99_ms=0.5))
+    two = summary(maker.make("combined", p99_ms=0.4), environment={"cpu_kind": "aarch64 asimddp"})
+    assert headline([one, two]) == (
+        "2 of 2 compressed deployments pass every gate. They were measured on aarch64 asimddp and x86-64 avx2, and times "
+        "of different kinds are not compared."
+    )
+
+
 def test_the_front_holds_what_nothing_beats_in_both() -> None:
     assert front([(1.0, 0.9), (2.0, 0.95), (3.0, 0.94), (1.0, 0.9), (1.5, 0.85)]) == {0, 1, 3}
 
