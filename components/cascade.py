@@ -16,8 +16,8 @@ from bedside.training.stages import Validation, open_splits, parameters, validat
 class FitCascade(Params):
     """How true the pair must be to the teacher, and how seldom it may ask it.
 
-    The parent may be another network, or the teacher itself in fewer bits (dynamic precision). Whether the pair takes less
-    time than the teacher alone is measured on each target and judged by a gate (G19).
+    The parent may be another network, or the teacher itself in fewer bits (dynamic precision). Whether the pair takes
+    less time than the teacher alone is measured on each target and judged by a gate (G19).
     """
 
     switching: Switching = Switching()

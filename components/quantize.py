@@ -33,7 +33,7 @@ class Quantize(Params):
 
     `activations`: 8, uint8 and integer kernels; dynamic, not rounded beforehand: int8 weights, and integers only where
     a runtime quantizes per call (LSTMs); 16, uint16 grids for what 8 bits break: runtimes here emulate them in float,
-    more slowly than fp32 where most of the time goes into convolutions (a target's budget says how much it allows, G19).
+    more slowly than fp32 where most of the time goes into convolutions (a target's budget says how much is allowed).
     """
 
     activations: Literal["dynamic", 8, 16] = 8

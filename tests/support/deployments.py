@@ -43,8 +43,8 @@ class Deployed:
 class Maker:
     """Makes deployments under `root`, all answering the same windows; `source` labels the data.
 
-    `drawn`: with the pictures of the evaluation instead of grey squares (seconds instead of milliseconds). Times are of a
-    CPU of `cpu_kind`; `asks_for` is the kind that the target names.
+    `drawn`: with the pictures of the evaluation instead of grey squares (seconds instead of milliseconds). Times are of
+    a CPU of `cpu_kind`; `asks_for` is the kind that the target names.
     """
 
     root: Path
@@ -112,7 +112,13 @@ class Maker:
             "deployment": {"variant": variant, "target": target},
             "graph_sha256": sha256(graph / "model.onnx"),
             "reference_sha256": sha256(self.root / "optimized" / target / ROOT / "model.onnx"),
-            "target": {"kind": "onnxruntime", "runtime": "onnxruntime", "threads": 1, "version": "1.0", "cpu": self.asks_for},
+            "target": {
+                "kind": "onnxruntime",
+                "runtime": "onnxruntime",
+                "threads": 1,
+                "version": "1.0",
+                "cpu": self.asks_for,
+            },
             "proof": {
                 "overlaps": {"/".join(pair): dict.fromkeys(SHARED, 0) for pair in combinations(SPLITS, 2)},
                 "splits": {"test": {"patients": len(PATIENTS)}},

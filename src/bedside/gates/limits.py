@@ -125,8 +125,8 @@ class NoSlower(Params):
 class Budget(Params):
     """What a target allows a graph to cost.
 
-    `slower`: 0.1 allows integers 1.1 times their float parent's time. `cheaper`: 0.1 asks of two networks that answer as
-    one to save a tenth of the second's.
+    `slower`: 0.1 allows integers 1.1 times their float parent's time. `cheaper`: 0.1 asks of two networks that answer
+    as one to save a tenth of the second's.
     """
 
     size_bytes: Annotated[int, Field(gt=0)]

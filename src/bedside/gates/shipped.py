@@ -105,7 +105,9 @@ def cpu_kind(evidence: Mapping[str, Any]) -> str:
     """The kind of CPU that times were measured on: they say nothing about another."""
     kind = section(evidence, "environment").get("cpu_kind")
     if not isinstance(kind, str):
-        raise MissingFigureError("the evidence does not say which kind of CPU it was measured on (environment.cpu_kind)")
+        raise MissingFigureError(
+            "the evidence does not say which kind of CPU it was measured on (environment.cpu_kind)"
+        )
     return kind
 
 

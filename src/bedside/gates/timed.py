@@ -1,4 +1,4 @@
-"""G19: does a graph that bought time with a trick have it? Judged by what `evaluate` timed in turns, never by a stage."""
+"""G19: does what was done for speed bring it on this target? Judged by what `evaluate` timed in turns."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ NAMES = {"float": "its float parent", "second": "the second network alone"}
 def no_slower(case: Case) -> Findings:
     """G19: integers at most `slower` above their float parent, a pair at least `cheaper` below its second network.
 
-    The median of the pairs counts, measured on this target; a float graph of one network has nothing to be held against.
+    The median of what was measured in turns counts; a float graph of one network has nothing to be held against.
     """
     if section(case.evidence, "latency").get("against_plain", ...) is None:
         return Findings([_nothing_to_compare(case.evidence)])
@@ -31,10 +31,12 @@ def no_slower(case: Case) -> Findings:
 
 
 def _nothing_to_compare(evidence: Mapping[str, Any]) -> Finding:
-    """Only a float graph of one network may come without the figure: any other was never timed against its plain form."""
+    """Only a float graph of one network may come without the figure: any other was never timed beside anything."""
     if section(evidence, "parity").get("kind") != "fp32" or "adaptive" in evidence:
-        raise MissingFigureError(f"the evidence holds no {PLAIN}")
-    return Finding(PASS, "one network in float: there is no faster or slower way to the same answers to hold it against")
+        raise MissingFigureError(f"the evidence holds no {PLAIN} (optimize and evaluate the graph again)")
+    return Finding(
+        PASS, "one network in float: there is no faster or slower way to the same answers to hold it against"
+    )
 
 
 def _enough(values: Mapping[str, Any]) -> Finding:

@@ -1,8 +1,9 @@
 """The kind of a CPU: its architecture and the instruction sets by which runtimes choose their kernels.
 
-Times on one kind say little about another (an int8 graph that is fast with VNNI may be slow without), whatever the model's
-name or microcode. /proc/cpuinfo describes the host, even to a program that an emulator runs; what a program can execute is
-asked of the processor itself, which numpy does when it is imported. Where the two disagree, the CPU is emulated.
+Times on one kind say little about another (an int8 graph that is fast with VNNI may be slow without), whatever the
+model's name or microcode. /proc/cpuinfo describes the host, even to a program that an emulator runs; what a program can
+execute is asked of the processor itself, which numpy does when it is imported. Where the two disagree, the CPU is
+emulated.
 """
 
 import platform
@@ -89,8 +90,8 @@ def require_kind(wanted: str | None, target: str) -> None:
     here = this_cpu().kind
     if wanted not in (None, here):
         raise RefusedError(
-            f"{target} asks for times on {wanted} (targets.{target}.cpu), and this CPU is {here}: measure on such a CPU, "
-            "or name this kind in params.yaml if devices have it"
+            f"{target} asks for times on {wanted} (targets.{target}.cpu), and this CPU is {here}: measure on such a "
+            "CPU, or name this kind in params.yaml if devices have it"
         )
 
 

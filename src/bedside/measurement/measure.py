@@ -104,6 +104,6 @@ class Measurement:
 
 
 def _labelled(figures: dict[str, Any], *, emulated: bool) -> dict[str, str]:
-    """An emulated CPU's time, throughput, memory and energy are not those of any device; a file has its size anywhere."""
+    """An emulated CPU's time, memory and energy are not those of any device; a file has its size anywhere."""
     size = {"size_bytes": figures["size_bytes"]}
     return provenance(figures, "emulated" if emulated else "measured") | provenance(size, "measured")

@@ -48,9 +48,7 @@ def paths(target: Target, graph: bytes, runner: Runner, signal: Floats, rhythm: 
     if not is_switched(model):
         return [(1.0, Rotation(runner, signal, rhythm))]
     long = unsure(target, model, signal, rhythm)
-    return [
-        (float(rows.mean()), Rotation(runner, signal[rows], rhythm[rows])) for rows in (~long, long) if rows.any()
-    ]
+    return [(float(rows.mean()), Rotation(runner, signal[rows], rhythm[rows])) for rows in (~long, long) if rows.any()]
 
 
 def _medians(windows: list[Milliseconds]) -> NDArray[np.float64]:

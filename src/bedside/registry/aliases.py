@@ -32,7 +32,7 @@ class Choice:
     reason: str
 
 
-def challenger(  # noqa: PLR0917  (what there is, and what speaks for or against it)
+def challenger(
     models: Models,
     passed: Sequence[Candidate],
     versions: Mapping[str, str],
@@ -41,9 +41,9 @@ def challenger(  # noqa: PLR0917  (what there is, and what speaks for or against
 ) -> Choice:
     """The best compressed deployment: lowest p99 latency, then size; none of the versions and graphs in `gone`.
 
-    The present challenger stays where it is better by the same gates, windows and data on the same kind of CPU, and it is
-    another graph (the same graph measured again replaces the older evidence). One that was measured on another kind stays
-    until its graph is among those `measured` now. A simulated one never displaces a real one.
+    The present challenger stays where it is better by the same gates, windows and data on the same kind of CPU, and it
+    is another graph (the same graph measured again replaces the older evidence). One that was measured on another kind
+    stays until its graph is among those `measured` now. A simulated one never displaces a real one.
     """
     eligible = [c for c in passed if c.summary.is_compressed and not {versions[c.variant], c.graph_sha256} & set(gone)]
     if not eligible:
@@ -85,14 +85,14 @@ def fit_for_champion(models: Models, source: str | None, number: str, candidate:
 def _other_times(models: Models, number: str, present: "ModelVersion") -> str:
     """That the two were timed on different kinds of CPU, in words: nothing here says which is faster."""
     version = models.version(number)
-    here, there = (describe.facts_of(one.tags if one else {}).get(describe.CPU) or UNNAMED for one in (version, present))
+    here, there = (
+        describe.facts_of(one.tags if one else {}).get(describe.CPU) or UNNAMED for one in (version, present)
+    )
     told = f"; timed on {here}, the champion on {there}, and times of different kinds of CPU are not compared"
     return "" if here == there else told
 
 
-def _against(
-    best: Candidate, present: "ModelVersion", gone: Collection[str], measured: Collection[str]
-) -> str | None:
+def _against(best: Candidate, present: "ModelVersion", gone: Collection[str], measured: Collection[str]) -> str | None:
     """Why the present challenger stays; None if it should give way."""
     held, own = describe.facts_of(present.tags), describe.facts(best, "", "")
     if {str(present.version), held.get(describe.GRAPH)} & set(gone):
@@ -104,7 +104,11 @@ def _against(
         return None
     if elsewhere := _other_cpu(held, own, best, measured):
         return f"{named} stays: {elsewhere}"
-    if held.get(describe.CPU) != own[describe.CPU] or held.get(describe.GRAPH) == own[describe.GRAPH] or held[describe.RANK] >= own[describe.RANK]:
+    if (
+        held.get(describe.CPU) != own[describe.CPU]
+        or held.get(describe.GRAPH) == own[describe.GRAPH]
+        or held[describe.RANK] >= own[describe.RANK]
+    ):
         return None
     return (
         f"{named} stays: p99 {held[describe.RANK][0]:.3g} ms against {own[describe.RANK][0]:.3g} ms of {best.variant}"

@@ -54,7 +54,7 @@ class Example:
 
 def verdict(candidate: Predictions, teacher: Predictions, example: Example) -> dict[str, Any]:
     evidence = measured(example.cohort.evidence(candidate, teacher))
-    for path, value in copy.deepcopy(example.changes).items():
+    for path, value in copy.deepcopy(example.changes).items():  # a later one may change what an earlier one put
         put(evidence, path, value)
     return judge(Case(evidence, candidate, teacher, example.gates, example.budget, is_reference=example.is_reference))
 

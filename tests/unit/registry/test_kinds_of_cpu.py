@@ -40,7 +40,9 @@ def test_the_verdict_says_on_which_kind_the_budget_was_judged(elsewhere: Elsewhe
 def test_evidence_of_another_kind_than_the_target_names_is_not_judged(workspace: Path) -> None:
     with pytest.raises(RefusedError, match=rf"measured on {OTHER}, but onnxruntime-cpu asks for times on x86-64 avx2"):
         Maker(workspace / "named", cpu_kind=OTHER, asks_for="x86-64 avx2").make("pruned")
-    with pytest.raises(RefusedError, match=r"measured on an unnamed kind of CPU, but onnxruntime-cpu asks for times on"):
+    with pytest.raises(
+        RefusedError, match=r"measured on an unnamed kind of CPU, but onnxruntime-cpu asks for times on"
+    ):
         Maker(workspace / "unnamed", cpu_kind="", asks_for="x86-64 avx2").make("pruned")
 
 
@@ -72,8 +74,9 @@ def test_a_challenger_of_another_kind_stays_until_somebody_can_say_which_is_fast
     other = elsewhere()
     decision = promoted([other.make("combined", p99_ms=0.1)], workspace / "second", sign_off=True)
     assert decision["challenger"]["reason"] == (
-        f"version 1 (pruned) stays: it was measured on x86-64 avx2, combined on {OTHER}, and times of different kinds of "
-        "CPU are not compared; evaluate both on one kind, or name the one that devices have (targets.onnxruntime-cpu.cpu)"
+        f"version 1 (pruned) stays: it was measured on x86-64 avx2, combined on {OTHER}, and times of different kinds "
+        "of CPU are not compared; evaluate both on one kind, or name the one that devices have "
+        "(targets.onnxruntime-cpu.cpu)"
     )
     assert aliases() == {"challenger": "1"}
     both = [other.make("combined", p99_ms=0.1), other.make("pruned", p99_ms=3.0)]
@@ -97,8 +100,8 @@ def test_a_new_champion_of_another_kind_says_that_no_times_were_compared(
     other = elsewhere()
     decision = promoted([other.make("combined", p99_ms=0.1), other.make("pruned")], workspace / "second")
     assert decision["champion"]["reason"] == (
-        f"not inferior to champion version 1; timed on {OTHER}, the champion on x86-64 avx2, and times of different kinds "
-        "of CPU are not compared"
+        f"not inferior to champion version 1; timed on {OTHER}, the champion on x86-64 avx2, and times of different "
+        "kinds of CPU are not compared"
     )
     assert decision["champion"]["variant"] == "combined"
 

@@ -178,8 +178,8 @@ def test_the_headline_calls_none_the_fastest_where_kinds_of_cpu_differ(maker: Ma
     one = summary(maker.make("combined", p99_ms=0.5))
     two = summary(maker.make("combined", p99_ms=0.4), environment={"cpu_kind": "aarch64 asimddp"})
     assert headline([one, two]) == (
-        "2 of 2 compressed deployments pass every gate. They were measured on aarch64 asimddp and x86-64 avx2, and times "
-        "of different kinds are not compared."
+        "2 of 2 compressed deployments pass every gate. They were measured on aarch64 asimddp and x86-64 avx2, and "
+        "times of different kinds are not compared."
     )
 
 
