@@ -17,13 +17,14 @@ from bedside.measurement.remembered import FACTS, LOGITS
 from components.evaluate import Evaluate, evaluate
 from components.optimize import optimize
 from tests.conftest import MakeArtifact
+from tests.support.adaptive import exported as pair
 from tests.support.networks import Kind, dataset_artifact, exported
 
 QUICK = Evaluate(
     measure=Measure(windows=2, runs=30, warmup=2, seconds=0.2, batches=(1, 4), processes=1), replicates=200, sampled=16
 )
 PARITY = {"kind": "int8", "max_abs_difference": 0.01, "label_changes": 0, "windows": 60}
-COMPLEXITY = {"parameters": 5, "macs": 10, "activation_peak_bytes": 20}
+COMPLEXITY = {"parameters": 5, "macs": 10, "macs_short_path": 2, "activation_peak_bytes": 20}
 PICTURES = {"confusion.png", "per_patient.png", "flips.png"}
 
 
@@ -34,10 +35,10 @@ class Bench:
         self.folder, self.make = folder, make
         self.test = dataset_artifact(folder / "test", "test")
 
-    def optimized(self, kind: Kind, runtime: str) -> Artifact:
-        name = f"{kind}-{runtime}"
+    def optimized(self, kind: Kind, runtime: str, file: bytes | None = None) -> Artifact:
+        name = f"{kind}-{runtime}" if file is None else f"other-{runtime}"
         files = {"parity.json": json.dumps(PARITY), "complexity.json": json.dumps(COMPLEXITY)}
-        graph = self.make(f"graph-{name}", {"model.onnx": exported(kind, 12), **files}, source="simulated")
+        graph = self.make(f"graph-{name}", {"model.onnx": file or exported(kind, 12), **files}, source="simulated")
         optimize(graph=graph, optimized=self.folder / name, target={"kind": runtime})
         return open_artifact(self.folder / name)
 
@@ -135,7 +136,19 @@ def test_the_teacher_is_judged_by_what_it_answers_now_whatever_is_remembered(ben
     assert artifact.json("evidence.json")["flips"]["all"]["harmful"] == 0
 
 
-def test_what_answers_a_float_network_is_timed_beside_nothing_and_says_so(bench: Bench) -> None:
+def test_two_networks_in_one_graph_are_timed_beside_the_second_alone(bench: Bench) -> None:
+    graph, reference = bench.optimized("fp32", "onnxruntime", pair("cascade")), bench.optimized("fp32", "onnxruntime")
+    artifact, metrics = bench.evaluate(graph, reference, "onnxruntime")
+    found = artifact.json("evidence.json")
+    against, rate = found["latency"]["against_plain"], found["adaptive"]["switch_rate"]
+    assert against["kind"] == "second"
+    assert "the second network alone" in against["what"]
+    assert against["median"] == metrics["latency/against_plain"] > 0
+    assert 0 < rate < 1
+    assert found["adaptive"]["expected_macs"] == 2 + rate * 8
+
+
+def test_a_float_network_is_timed_beside_nothing_and_the_evidence_says_so(bench: Bench) -> None:
     graph = bench.optimized("fp32", "onnxruntime")
     artifact, metrics = bench.evaluate(graph, graph, "onnxruntime")
     assert artifact.json("evidence.json")["latency"]["against_plain"] is None

@@ -60,7 +60,7 @@ def this_cpu() -> Cpu:
     """The processor that this process runs on."""
     machine = platform.machine()
     return told(
-        CPU_INFO.read_text() if CPU_INFO.is_file() else "", MACHINES.get(machine, machine), executable(_numpys())
+        CPU_INFO.read_text() if CPU_INFO.is_file() else "", MACHINES.get(machine, machine), executable(numpys())
     )
 
 
@@ -95,9 +95,9 @@ def require_kind(wanted: str | None, target: str) -> None:
         )
 
 
-def _numpys() -> Mapping[str, bool]:
-    """No public function gives these as data; numpy's version is pinned."""
-    from numpy._core._multiarray_umath import __cpu_features__
+def numpys() -> Mapping[str, bool]:
+    """Numpy's features, asked of the processor; no public function gives them as data, and its version is pinned."""
+    from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]  # in C, without stubs
 
     features: Mapping[str, bool] = __cpu_features__
     return features

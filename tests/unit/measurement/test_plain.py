@@ -1,5 +1,7 @@
 """Time beside the same answers without the trick, in turns."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from tests.support.adaptive import exported as exported_pair
 from tests.support.adaptive import two_step
 from tests.support.networks import exported, noise
 
-HOW = {"windows": 3, "runs": 20, "warmup": 2, "seconds": 60.0}
+HOW: dict[str, Any] = {"windows": 3, "runs": 20, "warmup": 2, "seconds": 60.0}
 each_target = pytest.mark.parametrize("target", [OnnxRuntime(), OpenVino()], ids=["onnxruntime", "openvino"])
 
 

@@ -1,5 +1,6 @@
 """Times count for the kind of CPU that they were measured on: nothing is promoted, ranked or replaced across kinds."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,13 +50,13 @@ def test_evidence_of_another_kind_than_the_target_names_is_not_judged(workspace:
 def test_nor_is_it_promoted_whatever_its_verdict_says(workspace: Path) -> None:
     deployed = Maker(workspace, asks_for="x86-64 avx2").make("pruned")
     assert opened(deployed)[0].objection() is None
-    evidence, verdict = (open_artifact(path) for path in (deployed.evidence, deployed.verdict))
     rewritten(deployed.evidence, "evidence.json", environment={"cpu_kind": OTHER})
-    with_new = {**verdict.manifest["inputs"], "evidence": open_artifact(deployed.evidence).digest}
-    assert evidence.digest != with_new["evidence"]
-    candidate = Candidate(*(open_artifact(getattr(deployed, name)) for name in ("graph", "evidence", "verdict")))
-    candidate.verdict.manifest["inputs"] = with_new  # as if it had been judged so
-    assert str(candidate.objection()).startswith(f"measured on {OTHER}, but onnxruntime-cpu asks for times on x86-64")
+    graph, evidence, verdict = (open_artifact(getattr(deployed, name)) for name in ("graph", "evidence", "verdict"))
+    inputs = {**verdict.manifest["inputs"], "evidence": evidence.digest}  # as if it had been judged so
+    judged = dataclasses.replace(verdict, manifest={**verdict.manifest, "inputs": inputs})
+    assert str(Candidate(graph, evidence, judged).objection()).startswith(
+        f"measured on {OTHER}, but onnxruntime-cpu asks for times on x86-64"
+    )
 
 
 def test_deployments_of_different_kinds_are_not_ranked_together(maker: Maker) -> None:
