@@ -13,9 +13,13 @@ from bedside.targets import Target
 def optimize(*, graph: ModelIn, optimized: ModelOut, target: Target) -> Metrics:
     """Make the very bytes that will be measured, gated and signed; refuse a quantized graph that would run in float."""
     from bedside.graph.parity import on_target
+    from bedside.graph.plain import plain
 
     exported = (graph / "model.onnx").read_bytes()
     file, audit = target.optimize(exported)
+    if without := plain(exported):  # for `evaluate` to time it beside; never shipped
+        (optimized / "plain.onnx").write_bytes(target.compiled(without.graph))
+        (optimized / "plain.json").write_text(json.dumps({"kind": without.kind}) + "\n")
     (optimized / "model.onnx").write_bytes(file)
     (optimized / FILE).write_text(json.dumps(target.run.as_json(), indent=1, sort_keys=True) + "\n")
     (optimized / "audit.json").write_text(json.dumps(audit, indent=1, sort_keys=True) + "\n")

@@ -29,6 +29,7 @@ from bedside.errors import RefusedError
 from bedside.gates import Budget
 from bedside.measurement import Measure, Measurement
 from bedside.measurement.answers import answers
+from bedside.measurement.cpu import require_kind
 from bedside.measurement.environment import environment
 from bedside.models.io import architecture_of
 from bedside.params import Params, ParamsError, load, validate
@@ -218,6 +219,7 @@ class Workbench:
 
     def check(self) -> None:
         """Find what cannot work now, not in the middle of a night of trials: a class, a chain, a mistyped parameter."""
+        require_kind(self.target.cpu, self.target.kind)
         classes = open_artifact(self.dataset).json("dataset.json")["classes"]
         require_classes("search.watched", self.search.watched, classes)
         root = {"architecture": {"kind": architecture_of(open_artifact(self.teacher)).kind}}

@@ -127,7 +127,7 @@ def notes(rows: list[dict[str, Any]]) -> list[str]:
     """Where the figures come from, and how often the test set has been opened."""
     teacher = rows[0]["summary"]
     openings = sorted(row["summary"].evidence["test"]["openings"] for row in rows if "summary" in row)
-    where = teacher.evidence["environment"]["cpu"]
+    where = teacher.cpu
     return [
         f"{teacher.source}, {teacher.evidence['statistics']['patients']} test patients, {where}, ONNX Runtime "
         f"{teacher.evidence['target']['version']}, one thread, batch 1. Every tool was given the same teacher (ONNX "

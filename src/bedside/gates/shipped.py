@@ -100,13 +100,16 @@ def _integer_parity(values: Mapping[str, Any], settled: Mapping[str, GateResult]
 
 def within_budget(case: Case) -> Findings:
     """G15: size, p99 latency and peak memory keep to the target's budget; only measured figures count."""
-    allowed, values = case.budget.model_dump(), {"latency_runs": _runs(case)}
+    allowed = case.budget.model_dump(include=set(FIGURES))
+    where = cpu_kind(case.evidence)
+    values: dict[str, Any] = {"latency_runs": _runs(case), "cpu_kind": where}
     runs = f"{values['latency_runs']:g} runs behind the p99 latency (needs {LEAST_RUNS})"
     findings = [Finding(PASS if values["latency_runs"] >= LEAST_RUNS else FAIL, runs)]
     for name, path in FIGURES.items():
         value = values[name] = known(case.evidence, path)
         source = provenance(case.evidence, path)
-        text = f"{value:.6g} {WORDS[name]} (limit {allowed[name]:g})"
+        place = f" on {where}" if name == "p99_ms" else ""
+        text = f"{value:.6g} {WORDS[name]}{place} (limit {allowed[name]:g})"
         if source != case.gates.G15.provenance:
             findings.append(Finding(FAIL, f"{text} is {source}, not {case.gates.G15.provenance}"))
         else:
@@ -118,6 +121,16 @@ def _runs(case: Case) -> float:
     """How many timed answers there are; the 99th percentile of fewer than a hundred is their largest, or luck."""
     windows = section(case.evidence, "latency").get("window_p50_ms")
     return known(case.evidence, "latency.runs_per_window") * (len(windows) if isinstance(windows, list) else 0)
+
+
+def cpu_kind(evidence: Mapping[str, Any]) -> str:
+    """The kind of CPU that times were measured on: they say nothing about another."""
+    kind = section(evidence, "environment").get("cpu_kind")
+    if not isinstance(kind, str):
+        raise MissingFigureError(
+            "the evidence does not say which kind of CPU it was measured on (environment.cpu_kind)"
+        )
+    return kind
 
 
 def provenance(evidence: Mapping[str, Any], path: str) -> str:

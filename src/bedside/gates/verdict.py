@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bedside.evaluation.assemble import plain
-from bedside.gates import alone, paired, shipped
+from bedside.gates import alone, paired, shipped, timed
 from bedside.gates.case import Case, windows_digest
 from bedside.gates.result import (
     FAIL,
@@ -28,6 +28,7 @@ TITLES = {
     "G8": "worst patient",
     "G14": "parity with the trained network",
     "G15": "budget of the target",
+    "G19": "no slower than without the trick",
 }
 GATES: dict[str, Callable[[Case], Findings]] = {
     "G1": alone.split_integrity,
@@ -38,6 +39,7 @@ GATES: dict[str, Callable[[Case], Findings]] = {
     "G7": paired.few_harmful_flips,
     "G8": paired.worst_patient,
     "G15": shipped.within_budget,
+    "G19": timed.no_slower,
 }
 
 
@@ -53,6 +55,7 @@ def judge(case: Case) -> dict[str, Any]:
             {
                 "deployment": case.evidence.get("deployment"),
                 "graph_sha256": case.evidence.get("graph_sha256"),
+                "cpu_kind": (case.evidence.get("environment") or {}).get("cpu_kind"),  # of the times that were judged
                 "verdict": verdict,
                 "reason": reason,
                 "claims": claims,

@@ -16,7 +16,7 @@ from bedside.errors import RefusedError
 
 MODULE = "bedside.edge.run_once"
 MEGABYTE = 1e6
-LONGEST_SECONDS = 120
+LONGEST_SECONDS = 900  # a process that hangs, not one on a slow or emulated CPU
 
 
 def fresh_process(model: bytes, run: RunSettings, signal: Sequence[int], rhythm: Sequence[int]) -> dict[str, Any]:
@@ -28,9 +28,15 @@ def fresh_process(model: bytes, run: RunSettings, signal: Sequence[int], rhythm:
         shapes = ["--signal", *map(str, signal), "--rhythm", *map(str, rhythm)]
         command = [sys.executable, "-m", MODULE, str(path), "--run", str(settings), *shapes]
         home = {"PYTHONPATH": str(Path(bedside.__file__).parent.parent)}
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=LONGEST_SECONDS, env=os.environ | home, check=False
-        )
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=LONGEST_SECONDS, env=os.environ | home, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise RefusedError(
+                f"{runtime} did not load the graph and answer once within {LONGEST_SECONDS} s in a fresh process; try "
+                f"it by hand: {' '.join(command[1:3])} model.onnx --runtime {runtime}"
+            ) from None
     if done.returncode:
         raise RefusedError(f"{run.runtime} could not load and run the graph in a fresh process:\n{done.stderr.strip()}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

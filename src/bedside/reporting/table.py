@@ -54,9 +54,7 @@ def _per_second(summary: Summary, batch: int) -> str:
 def provenance(summaries: Sequence[Summary]) -> str:
     """Where the figures come from: whose beats, which machine."""
     sources = sorted({summary.source for summary in summaries})
-    cpus = sorted(
-        {str((summary.evidence.get("environment") or {}).get("cpu", "an unnamed processor")) for summary in summaries}
-    )
+    cpus = sorted({summary.cpu for summary in summaries})
     patients = sorted({str((s.evidence.get("statistics") or {}).get("patients", MISSING)) for s in summaries})
     warning = (
         "**SIMULATED PATIENTS: the clinical figures say nothing about real ones.** " if is_simulated(summaries) else ""

@@ -14,10 +14,14 @@ from bedside.plugins import Plugin
 
 
 class Target(Plugin, abc.ABC):
-    """Hardware and runtime; `threads` is what the device will spend on one answer."""
+    """Hardware and runtime; `threads` is what the device will spend on one answer.
+
+    `cpu` names the kind of CPU that times must be measured on (`bedside.measurement.cpu`); null takes any.
+    """
 
     runtime: ClassVar[str]
     threads: int = pydantic.Field(default=1, gt=0)
+    cpu: str | None = pydantic.Field(default=None, pattern=r"^\S+ \S+$", description="such as `x86-64 avx512_vnni`")
 
     @abc.abstractmethod
     def compiled(self, graph: bytes) -> bytes:

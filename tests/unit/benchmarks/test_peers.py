@@ -57,6 +57,8 @@ def test_what_was_made_is_judged_beside_the_teacher_and_what_cannot_be_run_becom
     assert teacher["summary"].evidence["flips"]["all"]["harmful"] == 0
     assert int8["summary"].figure("size_bytes") == len(exported("int8", 12))
     assert int8["summary"].evidence["parity"]["kind"] == "int8"
+    assert int8["summary"].evidence["latency"]["against_plain"]["kind"] == "float"
+    assert teacher["summary"].evidence["latency"]["against_plain"] is None
     assert "cannot be used" in broken["error"]
     assert "summary" not in broken
     write(tmp_path / "peers", rows)

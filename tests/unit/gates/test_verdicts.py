@@ -1,5 +1,6 @@
 """Known-good evidence passes, known-bad evidence is refused by the gate that is there for it."""
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from bedside.evaluation import Predictions
 from bedside.gates import Budget, Gates, judge
 from bedside.gates.case import Case
+from bedside.gates.verdict import TITLES
 from bedside.params import validate
 from tests.support.cohort import Cohort, Wrong, everyone, measured
 from tests.support.limits import BUDGET, changed, gates
@@ -28,6 +30,11 @@ PORTABLE = {"limit": 128, "layers": {"1_QLinearConv": 128}, "unknown": [], "safe
 SATURATING = {**PORTABLE, "layers": {"1_QLinearConv": 128, "2_QGemm": 131}, "safe": False}
 UNPROVEN = {**PORTABLE, "unknown": ["1_ConvInteger: weights are uint8"], "safe": False}
 INT8 = {"kind": "int8", "max_abs_difference": 0.8, "label_changes": 3, "windows": 512, "on_target": ON_TARGET}
+AS_INT8 = {
+    "parity": INT8,
+    "latency|against_plain": {"kind": "float", "median": 0.4, "lowest": 0.3, "highest": 0.5, "least_runs": 500},
+    "provenance|latency.against_plain.median": "measured",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Example:
 
 def verdict(candidate: Predictions, teacher: Predictions, example: Example) -> dict[str, Any]:
     evidence = measured(example.cohort.evidence(candidate, teacher))
-    for path, value in example.changes.items():
+    for path, value in copy.deepcopy(example.changes).items():  # a later one may change what an earlier one put
         put(evidence, path, value)
     return judge(Case(evidence, candidate, teacher, example.gates, example.budget, is_reference=example.is_reference))
 
@@ -91,12 +98,12 @@ GOOD = [
     Example("F beats are never gated", candidate={**TEACHER, **everyone(COHORT, "F", 4, "V")}),
     Example("S below its floor leaves the intended use", candidate=NO_S, teacher=NO_S),
     Example("too few S beats leave the intended use", candidate={}, teacher={}, cohort=THIN),
-    Example("int8 with other logits but the same answers", changes={"parity": INT8}),
-    Example("int8 with one V flip", candidate={**TEACHER, (0, "V"): (3, "N")}, changes={"parity": INT8}),
-    Example("int8 weights that cannot saturate", changes={"parity": INT8, "audit|pairs": PORTABLE}),
+    Example("int8 with other logits but the same answers", changes=AS_INT8),
+    Example("int8 with one V flip", candidate={**TEACHER, (0, "V"): (3, "N")}, changes=AS_INT8),
+    Example("int8 weights that cannot saturate", changes={**AS_INT8, "audit|pairs": PORTABLE}),
     Example(
         "int8 weights that could, run by exact kernels",
-        changes={"parity": INT8, "audit|pairs": {**SATURATING, "exact_kernels": "session.x64quantprecision=1"}},
+        changes={**AS_INT8, "audit|pairs": {**SATURATING, "exact_kernels": "session.x64quantprecision=1"}},
     ),
     Example("exactly within the budget", changes={"size_bytes": 200_000}),
     Example("exactly at the parity limit", changes={"parity|max_abs_difference": 1e-4}),
@@ -170,6 +177,9 @@ BAD = [
     Example("a memory that is not a number", changes={"memory|peak_rss_mb": float("nan")}, fails="G15"),
     Example("a size in words", changes={"size_bytes": "small"}, fails="G15"),
     Example("no latency", changes={"latency": KeyError}, fails="G15"),
+    Example("slower than its float parent", changes={**AS_INT8, "latency|against_plain|median": 1.2}, fails="G19"),
+    Example("integers timed beside nothing", changes={"parity": INT8}, fails="G19"),
+    Example("times of an unknown kind of CPU", changes={"environment": KeyError}, fails="G15"),
     Example("no V figures", changes={"gross|V|patients": KeyError}, fails="G2"),
     Example("a lower bound that is NaN", changes={"gross|V|intervals|sensitivity|low": float("nan")}, fails="G3"),
     Example("an undefined lower bound", changes={"gross|V|intervals|sensitivity|low": None}, fails="G3"),
@@ -290,12 +300,16 @@ def test_the_verdict_carries_what_it_is_about() -> None:
     assert found["deployment"] == {"variant": "pruned", "target": "onnxruntime-cpu"}
     assert found["graph_sha256"] == "0" * 64
     assert found["gates_digest"] == gates().digest
-    assert [result["id"] for result in found["gates"]] == ["G1", "G2", "G3", "G4", "G5", "G7", "G8", "G14", "G15"]
+    assert [result["id"] for result in found["gates"]] == [
+        *("G1", "G2", "G3", "G4", "G5", "G7", "G8", "G14", "G15", "G19"),
+    ]
 
 
 def test_the_verdict_names_what_failed_and_spares_the_reader_the_rest() -> None:
     found = Example("", candidate={**TEACHER, (3, "V"): (8, "N")}).verdict()
-    assert found["reason"].startswith("2 of 9 gates fail: G5 (not inferior to the teacher): V sensitivity -0.0086")
+    assert found["reason"].startswith(
+        f"2 of {len(TITLES)} gates fail: G5 (not inferior to the teacher): V sensitivity -0.0086"
+    )
     assert "S sensitivity" not in found["reason"]
     assert "6 of 700 V beats turn from right to wrong (0.86%, limit 1%)" in reason(found, "G7")
     assert found["gates"][6]["values"]["V"]["worst_patients"][0]["patient"] == "p03"

@@ -245,7 +245,7 @@ def test_a_sick_server_costs_bounded_time_and_no_data(sick_server: str, monkeypa
     begun = time.monotonic()
     with pytest.raises(tracking.TrackingError, match=r"nothing is lost: 1 runs wait"):
         tracking.flush(timeout=1)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 60  # the client alone would go on for minutes
     (path,) = journal.pending()
     assert len(journal.read(path)) == 12
 
