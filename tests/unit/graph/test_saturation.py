@@ -10,7 +10,7 @@ from bedside.graph.saturation import pairs
 from bedside.targets import Target
 from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.targets.openvino import OpenVino
-from tests.support.networks import exported
+from tests.support.networks import exported, full_grid
 
 EVERYTHING = OnnxRuntime(integer_linear_from=1, dynamic_lstm_from=1)
 FITS = np.array([[127, 1, -127, -1], [64, 64, -64, -64]], np.int8)  # (output, input)
@@ -81,26 +81,15 @@ def test_what_is_quantized_here_is_proven_safe_on_every_target(target: Target, u
     assert set(found["layers"].values()) <= set(range(100, 129))
 
 
-def test_a_file_on_the_full_int8_grid_is_not(full_grid: bytes) -> None:
+def test_a_file_on_the_full_int8_grid_is_not() -> None:
+    graph = full_grid(exported("int8", 12))
     for target in (OnnxRuntime(), OpenVino()):
-        found = target.optimize(full_grid)[1]["pairs"]
+        found = target.optimize(graph)[1]["pairs"]
         assert not found["safe"]
         assert max(found["layers"].values()) > 128
-    assert OnnxRuntime(exact_integers=True).optimize(full_grid)[1]["pairs"]["exact_kernels"]
+    assert OnnxRuntime(exact_integers=True).optimize(graph)[1]["pairs"]["exact_kernels"]
 
 
 def test_a_float_graph_has_nothing_that_could_saturate() -> None:
     found = OnnxRuntime().optimize(exported("fp32", 12))[1]["pairs"]
     assert (found["layers"], found["safe"]) == ({}, True)
-
-
-@pytest.fixture
-def full_grid() -> bytes:
-    """An int8 graph as other tools make it: every row's largest weight at 127, and the second wherever it falls."""
-    graph = onnx.load_from_string(exported("int8", 12))
-    for tensor in graph.graph.initializer:
-        if tensor.data_type == TensorProto.INT8 and len(tensor.dims) > 1:
-            steps = numpy_helper.to_array(tensor).astype(np.float32)
-            largest = np.abs(steps).reshape(len(steps), -1).max(axis=1).reshape(-1, *[1] * (steps.ndim - 1))
-            tensor.CopyFrom(numpy_helper.from_array(np.rint(steps * 127 / largest).astype(np.int8), tensor.name))
-    return graph.SerializeToString()
