@@ -34,8 +34,8 @@ def fresh_process(model: bytes, run: RunSettings, signal: Sequence[int], rhythm:
             )
         except subprocess.TimeoutExpired:
             raise RefusedError(
-                f"{runtime} did not load the graph and answer once within {LONGEST_SECONDS} s in a fresh process; try "
-                f"it by hand: {' '.join(command[1:3])} model.onnx --runtime {runtime}"
+                f"{run.runtime} did not answer once within {LONGEST_SECONDS} s in a fresh process; try "
+                f"it by hand: {' '.join(command[1:3])} model.onnx --run run.json"
             ) from None
     if done.returncode:
         raise RefusedError(f"{run.runtime} could not load and run the graph in a fresh process:\n{done.stderr.strip()}")
