@@ -39,9 +39,12 @@ class Lead:
 
     @property
     def rails(self) -> tuple[int, int]:
-        """The ends of the converter: a sample at an end was cut off. `11` bits around `1024` give `(0, 2047)`."""
+        """The ends of the converter: a sample at an end was cut off. `11` bits around `1024` give `(0, 2047)`.
+
+        Where the lower end would be the mark of a missing sample, it is the value above it.
+        """
         half = 1 << (self.resolution - 1)
-        return self.zero - half, self.zero + half - 1
+        return max(self.zero - half, self.missing + 1), self.zero + half - 1
 
     @property
     def missing(self) -> int:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bedside.datasets.reading import Entry, read
 from bedside.datasets.recording import (
@@ -61,16 +60,23 @@ def _lead(lead: Lead, adc: Samples, second: int) -> dict[str, float]:
     return {
         "missing_share": float(missing.mean()),
         "flat_share": float((np.ptp(seconds, axis=1) < FLAT_MV).mean()) if len(seconds) else 1.0,
-        "clipped_share": float(_clipped(lead, adc)[~missing].mean()) if not missing.all() else 0.0,
+        "clipped_share": _clipped_share(lead, adc[~missing]),
         "amplitude_mv": float(high - low),
         "largest_mv": float(np.abs(known).max()),
     }
 
 
-def _clipped(lead: Lead, adc: Samples) -> NDArray[np.bool_]:
-    """Which of (sample,) are at an end of the converter that the header describes."""
-    low, high = lead.rails
-    return np.asarray((adc.astype(np.int64) <= low) | (adc.astype(np.int64) >= high))
+def _clipped_share(lead: Lead, adc: Samples) -> float:
+    """Share of the known samples (sample,) at an end of the converter.
+
+    The header describes the converter, and is not always right: a sample beyond an end shows that the converter went
+    on, and then it ends where this lead does.
+    """
+    if not len(adc):
+        return 0.0
+    low, high = min(lead.rails[0], int(adc.min())), max(lead.rails[1], int(adc.max()))
+    values = adc.astype(np.int64)
+    return float(((values <= low) | (values >= high)).mean())
 
 
 def _beats(header: Header, annotations: Annotations) -> Row:
