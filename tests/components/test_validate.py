@@ -209,6 +209,19 @@ def test_what_validate_lets_pass_prepare_takes_so_no_sample_may_be_missing(cohor
         check_params(Recordings, {"kind": "recordings", "max_missing_share": 0.01}, "validate.recordings")
 
 
+def test_a_recording_with_one_beat_is_quarantined_however_slow_a_heart_may_be(cohort: Cohort, tmp_path: Path) -> None:
+    import wfdb
+
+    def stop(folder: Path) -> None:
+        wfdb.wrann("s001", "atr", np.array([5000]), ["N"], write_dir=str(folder / "records"))
+
+    data = changed(cohort.recordings, tmp_path / "recordings", stop)
+    limits = Recordings(beats_per_minute=(0.0, 250.0), max_implausible_intervals=1.0)
+    validate(data=data, report=tmp_path / "report", params=limits)
+    quarantined = open_artifact(tmp_path / "report").json("approval.json")["quarantined"]
+    assert quarantined == {"s001": "a rhythm is between beats (beats is 1)"}
+
+
 def test_a_split_that_is_missing_refuses_the_dataset(cohort: Cohort, tmp_path: Path) -> None:
     def lose(folder: Path) -> None:
         about = json.loads((folder / "dataset.json").read_text())
