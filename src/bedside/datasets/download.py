@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from bedside.artifacts import sha256
 from bedside.errors import RefusedError
@@ -76,7 +76,7 @@ def _copy(place: str, name: str, partial: Path) -> None:
 
 def _download(place: str, name: str, partial: Path) -> None:
     """Get the rest of a file; a connection that keeps breaking is refused, because it is no damage of the file."""
-    url = f"{place}/{name}"
+    url = f"{place}/{quote(name)}"
     for attempt in range(ATTEMPTS):
         try:
             return _resume(url, partial)

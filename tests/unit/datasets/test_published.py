@@ -1,5 +1,6 @@
 """Recordings come from a publisher or a mirror: verified, fetched again when damaged, resumed when interrupted."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,20 @@ def test_a_record_may_have_any_name(place: Path, into: Path, record: str) -> Non
     publish(place)
     assert source(place, records=None).fetch(into) == {}
     assert {f"{record}.hea", f"{record}.dat", f"{record}.atr", "s002.hea"} <= set(names(into))
+
+
+def test_a_name_in_other_letters_is_fetched_over_http_too(publisher: Publisher, place: Path, into: Path) -> None:
+    for suffix in (".hea", ".dat", ".atr"):
+        (place / f"s001{suffix}").rename(place / f"\u00c4_1{suffix}")
+    publish(place)
+    assert source(publisher.url, records=["\u00c4_1"]).fetch(into) == {}
+    assert names(into) == ["\u00c4_1.atr", "\u00c4_1.dat", "\u00c4_1.hea"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read_gives_the_reason_for_its_record(place: Path, into: Path) -> None:
+    (place / "s001.dat").chmod(0)
+    assert source(place).fetch(into) == {"s001": f"s001.dat: may not be read in the mirror {place}"}
 
 
 def test_a_list_of_digests_is_read_as_the_usual_programs_write_it(place: Path, into: Path) -> None:
