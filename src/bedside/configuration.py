@@ -101,6 +101,7 @@ def _problems(params: Mapping[str, Any], components: Path, where: str) -> Iterat
     for section in sections(params):
         if section[0][0] != "variants" or section[1] in known:  # the lineage tells of an unknown technique
             yield from _told(_accept, params, section, where)
+    yield from (f"{where}:task.{objection}" for objection in _objections(params))
     if "search" in params:
         yield from _told(_accept_search, params["search"], f"{where}:search")
 
@@ -117,6 +118,17 @@ def _accept(params: Mapping[str, Any], section: Section, where: str) -> None:
     keys, name, parameter = section
     value = _value(params, keys, where)
     validate(stage(name).models[parameter], value, f"{where}:{'.'.join(keys)}")
+
+
+def _objections(params: Mapping[str, Any]) -> list[str]:
+    """Why the task cannot take what the source gives, if each is accepted by itself."""
+    from bedside.datasets.base import Source
+    from bedside.tasks.base import Task
+
+    try:
+        return Task.build(params.get("task")).objections(Source.build(params.get("source")))
+    except ValueError:  # refused by itself
+        return []
 
 
 def _accept_search(raw: object, where: str) -> None:

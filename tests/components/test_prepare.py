@@ -93,7 +93,7 @@ def test_counts_records_and_patients_agree_with_the_windows(cohort: Cohort) -> N
 
 
 def test_unclassifiable_beats_are_kept_for_the_test_table_and_never_learned(cohort: Cohort, tmp_path: Path) -> None:
-    from bedside.datasets.recording import read_annotations
+    from bedside.datasets.annotations import read_annotations
 
     made = again(cohort, tmp_path, split=ByShare(test=0.5, validation=0.2, calibration=0.15))
     test = open_artifact(made.test)
@@ -145,7 +145,9 @@ def test_a_person_under_two_names_is_found_by_the_windows_when_the_start_was_cut
 ) -> None:
     import wfdb
 
-    from bedside.datasets.recording import read_annotations, read_header, read_signal
+    from bedside.datasets.annotations import read_annotations
+    from bedside.datasets.headers import read_header
+    from bedside.datasets.samples import read_signal
 
     test = open_artifact(cohort.test).json("dataset.json")["records"][0]
     train = open_artifact(cohort.dataset).json("dataset.json")["splits"]["train"]["records"][0]

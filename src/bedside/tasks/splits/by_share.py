@@ -6,7 +6,7 @@ from typing import Literal
 
 import pydantic
 
-from bedside.tasks.splits.base import PACED, Assignment, Split
+from bedside.tasks.splits.base import Assignment, Split
 
 
 class ByShare(Split):
@@ -17,7 +17,7 @@ class ByShare(Split):
     validation: float = 0.17
     calibration: float = 0.08
     seed: int = 0
-    dropped: dict[str, str] = pydantic.Field(default=PACED, description="records of no split, and why")
+    dropped: dict[str, str] = pydantic.Field(default={}, description="records of no split, and why")
 
     def assign(self, patients: Mapping[str, str]) -> Assignment:
         left_out = {record: why for record, why in sorted(self.dropped.items()) if record in patients}
