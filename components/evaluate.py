@@ -1,13 +1,12 @@
 """Stage: optimized graph + test windows + target -> evidence. The one stage that opens the test set."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from bedside.artifacts import Artifact, DatasetIn, ModelIn, Out
+from bedside.artifacts import Artifact, DatasetIn, ModelIn, Out, write_json
 from bedside.component import Metrics, component
 from bedside.datasets.windows import Windows, load_split
 from bedside.edge.runner import FILE, RunSettings
@@ -75,7 +74,7 @@ def evaluate(
         **measured,
     }
     found["provenance"] = _provenance(found)
-    (evidence / "evidence.json").write_text(json.dumps(found, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    write_json(evidence / "evidence.json", found)
     _write_predictions(evidence / "predictions.safetensors", windows, logits[0])
     _draw(evidence, test, windows, logits, f"{deployment.variant} on {deployment.target}")
     return _metrics(found)

@@ -1,11 +1,10 @@
 """ingest: publisher, mirror or simulator -> raw recordings, every file and every signal checked."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from bedside.artifacts import DatasetOut
+from bedside.artifacts import DatasetOut, write_json
 from bedside.component import Metrics, component
 from bedside.datasets.base import Source
 from bedside.datasets.people import describe
@@ -35,9 +34,9 @@ def ingest(*, recordings: DatasetOut, source: Source) -> Metrics:
         print(f"quarantined {record}: {reason}", file=sys.stderr)
         for suffix in SUFFIXES:
             (folder / f"{record}{suffix}").unlink(missing_ok=True)
-    _write(recordings / "records.json", described)
-    _write(recordings / "quarantine.json", quarantine)
-    _write(recordings / "labels.json", {"source": source.label, **_assumed(described)})
+    write_json(recordings / "records.json", described)
+    write_json(recordings / "quarantine.json", quarantine)
+    write_json(recordings / "labels.json", {"source": source.label, **_assumed(described)})
     return {
         "recordings/records": float(len(described)),
         "recordings/patients": float(len({each["patient"] for each in described})),
@@ -68,10 +67,6 @@ def _assumed(described: list[dict[str, Any]]) -> dict[str, str]:
     """A label that travels into the evidence: amplitudes that nobody measured are a premise of what was shown."""
     gains = [each["assumed_gain"] for each in described if "assumed_gain" in each]
     return {"assumed_gain": f"{gains[0]:g} in {len(gains)} of {len(described)} recordings"} if gains else {}
-
-
-def _write(file: Path, value: object) -> None:
-    file.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from tqdm import tqdm
 from bedside.approval import accepted
 from bedside.artifacts import DatasetIn, DatasetOut, In
 from bedside.component import Metrics, component
-from bedside.tasks.assemble import assign, people_of, proof, write_dataset, write_label
+from bedside.tasks.assemble import assign, people_of, proof, sound, write_dataset, write_label
 from bedside.tasks.base import Task
 
 
@@ -17,7 +17,7 @@ def prepare(*, recordings: DatasetIn, approval: In, dataset: DatasetOut, test: D
     assignment = assign(task, people, folder)
     used = sorted((record, split == "train") for split, records in assignment.splits.items() for record in records)
     bar = tqdm(used, desc="windows", unit="record")
-    done = {record: task.windows(folder, people[record], training) for record, training in bar}
+    done = {record: sound(record, task.windows(folder, people[record], training)) for record, training in bar}
     about = {
         **task.description(),
         "proof": {**proof(recordings, people, assignment.splits, done), "left_out": assignment.left_out},

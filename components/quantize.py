@@ -23,6 +23,7 @@ from bedside.models.io import architecture_of
 from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, quantized
 from bedside.params import Params
 from bedside.plugins import Choice
+from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.training.batches import Tensors
 from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.stages import Validation, open_splits, parameters, validation_metrics
@@ -81,6 +82,8 @@ def quantize(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: 
     losses = sensitivity(network, source, splits.validation) if params.activations == 8 else {}
     bits = params.widths(network.grids, losses)
     network.use(bits)
+    if not shape.convolutions:  # these alone are sure to have integer kernels; now, not after the training
+        OnnxRuntime().optimize(export(network, *inputs))
 
     guide = load(teacher)
     loss, score = distillation_loss(params.soft_targets, guide), fidelity(guide, splits)

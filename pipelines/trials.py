@@ -22,7 +22,17 @@ from tqdm import tqdm
 
 import components
 from bedside import lineage, scratch
-from bedside.artifacts import Artifact, ArtifactError, DatasetIn, ModelIn, ModelOut, commit, open_artifact, staged
+from bedside.artifacts import (
+    Artifact,
+    ArtifactError,
+    DatasetIn,
+    ModelIn,
+    ModelOut,
+    commit,
+    open_artifact,
+    staged,
+    write_json,
+)
 from bedside.component import Component, Metrics, component
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
@@ -76,7 +86,7 @@ def trial(
         file = (optimized / "model.onnx").read_bytes()
         (graph / "model.onnx").write_bytes(file)
         figures = _judged(dataset, file, (reference / "model.onnx").read_bytes(), target, params)
-    (graph / FIGURES).write_text(json.dumps(figures, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    write_json(graph / FIGURES, figures)
     return {f"trial/{name}": float(value) for name, value in figures.items() if isinstance(value, int | float)}
 
 
@@ -114,7 +124,7 @@ def made(stage: Component, folder: Path, inputs: Mapping[str, Artifact], params:
     (output,) = (name for name, port in stage.ports.items() if port.direction == "out")
     with scratch.opened(record), staged(path) as staging:
         metrics = stage.function(**inputs, **models, **{output: staging})
-        (staging / METRICS).write_text(json.dumps(metrics, sort_keys=True))
+        write_json(staging / METRICS, metrics)
         commit(staging, path, record)
     return open_artifact(path)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +148,8 @@ def test_one_bad_window_refuses_the_dataset(
     data = changed(cohort.dataset, tmp_path / "dataset", rewritten(change))
     with pytest.raises(RefusedError, match=reason):
         validate(data=data, report=tmp_path / "report", params=WindowsSuite())
+    table = (home() / "refused/windows/table.json").read_text()
+    assert not {"NaN", "Infinity"} & set(re.findall(r"\w+", table)), "JSON has no such numbers"
 
 
 def test_a_window_that_is_in_two_splits_refuses_the_dataset_by_window_and_by_person(

@@ -6,12 +6,14 @@ signed 8 bit, symmetric, one scale per output channel, on the grid that every CP
 exporter needs to write QuantizeLinear/DequantizeLinear; `train()` makes them follow the data again.
 """
 
+import math
 from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bedside.errors import NotFiniteError
 from bedside.graph.grid import MOST, row_scales
 
 _PASSES = 8  # a second is needed where rounding took the sum of a pair to another grid, about one row in 50,000
@@ -54,6 +56,9 @@ class ActivationQuantizer(nn.Module):
 
     def _fix(self) -> None:
         low, high = min(float(self.low), 0.0), max(float(self.high), 0.0)
+        if not math.isfinite(high - low):
+            found = f"has an activation between {low:g} and {high:g}, which no grid holds"
+            raise NotFiniteError("the quantized network", found, "train it with a lower training.learning_rate")
         self.scale = max((high - low) / self.steps, 1e-8)
         self.zero_point = round(min(max(-low / self.scale, 0.0), float(self.steps)))
 

@@ -10,6 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bedside.models.base import Architecture
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, summary
+from bedside.models.convolution import CausalConv1d
 from bedside.models.fake_quant import ActivationQuantizer, QuantizedConv1d, QuantizedLinear, QuantizedLSTM
 
 
@@ -88,10 +89,15 @@ class QuantizedCnnLstmNetwork(nn.Module):
             layer.settle()
 
 
+class QuantizedCausalConv1d(QuantizedConv1d, CausalConv1d):
+    """A causal convolution whose weights lie on the int8 grid; its zeros before the signal are a level of any grid."""
+
+
 def quantized_convolution(like: nn.Conv1d) -> QuantizedConv1d:
     """A quantized convolution of the same shape, with the bias that the folded batch norm needs."""
-    (kernel,), (stride,), padding = like.kernel_size, like.stride, like.padding[0]
-    return QuantizedConv1d(like.in_channels, like.out_channels, kernel, stride, int(padding))
+    kind = QuantizedCausalConv1d if isinstance(like, CausalConv1d) else QuantizedConv1d
+    how = like.kernel_size, like.stride, like.padding, like.dilation
+    return kind(like.in_channels, like.out_channels, *how)
 
 
 def quantized(network: CnnLstmNetwork, shape: CnnLstm) -> QuantizedCnnLstmNetwork:
