@@ -50,9 +50,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/cross-validation"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/cross-validation.md"))
     given = parser.parse_args()
-    dataset, recipe = open_artifact(given.dataset), yaml.safe_load(given.params.read_text())["train_teacher"]
+    dataset = open_artifact(given.dataset)
+    recipe = yaml.safe_load(given.params.read_text(encoding="utf-8"))["train_teacher"]
     rows = [row for seed in given.seeds for row in table(seed, *held_out(dataset, recipe, seed, given.work))]
-    given.out.write_text(page(rows, dataset.labels["source"]))
+    given.out.write_text(page(rows, dataset.labels["source"]), encoding="utf-8")
     print(f"{given.out}: seeds {' '.join(map(str, given.seeds))}", file=sys.stderr)
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from pydantic import PositiveInt
+
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.adaptive import Switching, settle_thresholds
@@ -21,7 +23,7 @@ from bedside.training.stages import Validation, open_splits, parameters, validat
 class FitEarlyExit(Params):
     """Where the exit leaves the parent, what reads the features there, and how it learns what the parent answers."""
 
-    after: int = 1
+    after: PositiveInt = 1
     exit: CnnLstm = CnnLstm(convolutions=(), head=32)
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=4, learning_rate=2e-3)

@@ -20,7 +20,7 @@ from bedside.measurement.environment import environment
 from bedside.measurement.openings import opened
 from bedside.measurement.provenance import provenance
 from bedside.measurement.remembered import Answered, remembered
-from bedside.params import Params
+from bedside.params import Params, Seed
 from bedside.targets import Target
 
 CLINICAL = ("gross", "average", "macro_f1", "accuracy", "flips")
@@ -33,7 +33,7 @@ class Evaluate(Params):
     batch: int = pydantic.Field(default=16, gt=0)
     sampled: int = pydantic.Field(default=64, gt=0)
     replicates: int = pydantic.Field(default=2000, ge=200)  # the bound that G3 judges comes from them
-    seed: int = 0
+    seed: Seed = 0
 
 
 @component(image="runtime")

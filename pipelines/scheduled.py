@@ -23,6 +23,7 @@ from typing import NoReturn
 
 from bedside.errors import RefusedError
 from bedside.redaction import clean
+from bedside.terminal import in_utf8
 from bedside.tracking.lock import locked
 
 REFUSED = 2
@@ -31,6 +32,8 @@ GRACE = 10.0  # seconds for the stages to go when this process is told to
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    if argv is None:
+        in_utf8()
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m pipelines.scheduled", description=__doc__, formatter_class=raw)
     parser.add_argument("folder", type=Path, help="a volume that is kept from run to run")
@@ -89,7 +92,8 @@ def checkout(repository: str, revision: str, source: Path) -> str:
     fetched = subprocess.run(
         [*git, "fetch", "--quiet", "--no-tags", "--depth=1", "--", repository, revision],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if fetched.returncode:
@@ -166,7 +170,7 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
 
 def _said(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

@@ -17,12 +17,16 @@ from typing import Any
 
 import yaml
 
+from bedside.params import ParamsError, read_yaml
+from bedside.terminal import in_utf8
+
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = (".dvcignore", "components", "docker/kubernetes/cluster.yaml", "dvc.yaml", "pipelines", "src")
 DVC_CONFIG = "[core]\n    analytics = false\n    no_scm = true\n"
 
 
 def main() -> None:
+    in_utf8()
     parser = argparse.ArgumentParser(prog="python -m pipelines.workspace", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--profile", type=Path, help="parameters that replace those of params.yaml")
@@ -30,7 +34,10 @@ def main() -> None:
     parser.add_argument("--server", help="an MLflow server that takes the runs, instead of a store in the workspace")
     parser.add_argument("--pull", action="store_true", help="take what other workspaces finished from the DVC remote")
     given = parser.parse_args()
-    lay_out(given.folder, given.profile)
+    try:
+        lay_out(given.folder, given.profile)
+    except (ParamsError, OSError) as error:
+        sys.exit(f"workspace: {error}")
     if given.run:
         sys.exit(run(given.folder, given.server, pull=given.pull))
 
@@ -42,8 +49,10 @@ def lay_out(folder: Path, profile: Path | None = None) -> None:
         _copy(ROOT / name, folder / name)
     for stale in _python_files(folder) - wanted:
         (folder / stale).unlink()
-    overlay = yaml.safe_load(profile.read_text()) if profile else {}
-    params = merged(yaml.safe_load((ROOT / "params.yaml").read_text()), overlay or {})
+    overlay = read_yaml(profile) if profile else {}
+    if not isinstance(overlay, dict | None):
+        raise ParamsError(f"{profile}: a mapping of sections is needed here, not a {type(overlay).__name__}")
+    params = merged(read_yaml(ROOT / "params.yaml"), overlay or {})
     _write(folder / "params.yaml", yaml.safe_dump(params, sort_keys=False))
     _write(folder / ".dvc/config", DVC_CONFIG)
 
@@ -99,13 +108,20 @@ def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any
 def _sources() -> set[str]:
     """The files of this project that a pipeline runs on, as git sees them: tracked, or new and not ignored."""
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "--", *COPIED],
+        [
+            "git",
+            "ls-files",
+            "-z",
+            "-co",
+            "--exclude-standard",
+            "--",
+            *COPIED,
+        ],  # without -z names are written in escapes
         cwd=ROOT,
         check=True,
         capture_output=True,
-        text=True,
     )
-    return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+    return {name for name in map(os.fsdecode, listed.stdout.split(b"\0")) if (ROOT / name).is_file()}
 
 
 def _python_files(folder: Path) -> set[str]:
@@ -120,9 +136,9 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _write(target: Path, text: str) -> None:
-    if not target.is_file() or target.read_text() != text:
+    if not target.is_file() or target.read_text(encoding="utf-8") != text:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
+        target.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -115,9 +115,11 @@ def judge_all(attempts: list[dict[str, Any]], judge: Judge) -> list[dict[str, An
 def write(out: Path, rows: list[dict[str, Any]]) -> None:
     """`out`.md and `out`.json."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".md").write_text(markdown(rows, notes(rows)))
+    out.with_suffix(".md").write_text(markdown(rows, notes(rows)), encoding="utf-8")
     told = {"date": datetime.now(UTC).date().isoformat(), "environment": environment(), "rows": list(map(plain, rows))}
-    out.with_suffix(".json").write_text(json.dumps(told, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    out.with_suffix(".json").write_text(
+        json.dumps(told, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
+    )
     print(
         f"{out.with_suffix('.md')}: {sum('summary' in row for row in rows)} graphs, {len(rows)} rows", file=sys.stderr
     )

@@ -56,7 +56,7 @@ class Judge:
                 (staging / "plain.onnx").write_bytes(self.target.compiled(exported))
                 facts["plain"] = {"kind": "float"}
             for key, told in facts.items():
-                (staging / f"{key}.json").write_text(json.dumps(told))
+                (staging / f"{key}.json").write_text(json.dumps(told), encoding="utf-8")
             return open_artifact(commit(staging, path, {"labels": self.test.labels}).path)
 
     def _parity(self, file: bytes, expected: Path | None) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from bedside.errors import RefusedError
 from bedside.params import ParamsError
-from bedside.terminal import console
+from bedside.terminal import console, in_utf8
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,6 +39,8 @@ PAGES = "http://127.0.0.1:{}/#/models"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; what the user can mend is one message on stderr and exit status 1."""
+    if argv is None:
+        in_utf8()
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
@@ -223,10 +225,12 @@ def _results(arguments: argparse.Namespace) -> None:
 
     report = open_artifact(arguments.report)
     if not arguments.write:
-        print((report / "results.md").read_text(), end="")
+        print((report / "results.md").read_text(encoding="utf-8"), end="")
         return
-    write_into(arguments.readme, (report / "short.md").read_text())
-    page = write_page(arguments.docs, (report / "results.md").read_text(), (report / "pareto.png").read_bytes())
+    write_into(arguments.readme, (report / "short.md").read_text(encoding="utf-8"))
+    page = write_page(
+        arguments.docs, (report / "results.md").read_text(encoding="utf-8"), (report / "pareto.png").read_bytes()
+    )
     print(f"results written to {arguments.readme} and {page}")
 
 

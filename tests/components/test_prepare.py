@@ -198,7 +198,7 @@ def test_data_that_was_not_approved_is_refused(cohort: Cohort, tmp_path: Path) -
 
 def test_an_empty_split_is_refused_by_name(cohort: Cohort, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="no record is left for calibration"):
-        again(cohort, tmp_path, split=ByShare(test=0.5, validation=0.3, calibration=0.0))
+        again(cohort, tmp_path, split=ByShare(test=0.5, validation=0.3, calibration=0.001))
     assert not (tmp_path / "dataset").exists()
 
 

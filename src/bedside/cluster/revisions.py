@@ -72,5 +72,10 @@ def _remote(name: str | None, folder: Path) -> dict[str, str]:
 def _git(repository: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # of a hook, say
     return subprocess.run(
-        ["git", "-C", str(repository), *command], capture_output=True, text=True, check=False, env=environment
+        ["git", "-C", str(repository), *command],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        env=environment,
     )

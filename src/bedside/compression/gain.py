@@ -4,6 +4,8 @@ Nothing here is timed: whether a network exists must not depend on how busy the 
 network costs in time is measured in `evaluate` and judged by a gate (G19).
 """
 
+from typing import Annotated
+
 import pydantic
 from torch import nn
 
@@ -11,6 +13,8 @@ from bedside.errors import RefusedError
 from bedside.params import Params
 from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.training.stages import parameters
+
+LeastShare = Annotated[float, pydantic.Field(ge=0, lt=1)]  # of what must go away
 
 
 def require_fewer_parameters(technique: str, before: nn.Module, after: nn.Module, least_share: float) -> float:

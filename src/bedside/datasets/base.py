@@ -15,8 +15,8 @@ class Source(Plugin, abc.ABC):
     refused.
     """
 
-    rate: float = pydantic.Field(default=360.0, gt=0)
-    gain: float | None = 200.0
+    rate: pydantic.PositiveFloat = 360.0
+    gain: pydantic.PositiveFloat | None = 200.0
     units: str = "mV"
     uncalibrated_gain: float | None = pydantic.Field(default=None, gt=0)
 

@@ -56,7 +56,9 @@ def text(place: str, name: str) -> str:
         if is_url(place):
             with _open(f"{place}/{name}") as answer:
                 return str(answer.read().decode())
-        return (Path(place) / name).read_bytes().decode()  # its digest is of these bytes: no newline is translated
+        return (
+            (Path(place) / name).read_bytes().decode("utf-8")
+        )  # its digest is of these bytes: no newline is translated
     except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: no address
         raise DownloadError(str(getattr(error, "reason", error))) from None
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from bedside.datasets.base import Source
 from bedside.datasets.simulated_rhythm import Rhythm, beats
 from bedside.datasets.simulated_signal import RESOLUTION, ZERO, Heart, Placement, digitize, disturb, draw
+from bedside.params import Seed
 
 
 class Simulated(Source):
@@ -26,7 +27,7 @@ class Simulated(Source):
     gain: float = 200.0
     patients: int = Field(default=36, gt=0)
     seconds: float = Field(default=240.0, gt=0)
-    seed: int = 7
+    seed: Seed = 7
     lead_off: bool = True
 
     @property

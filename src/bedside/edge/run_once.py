@@ -55,7 +55,7 @@ def peak_memory() -> int | None:
     """
     if not STATUS.is_file():
         return None
-    lines = STATUS.read_text().splitlines()
+    lines = STATUS.read_text(encoding="utf-8").splitlines()
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 

@@ -25,7 +25,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "cores_allowed": len(allowed_cores()) or os.cpu_count(),
-        "governor": GOVERNOR.read_text().strip() if GOVERNOR.is_file() else UNKNOWN,
+        "governor": GOVERNOR.read_text(encoding="utf-8").strip() if GOVERNOR.is_file() else UNKNOWN,
         "load_before": list(os.getloadavg()),
     }
 

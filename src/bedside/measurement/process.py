@@ -30,7 +30,13 @@ def fresh_process(model: bytes, run: RunSettings, signal: Sequence[int], rhythm:
         home = {"PYTHONPATH": str(Path(bedside.__file__).parent.parent)}
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=LONGEST_SECONDS, env=os.environ | home, check=False
+                command,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=LONGEST_SECONDS,
+                env=os.environ | home,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise RefusedError(

@@ -134,9 +134,9 @@ def _keep(site: Path, docs: Path) -> None:
         if picture.name != "favicon.ico":
             picture.unlink()
     for page in sorted(site.rglob("*.html")):
-        text = _BEACON.sub("", _TIME.sub(EPOCH.strftime("%Y%m%dT%H%M%S.%fZ"), page.read_text()))
+        text = _BEACON.sub("", _TIME.sub(EPOCH.strftime("%Y%m%dT%H%M%S.%fZ"), page.read_text(encoding="utf-8")))
         names = {name: f"id-{number}" for number, name in enumerate(dict.fromkeys(_ID.findall(text)))}
         for name, replacement in names.items():
             text = text.replace(name, replacement)
-        page.write_text(text)
+        page.write_text(text, encoding="utf-8")
     shutil.move(site, docs)

@@ -3,15 +3,26 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import pydantic
 from tqdm import tqdm
 
 from bedside.artifacts import Artifact
 from bedside.datasets.recording import MILLIVOLTS
+from bedside.params import ClassName, Share
 from bedside.quality.base import Judgement, Validate
 from bedside.quality.expectations import KEY, Rule, Table, judging
 from bedside.quality.recordings_table import row
+
+
+def _rising(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError(f"the lower limit {limits[0]:g} is above the upper one {limits[1]:g}, so nothing could pass")
+    return limits
+
+
+Range = Annotated[tuple[pydantic.NonNegativeFloat, pydantic.PositiveFloat], pydantic.AfterValidator(_rising)]
 
 
 class Recordings(Validate):
@@ -23,17 +34,17 @@ class Recordings(Validate):
     """
 
     kind: Literal["recordings"] = "recordings"
-    rate: float | None = None
-    gain: float | None = None
+    rate: pydantic.PositiveFloat | None = None
+    gain: pydantic.PositiveFloat | None = None
     units: str | None = None
-    min_seconds: float = 30.0
-    max_flat_share: float = 0.01
-    max_clipped_share: float = 0.01
-    amplitude_mv: tuple[float, float] = (0.1, 10.0)
-    beats_per_minute: tuple[float, float] = (20.0, 250.0)
-    max_implausible_intervals: float = 0.05
-    max_quarantined_share: float = 0.2
-    min_beats: dict[str, int] = {"N": 1, "S": 1, "V": 1, "F": 1}  # noqa: RUF012  # pydantic copies it
+    min_seconds: pydantic.NonNegativeFloat = 30.0
+    max_flat_share: Share = 0.01
+    max_clipped_share: Share = 0.01
+    amplitude_mv: Range = (0.1, 10.0)
+    beats_per_minute: Range = (20.0, 250.0)
+    max_implausible_intervals: Share = 0.05
+    max_quarantined_share: Share = 0.2
+    min_beats: dict[ClassName, pydantic.NonNegativeInt] = {"N": 1, "S": 1, "V": 1, "F": 1}  # noqa: RUF012  # pydantic copies it
 
     def judge(self, data: Artifact, docs: Path) -> Judgement:
         entries = data.json("records.json")

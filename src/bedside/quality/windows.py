@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pydantic
 
 from bedside.artifacts import Artifact
 from bedside.datasets.windows import Windows, read_windows
+from bedside.params import ClassName
 from bedside.quality.base import Judgement, Validate
 from bedside.quality.expectations import KEY, Rule, Table, judging
 
@@ -24,10 +26,10 @@ class WindowsSuite(Validate):
     """
 
     kind: Literal["windows"] = "windows"
-    max_amplitude: float = 60.0
-    max_rhythm: float = 4.0
-    max_duplicates: int = 0
-    min_beats: dict[str, dict[str, int]] = {  # noqa: RUF012  # pydantic copies it
+    max_amplitude: pydantic.PositiveFloat = 60.0
+    max_rhythm: pydantic.PositiveFloat = 4.0
+    max_duplicates: pydantic.NonNegativeInt = 0
+    min_beats: dict[Literal["train", "validation", "calibration"], dict[ClassName, pydantic.NonNegativeInt]] = {  # noqa: RUF012  # pydantic copies it
         "train": {"N": 1, "S": 1, "V": 1, "F": 1},
         "validation": {"N": 1, "S": 1, "V": 1},
         "calibration": {"N": 1},

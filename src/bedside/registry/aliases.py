@@ -206,4 +206,4 @@ def _predictions(bundle: Path) -> "Predictions":
 
 def read_json(path: Path) -> Any:
     """The content of a file of a verified bundle."""
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))

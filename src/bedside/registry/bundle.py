@@ -21,7 +21,7 @@ def write(candidate: Candidate, folder: Path, intended_use: str) -> str:
         (candidate.verdict, "verdict.json"),
     ):
         shutil.copyfile(artifact / name, folder / name)
-    (folder / "card.md").write_text(card(candidate, intended_use))
+    (folder / "card.md").write_text(card(candidate, intended_use), encoding="utf-8")
     signing.sign(folder)
     return signing.digest(folder)
 

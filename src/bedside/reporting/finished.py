@@ -50,7 +50,7 @@ def _evaluated(params: Path, key: str) -> list[str]:
 
 def write_into(readme: Path, table: str) -> None:
     """Replace what stands between the two markers."""
-    before, begin, rest = readme.read_text().partition(BEGIN)
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise RefusedError(f"{readme}: has no {BEGIN} ... {END}; add both lines where the results belong")

@@ -99,7 +99,7 @@ def write_label(folder: Path, learned: Mapping[str, list[str]], people: People) 
     """A label that travels to every network: whom it learned from. The proof about a test set is about these alone."""
     known = sorted({people[record]["patient"] for records in learned.values() for record in records})
     digest = hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
-    (folder / "labels.json").write_text(json.dumps({"learned_from": digest}) + "\n")
+    (folder / "labels.json").write_text(json.dumps({"learned_from": digest}) + "\n", encoding="utf-8")
 
 
 def _indexed(done: RecordWindows, record: int, patient: int) -> Windows:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pydantic
@@ -38,11 +38,18 @@ class EcgArrhythmia(Task):
     kind: Literal["ecg-arrhythmia"] = "ecg-arrhythmia"
     lead: str = "MLII"
     rate: float = pydantic.Field(default=120.0, gt=0)
-    window_before_s: float = pydantic.Field(default=0.45, gt=0)
-    window_after_s: float = pydantic.Field(default=0.55, gt=0)
+    window_before_s: float = pydantic.Field(default=0.45, gt=0, le=10)
+    window_after_s: float = pydantic.Field(default=0.55, gt=0, le=10)
     template_beats: int = pydantic.Field(default=128, ge=1)
     train_on_every_lead: bool = True
     split: Choice[Split] = DeChazal()
+
+    @pydantic.model_validator(mode="after")
+    def _has_samples(self) -> Self:
+        for name in ("window_before_s", "window_after_s"):
+            if round(getattr(self, name) * self.rate) < 1:
+                raise ValueError(f"{name}: {getattr(self, name):g} s at {self.rate:g} Hz is not one sample; widen it")
+        return self
 
     def windows(self, folder: Path, entry: Entry, training: bool) -> RecordWindows:
         """Every beat of one recording, in time order, with what a device could know when it decides."""

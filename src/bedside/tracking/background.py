@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TypeVar
 
+from bedside.scratch import project
 from bedside.tracking import journal
 from bedside.tracking.errors import TrackingError
 
@@ -60,6 +61,7 @@ class Follower:
         # Its own session: Ctrl-C ends the stage, and the follower then records how it ended.
         subprocess.Popen(
             [sys.executable, "-m", "bedside.tracking.background", key],
+            cwd=project(),  # a temporary copy may be gone before the follower is
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -72,7 +74,9 @@ def at_end() -> None:
     limit = _seconds("BEDSIDE_FLUSH_TIMEOUT", END_TIMEOUT)
     command = [sys.executable, "-m", "bedside.cli", "flush", "--timeout", str(limit)]
     try:
-        done = subprocess.run(command, timeout=limit + 15, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, timeout=limit + 15, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         message = "" if done.returncode == 0 else done.stderr.strip()
     except (OSError, subprocess.SubprocessError) as error:
         message = str(error)

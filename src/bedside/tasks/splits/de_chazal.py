@@ -20,14 +20,17 @@ class DeChazal(Split):
     """
 
     kind: Literal["de-chazal"] = "de-chazal"
-    validation: tuple[str, ...] = ("114", "124", "215", "220")
-    calibration: tuple[str, ...] = ("112", "205")
+    validation: tuple[str, ...] = pydantic.Field(default=("114", "124", "215", "220"), min_length=1)
+    calibration: tuple[str, ...] = pydantic.Field(default=("112", "205"), min_length=1)
     dropped: dict[str, str] = pydantic.Field(default={"201": "the same person as 202, which is in the test set"})
 
     @pydantic.model_validator(mode="after")
     def _held_out_of_ds1(self) -> Self:
         if others := sorted({*self.validation, *self.calibration} - set(DS1)):
             raise ValueError(f"validation and calibration come out of DS1 ({' '.join(DS1)}), but {others} do not")
+        every = [*self.validation, *self.calibration]
+        if twice := sorted({record for record in every if every.count(record) > 1}):
+            raise ValueError(f"{', '.join(twice)} stands twice in validation and calibration; one patient, one split")
         return self
 
     def objections(self, source: str) -> list[str]:
