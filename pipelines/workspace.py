@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = (".dvcignore", "components", "docker/kubernetes/cluster.yaml", "dvc.yaml", "pipelines", "src")
+BYPRODUCTS = ("__pycache__", "*.pyc", "*.egg-info", ".*.staging", ".*.old")  # of installing and running, no sources
 DVC_CONFIG = "[core]\n    analytics = false\n    no_scm = true\n"
+# Mappings whose keys are names, not parameters: an entry that a profile sets to null is no entry any more.
+NAMED = ("variants", "targets", "budgets", "gates.classes", "gates.G*.*", "train_teacher.operating_point")
 
 
 def main() -> None:
@@ -78,34 +82,37 @@ def environment_of(folder: Path, server: str | None = None) -> dict[str, str]:
     }
 
 
-def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], overlay: Mapping[str, Any], at: str = "") -> dict[str, Any]:
     """`base` with the overlay's values: mappings merge key by key, one of another `kind` replaces the old one.
 
-    A value of null takes its key away: `variants: {sparse: null}`.
+    null is a value like any other (`committee: null`), but an entry of `NAMED` cannot be null: there it takes the entry
+    away (`variants: {sparse: null}`), so that DVC, the lineage and `bedside check` all see the same variants.
     """
     result = dict(base)
     for key, value in overlay.items():
-        old = result.get(key)
-        if value is None:
+        old, path = result.get(key), f"{at}.{key}".lstrip(".")
+        if value is None and any(fnmatch(at, names) for names in NAMED):
             result.pop(key, None)
-            continue
-        same_kind = (
-            isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind")
-        )
-        result[key] = merged(old, value) if same_kind and isinstance(old, dict) else value
+        elif isinstance(value, dict):
+            result[key] = merged(old if _same_kind(old, value) else {}, value, path)
+        else:
+            result[key] = value
     return result
 
 
+def _same_kind(old: Any, value: Mapping[str, Any]) -> bool:
+    return isinstance(old, dict) and value.get("kind", old.get("kind")) == old.get("kind")
+
+
 def _sources() -> set[str]:
-    """The files of this project that a pipeline runs on, as git sees them: tracked, or new and not ignored."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "--", *COPIED],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+    """The files of this project that a pipeline runs on; found without git, which a copy or a mount may not have."""
+    tops = [ROOT / name for name in COPIED]
+    found = [path for top in tops for path in ([top] if top.is_file() else top.rglob("*")) if path.is_file()]
+    return {str(name) for name in (path.relative_to(ROOT) for path in found) if not _is_byproduct(name)}
+
+
+def _is_byproduct(name: Path) -> bool:
+    return any(fnmatch(part, made) for part in name.parts for made in BYPRODUCTS)
 
 
 def _python_files(folder: Path) -> set[str]:
