@@ -6,6 +6,7 @@ Only what changed is copied, so that a second run is as incremental as `dvc repr
 """
 
 import argparse
+import contextlib
 import filecmp
 import os
 import shutil
@@ -33,10 +34,11 @@ def main() -> None:
     parser.add_argument("--run", action="store_true", help="run the pipeline there and print the verdicts")
     parser.add_argument("--server", help="an MLflow server that takes the runs, instead of a store in the workspace")
     parser.add_argument("--pull", action="store_true", help="take what other workspaces finished from the DVC remote")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show everything that DVC and the stages print")
     given = parser.parse_args()
     lay_out(given.folder, given.profile)
     if given.run:
-        sys.exit(run(given.folder, given.server, pull=given.pull))
+        sys.exit(run(given.folder, given.server, pull=given.pull, verbose=given.verbose))
 
 
 def lay_out(folder: Path, profile: Path | None = None) -> None:
@@ -52,22 +54,13 @@ def lay_out(folder: Path, profile: Path | None = None) -> None:
     _write(folder / ".dvc/config", DVC_CONFIG)
 
 
-def run(folder: Path, server: str | None = None, *, pull: bool = False) -> int:
-    """`make repro` there, with all run state inside the workspace; returns the exit status.
-
-    A variant that fails does not stop those that do not depend on it; the run then ends with what is missing.
-    """
-
-    def call(*command: str) -> int:
-        return subprocess.run(command, cwd=folder, env=environment_of(folder, server), check=False).returncode
-
-    bedside = (sys.executable, "-m", "bedside.cli")
-    if status := call(*bedside, "check"):
-        return status
-    if status := call("dvc", "repro", "--keep-going", *(["--pull"] if pull else [])):
-        call(*bedside, "unfinished")
-        return status
-    return call(*bedside, "verdicts")
+def run(folder: Path, server: str | None = None, *, pull: bool = False, verbose: bool = False) -> int:
+    """`bedside repro` there, with all run state inside the workspace; returns the exit status."""
+    command = [sys.executable, "-m", "bedside.cli", "repro", *["--pull"] * pull, *["--verbose"] * verbose]
+    child = subprocess.Popen(command, cwd=folder, env=environment_of(folder, server))
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):  # the child has it too, ends cleanly and says how to go on
+            return child.wait()
 
 
 def environment_of(folder: Path, server: str | None = None) -> dict[str, str]:
