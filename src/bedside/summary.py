@@ -87,6 +87,11 @@ class Summary:
         """The verdict's reason in words."""
         return str(self.verdict.get("reason", ""))
 
+    @property
+    def briefly(self) -> str:
+        """Why it did not pass, in one sentence about it: `answers wrongly on more V beats than its teacher: ...`."""
+        return str(self.verdict.get("plain") or f"does not pass, {self.verdict['verdict']}: {self.why}")
+
     def gross(self, name: str, metric: str) -> Share:
         """`sensitivity` or `predictivity` of class `name`, all beats pooled."""
         figures = self.evidence["gross"][name]

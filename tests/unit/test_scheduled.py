@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -89,6 +90,17 @@ def test_what_may_help_to_try_again_and_what_not_have_different_exit_statuses(re
     assert f"cannot fetch 'main' from {tmp_path / 'not-there'}" in away.stderr
     profile = run(tmp_path / "work", repository, "--revision", "main", "--profile", "profiles/none.yaml")
     assert (profile.returncode, "no profile 'profiles/none.yaml'" in profile.stderr) == (2, True)
+
+
+def test_what_git_refuses_in_the_checkout_is_told_in_its_words(repository: Path, tmp_path: Path) -> None:
+    commit(repository, **{".gitattributes": "*.txt filter=broken", "data.txt": "1"})
+    (tmp_path / "work/source").mkdir(parents=True)
+    git(tmp_path / "work/source", "init", "-q")
+    git(tmp_path / "work/source", "config", "filter.broken.smudge", "false")
+    git(tmp_path / "work/source", "config", "filter.broken.required", "true")
+    done = run(tmp_path / "work", repository, "--revision", "main")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert re.match(r"scheduled: git checkout fails in .*/source: .*smudge filter broken failed", done.stderr)
 
 
 def test_a_token_in_the_repositorys_address_is_in_no_line_of_the_log(repository: Path, tmp_path: Path) -> None:

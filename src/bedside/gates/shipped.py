@@ -19,6 +19,8 @@ from bedside.gates.result import (
 FIGURES = {"size_bytes": "size_bytes", "p99_ms": "latency.p99_ms", "peak_rss_mb": "memory.peak_rss_mb"}
 LEAST_RUNS = 100
 KINDS = ("fp32", "int8")
+NOT_THE_SAME = "is not shown to answer on its target as the trained network does"
+TOO = {"size_bytes": "too large", "p99_ms": "too slow", "peak_rss_mb": "too hungry for memory"}
 WORDS = {"size_bytes": "bytes", "p99_ms": "ms p99 latency", "peak_rss_mb": "MB peak memory"}
 
 
@@ -34,7 +36,7 @@ def parity(case: Case, settled: Mapping[str, GateResult]) -> Findings:
     limits = case.gates.G14.model_dump()
     findings = [_same_everywhere(case)]
     if min(values["windows"], values["on_target.windows"]) < 1:
-        return Findings([Finding(FAIL, "parity was compared on no window")], values, limits)
+        return Findings([Finding(FAIL, "parity was compared on no window", plain=NOT_THE_SAME)], values, limits)
     if kind not in KINDS:
         raise MissingFigureError(f"parity.kind is {kind!r}; known: {', '.join(KINDS)}")
     if kind == "int8" and not _keeps_to(limits, values):
@@ -80,7 +82,8 @@ def _both(values: Mapping[str, Any], name: str, limit: float, what: str) -> Find
     steps = (
         f"{exported:.4g} from the trained network to the exported graph, {there:.4g} from there to the target's file"
     )
-    return Finding(PASS if max(exported, there) <= limit else FAIL, f"{what} {steps} (limit {limit:g})")
+    status: Status = PASS if max(exported, there) <= limit else FAIL
+    return Finding(status, f"{what} {steps} (limit {limit:g})", plain=NOT_THE_SAME)
 
 
 def _integer_parity(values: Mapping[str, Any], settled: Mapping[str, GateResult]) -> Finding:
@@ -95,7 +98,7 @@ def _integer_parity(values: Mapping[str, Any], settled: Mapping[str, GateResult]
         f"file by up to {values['on_target.max_abs_difference']:.4g} and {values['on_target.label_changes']:g} of "
         f"{values['on_target.windows']:g} on windows of noise)"
     )
-    return Finding(status, text)
+    return Finding(status, text, plain="answers differently in int8 than its teacher does")
 
 
 def within_budget(case: Case) -> Findings:
@@ -104,16 +107,19 @@ def within_budget(case: Case) -> Findings:
     where = cpu_kind(case.evidence)
     values: dict[str, Any] = {"latency_runs": _runs(case), "cpu_kind": where}
     runs = f"{values['latency_runs']:g} runs behind the p99 latency (needs {LEAST_RUNS})"
-    findings = [Finding(PASS if values["latency_runs"] >= LEAST_RUNS else FAIL, runs)]
+    measured: Status = PASS if values["latency_runs"] >= LEAST_RUNS else FAIL
+    findings = [Finding(measured, runs, plain="was timed too seldom for a p99 latency")]
     for name, path in FIGURES.items():
         value = values[name] = known(case.evidence, path)
         source = provenance(case.evidence, path)
         place = f" on {where}" if name == "p99_ms" else ""
         text = f"{value:.6g} {WORDS[name]}{place} (limit {allowed[name]:g})"
         if source != case.gates.G15.provenance:
-            findings.append(Finding(FAIL, f"{text} is {source}, not {case.gates.G15.provenance}"))
+            plain = f"has a figure that was not {case.gates.G15.provenance} on its target: {WORDS[name]}"
+            findings.append(Finding(FAIL, f"{text} is {source}, not {case.gates.G15.provenance}", plain=plain))
         else:
-            findings.append(Finding(PASS if value <= allowed[name] else FAIL, text))
+            plain = f"is {TOO[name]} for its target: {value:,.7g} {WORDS[name]}, {allowed[name]:,.7g} allowed"
+            findings.append(Finding(PASS if value <= allowed[name] else FAIL, text, plain=plain))
     return Findings(findings, values, allowed | {"latency_runs": LEAST_RUNS})
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from bedside.evaluation import Predictions
 from bedside.gates import Budget, Gates, judge
 from bedside.gates.case import Case
+from bedside.gates.result import percent
 from bedside.gates.verdict import TITLES
 from bedside.params import validate
 from tests.support.cohort import Cohort, Wrong, everyone, measured
@@ -308,8 +310,56 @@ def test_the_verdict_carries_what_it_is_about() -> None:
 def test_the_verdict_names_what_failed_and_spares_the_reader_the_rest() -> None:
     found = Example("", candidate={**TEACHER, (3, "V"): (8, "N")}).verdict()
     assert found["reason"].startswith(
+        "It misses more V beats of one patient than its teacher: 12% of them, 10% allowed. "
         f"2 of {len(TITLES)} gates fail: G5 (not inferior to the teacher): V sensitivity -0.0086"
     )
     assert "S sensitivity" not in found["reason"]
     assert "6 of 700 V beats turn from right to wrong (0.86%, limit 1%)" in reason(found, "G7")
     assert found["gates"][6]["values"]["V"]["worst_patients"][0]["patient"] == "p03"
+
+
+@pytest.mark.parametrize(
+    "example", [example for example in BAD if example.fails != "G2"], ids=lambda example: example.name
+)
+def test_what_fails_is_first_told_in_a_sentence_without_gates_and_then_with_them(example: Example) -> None:
+    found = example.verdict()
+    assert re.fullmatch(r"(?!.*\bG\d)[a-z].+[^.]", found["plain"]), found["plain"]
+    assert found["reason"].startswith(f"It {found['plain']}. ")
+    assert f"{example.fails} (" in found["reason"]
+
+
+@pytest.mark.parametrize("example", GOOD, ids=lambda example: example.name)
+def test_what_passes_has_nothing_to_explain(example: Example) -> None:
+    assert example.verdict()["plain"] == ""
+
+
+@pytest.mark.parametrize(
+    ("fails", "told"),
+    [
+        ("harmful V flips", "answers wrongly on more V beats than its teacher: 2% changed, 1% allowed"),
+        ("V sensitivity below its floor", "finds too few V beats: 88%, 90% needed"),
+        ("V +P below its floor", "calls too many beats V that are not: 81% of its V calls are right, 85% needed"),
+        (
+            "one patient with many harmful flips",
+            "answers wrongly on more beats of the worst patient than its teacher: 12% changed",
+        ),
+        ("V sensitivity worse than the teacher's", "answers wrongly on more V beats than its teacher: 4% changed"),
+        ("too large", "is too large for its target: 200,001 bytes, 200,000 allowed"),
+        ("too slow", "is too slow for its target: 1.01 ms p99 latency, 1 allowed"),
+        ("a patient in two splits", "is judged on patients, records or windows that another split has too"),
+        ("no parity", "cannot be judged: the evidence holds no parity"),
+    ],
+)
+def test_the_sentence_says_what_a_patient_would_notice(fails: str, told: str) -> None:
+    (example,) = (example for example in BAD if example.name == fails)
+    assert example.verdict()["plain"].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("share", "limit", "told"),
+    [(0.012780, 0.01, "1.3%"), (0.02, 0.02, "2%"), (0.1004, 0.1, "10.04%"), (0.9, 0.85, "90%")],
+)
+def test_a_share_is_told_with_the_digits_that_set_it_apart_from_its_limit(
+    share: float, limit: float, told: str
+) -> None:
+    assert percent(share, limit) == told

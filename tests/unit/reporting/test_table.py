@@ -117,7 +117,8 @@ def test_the_markdown_says_simulated_names_failures_and_sets_claims_beside_measu
     ]
     told = results(found, [], SEED)
     assert "SIMULATED PATIENTS" in told
-    assert f"- quantized on onnxruntime-cpu: FAIL. 4 of {len(TITLES)} gates fail: G3" in told
+    assert "- quantized on onnxruntime-cpu: FAIL. It finds too few V beats: " in told
+    assert f"needed. 4 of {len(TITLES)} gates fail: G3" in told
     assert "| QAT (int8) (quantized) | onnxruntime-cpu | 75% | 75% | 3.2x | 4.0x | 93.8% |" in told
 
 
