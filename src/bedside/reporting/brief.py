@@ -17,7 +17,7 @@ FAILS = {
     "G8": "one patient loses too much",
     "G14": "answers unlike the trained network",
     "G15": "over the target's budget",
-    "G19": "slower than before compression",
+    "G19": "slower than without the technique",
 }
 
 

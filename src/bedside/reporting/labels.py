@@ -26,14 +26,13 @@ def place(axes: "Axes", names: Mapping[str, Point], points: Sequence[Point]) -> 
     assert figure is not None
     figure.draw_without_rendering()  # a layout that is not made yet would move the panel under the names
     pixels = figure.dpi / 72
-    taken = [_around(axes.transData.transform(point), MARKER * pixels) for point in points]
+    taken = [_box(*_pixel(axes, point), 2 * MARKER * pixels, 2 * MARKER * pixels) for point in points]
     for name, point in names.items():
-        middle = axes.transData.transform(point)
-        width, height = _size(axes, name)
-        for offset in _offsets(width / pixels, height / pixels):
-            box = _box(middle[0] + offset[0] * pixels, middle[1] + offset[1] * pixels, width, height)
+        (x, y), (width, height) = _pixel(axes, point), _size(axes, name)
+        for right, up in _offsets(width / pixels, height / pixels):
+            box = _box(x + right * pixels, y + up * pixels, width, height)
             if _inside(box, axes.get_window_extent()) and not box.count_overlaps(taken):
-                _write(axes, name, point, offset)
+                _write(axes, name, point, (right, up))
                 taken.append(box.padded(GAP * pixels))
                 break
 
@@ -62,6 +61,11 @@ def _write(axes: "Axes", name: str, point: Point, offset: Point) -> None:
     note.set_in_layout(False)
 
 
+def _pixel(axes: "Axes", point: Point) -> Point:
+    x, y = axes.transData.transform(point)
+    return float(x), float(y)
+
+
 def _size(axes: "Axes", name: str) -> Point:
     """Width and height of a name, in pixels."""
     probe = axes.text(0, 0, name, fontsize=FONT, transform=axes.transAxes)
@@ -74,10 +78,6 @@ def _box(x: float, y: float, width: float, height: float) -> "Bbox":
     from matplotlib.transforms import Bbox
 
     return Bbox.from_bounds(x - width / 2, y - height / 2, width, height)
-
-
-def _around(middle: Sequence[float], half: float) -> "Bbox":
-    return _box(middle[0], middle[1], 2 * half, 2 * half)
 
 
 def _inside(box: "Bbox", panel: "Bbox") -> bool:
