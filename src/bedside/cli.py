@@ -223,10 +223,11 @@ def _results(arguments: argparse.Namespace) -> None:
     from bedside.reporting.finished import write_into, write_page
 
     report = open_artifact(arguments.report)
+    table = (report / "results.md").read_text(encoding="utf-8")
     if not arguments.write:
-        print((report / "results.md").read_text(), end="")
+        print(table, end="")
         return
-    note, brief, table = arguments.note, (report / "short.md").read_text(), (report / "results.md").read_text()
+    note, brief = arguments.note, (report / "short.md").read_text(encoding="utf-8")
     write_into(arguments.readme, f"{note}\n\n{brief}" if note else brief)
     page = write_page(arguments.docs, table, (report / "pareto.png").read_bytes(), note)
     print(f"results written to {arguments.readme} and {page}")

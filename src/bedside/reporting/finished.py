@@ -50,7 +50,7 @@ def _evaluated(params: Path, key: str) -> list[str]:
 
 
 def write_into(readme: Path, table: str) -> None:
-    """Replace what is between the two markers."""
+    """Replace what stands between the two markers."""
     before, begin, rest = readme.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
