@@ -12,7 +12,7 @@ from matplotlib.transforms import Bbox
 
 from bedside.artifacts import open_artifact
 from bedside.reporting.labels import place
-from bedside.reporting.pareto import draw, front, picture
+from bedside.reporting.pareto import draw, picture
 from bedside.summary import Summary
 from tests.support.deployments import Maker
 
@@ -85,7 +85,3 @@ def test_the_axis_names_the_class_where_only_one_is_claimed(summaries: list[Summ
 def test_the_picture_is_a_png_and_the_same_every_time(summaries: list[Summary]) -> None:
     assert draw(summaries).startswith(b"\x89PNG")
     assert draw(summaries) == draw(summaries)
-
-
-def test_the_front_holds_what_nothing_beats_in_both() -> None:
-    assert front([(1.0, 0.9), (2.0, 0.95), (3.0, 0.94), (1.0, 0.9), (1.5, 0.85)]) == {0, 1, 3}

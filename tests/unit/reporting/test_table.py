@@ -12,7 +12,7 @@ from bedside.reporting import claims
 from bedside.reporting.claims import SEED
 from bedside.reporting.finished import BEGIN, END, deployments, write_into, write_page
 from bedside.reporting.pages import comparison_page, headline, review_page
-from bedside.reporting.pareto import draw
+from bedside.reporting.pareto import draw, front
 from bedside.reporting.table import advice, batches, cells, columns, results
 from bedside.summary import Share, Summary, bytes_in_words, text
 from tests.support.deployments import Deployed, Maker
@@ -183,6 +183,10 @@ def test_the_headline_names_the_fastest_that_passes_or_says_that_none_does(maker
     assert headline([bad, good]).startswith(
         "1 of 2 compressed deployments pass every gate. The fastest is combined on onnxruntime-cpu: 90.1 kB, 24 times"
     )
+
+
+def test_the_front_holds_what_nothing_beats_in_both() -> None:
+    assert front([(1.0, 0.9), (2.0, 0.95), (3.0, 0.94), (1.0, 0.9), (1.5, 0.85)]) == {0, 1, 3}
 
 
 def test_deployments_come_from_verified_files_in_the_order_of_params(
