@@ -53,7 +53,7 @@ lint: setup  ## Formatting, lint, types
 	@ruff check .
 	@mypy
 
-format: setup  ## Put the formatting right, and what lint can mend by itself
+format: setup  ## Put the formatting right, and what lint can correct by itself
 	@ruff format .
 	@ruff check --fix .
 

@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("--readme", type=Path, default=Path("README.md"), help="gets the short table, between markers")
     results.add_argument("--docs", type=Path, default=Path("docs/results"), help="gets every variant, and the picture")
     results.add_argument("--write", action="store_true", help="write them instead of printing")
+    results.add_argument("--note", default="", metavar="TEXT", help="a sentence above them, as about their commit")
     results.set_defaults(run=_results)
 
     approve = commands.add_parser("approve", description="sign off a registered version: it becomes champion")
@@ -133,13 +134,13 @@ def _results(arguments: argparse.Namespace) -> None:
     from bedside.reporting.finished import write_into, write_page
 
     report = open_artifact(arguments.report)
+    table = (report / "results.md").read_text(encoding="utf-8")
     if not arguments.write:
-        print((report / "results.md").read_text(encoding="utf-8"), end="")
+        print(table, end="")
         return
-    write_into(arguments.readme, (report / "short.md").read_text(encoding="utf-8"))
-    page = write_page(
-        arguments.docs, (report / "results.md").read_text(encoding="utf-8"), (report / "pareto.png").read_bytes()
-    )
+    note, brief = arguments.note, (report / "short.md").read_text(encoding="utf-8")
+    write_into(arguments.readme, f"{note}\n\n{brief}" if note else brief)
+    page = write_page(arguments.docs, table, (report / "pareto.png").read_bytes(), note)
     print(f"results written to {arguments.readme} and {page}")
 
 
