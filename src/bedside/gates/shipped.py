@@ -64,6 +64,7 @@ def _same_everywhere(case: Case) -> Finding:
         FAIL,
         f"{text}: a CPU without VNNI would answer otherwise; quantize with this version, or ask for exact kernels "
         "(exact_integers of an onnxruntime target)",
+        plain="would give other answers on a CPU of another kind",
     )
 
 

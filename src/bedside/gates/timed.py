@@ -41,7 +41,8 @@ def _nothing_to_compare(evidence: Mapping[str, Any]) -> Finding:
 
 def _enough(values: Mapping[str, Any]) -> Finding:
     runs = values["least_runs"]
-    return Finding(PASS if runs >= LEAST_RUNS else FAIL, f"{runs:g} timed answers of each (needs {LEAST_RUNS})")
+    text = f"{runs:g} timed answers of each (needs {LEAST_RUNS})"
+    return Finding(PASS if runs >= LEAST_RUNS else FAIL, text, plain="was timed too seldom to call it fast or slow")
 
 
 def _judged(case: Case, values: Mapping[str, Any], limit: float) -> Finding:
@@ -51,7 +52,8 @@ def _judged(case: Case, values: Mapping[str, Any], limit: float) -> Finding:
         f"{verb} {NAMES[values['kind']]}: {ratio:.3g} times as long (pairs in turns from {values['lowest']:.3g} to "
         f"{values['highest']:.3g}; at most {limit:.3g}) on {values['cpu_kind']}"
     )
+    plain = f"takes {ratio:.2f} times as long as {NAMES[values['kind']]} ({limit:.2f} allowed)"
     source, wanted = provenance(case.evidence, f"{PLAIN}.median"), case.gates.G19.provenance
     if source != wanted:
-        return Finding(FAIL, f"{text} is {source}, not {wanted}")
-    return Finding(PASS if holds else FAIL, text)
+        return Finding(FAIL, f"{text} is {source}, not {wanted}", plain=f"was not timed on such a device: {source}")
+    return Finding(PASS if holds else FAIL, text, plain=plain)
