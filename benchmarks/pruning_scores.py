@@ -71,7 +71,7 @@ def main() -> None:
     lines += [_row(name, found[name, "before"][0], found[name, "before"], found[name, "after"]) for name in ROWS]
     after = {name: found[name, "after"] for name in ROWS}
     compared = [_compared(name, after[name], after[MAGNITUDE]) for name in (TAYLOR, BY_SENSITIVITY)]
-    arguments.out.write_text(page(arguments, lines, "\n\n".join(compared)))
+    arguments.out.write_text(page(arguments, lines, "\n\n".join(compared)), encoding="utf-8")
 
 
 def page(how: argparse.Namespace, lines: Sequence[str], compared: str) -> str:

@@ -48,7 +48,7 @@ def main() -> None:
     for seed in given.seeds:
         folder = given.work / str(seed)
         rows += [(str(seed), summary) for summary in _of(trained(folder, seed, given) / "artifacts", given)]
-    given.out.write_text(page(rows))
+    given.out.write_text(page(rows), encoding="utf-8")
     print(f"{given.out}: {len(rows)} deployments", file=sys.stderr)
 
 
@@ -56,8 +56,10 @@ def trained(folder: Path, seed: int, given: argparse.Namespace) -> Path:
     """The workspace of one seed with its pipeline run to the end; done stages are not done again."""
     profile = folder.parent / f"{seed}.yaml"
     profile.parent.mkdir(parents=True, exist_ok=True)
-    params = yaml.safe_load(given.params.read_text())
-    profile.write_text(yaml.safe_dump(overlay(params, given.variants, given.target, seed), sort_keys=False))
+    params = yaml.safe_load(given.params.read_text(encoding="utf-8"))
+    profile.write_text(
+        yaml.safe_dump(overlay(params, given.variants, given.target, seed), sort_keys=False), encoding="utf-8"
+    )
     lay_out(folder, profile)
     if run(folder):
         sys.exit(f"seeds: the pipeline in {folder} is not finished; its messages are above, the same command goes on")

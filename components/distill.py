@@ -18,7 +18,7 @@ from bedside.compression.distillation import (
     learn_edge_cases,
 )
 from bedside.compression.fidelity import fidelity
-from bedside.compression.gain import require_fewer_parameters
+from bedside.compression.gain import LeastShare, require_fewer_parameters
 from bedside.models import Architecture, load, save
 from bedside.params import Params
 from bedside.plugins import Choice
@@ -48,7 +48,7 @@ class Distill(Params):
     edge_cases: EdgeCases = EdgeCases()
     edge_training: Training = Training(epochs=2, learning_rate=1e-4)
     validation: Validation = Validation()
-    least_share: float = 0.3
+    least_share: LeastShare = 0.3
 
     example: ClassVar[dict[str, Any]] = {
         "student": {"kind": "cnn_lstm", "convolutions": [{"channels": 8, "kernel": 7, "stride": 4}], "head": 8},

@@ -9,14 +9,18 @@ import pydantic
 from bedside.artifacts import Artifact, DatasetIn, ModelIn, Out, write_json
 from bedside.component import Metrics, component
 from bedside.datasets.windows import Windows, load_split
+from bedside.edge.runner import FILE, RunSettings
+from bedside.errors import RefusedError
+from bedside.graph.plain import Plain
 from bedside.lineage import Deployment
 from bedside.measurement import Measure, Measurement
 from bedside.measurement.answers import answers
+from bedside.measurement.cpu import require_kind
 from bedside.measurement.environment import environment
 from bedside.measurement.openings import opened
 from bedside.measurement.provenance import provenance
 from bedside.measurement.remembered import Answered, remembered
-from bedside.params import Params
+from bedside.params import Params, Seed
 from bedside.targets import Target
 
 CLINICAL = ("gross", "average", "macro_f1", "accuracy", "flips")
@@ -29,7 +33,7 @@ class Evaluate(Params):
     batch: int = pydantic.Field(default=16, gt=0)
     sampled: int = pydantic.Field(default=64, gt=0)
     replicates: int = pydantic.Field(default=2000, ge=200)  # the bound that G3 judges comes from them
-    seed: int = 0
+    seed: Seed = 0
 
 
 @component(image="runtime")
@@ -44,17 +48,22 @@ def evaluate(
     params: Evaluate,
 ) -> Metrics:
     """Answer every test window with the deployed bytes, judge that beside the teacher's answers, measure the cost."""
+    require_kind(target.cpu, deployment.target)
     files = [(artifact / "model.onnx").read_bytes() for artifact in (graph, reference)]
     digests = [hashlib.sha256(file).hexdigest() for file in files]
+    _check_run_settings(graph, target)
     count = opened(test, digests[0], f"evaluate {deployment.variant} on {deployment.target}")
     windows = load_split(test, "test")
     logits, how = _answers(files, test, target, windows, params)
     judged = _judge(test, windows, logits, params)
-    measured = Measurement(target, files[0], files[1], windows.signal, windows.rhythm).take(params.measure)
+    candidate, teacher = files
+    measuring = Measurement(target, candidate, teacher, windows.signal, windows.rhythm, _without(graph))
+    measured = measuring.take(params.measure)
     _expect(measured, graph.json("complexity.json"))
     found: dict[str, Any] = {
         "deployment": deployment.model_dump(),
         "target": target.described(),
+        "run": target.run.as_json(),
         "graph_sha256": digests[0],
         "reference_sha256": digests[1],
         "proof": test.json("dataset.json")["proof"],
@@ -71,6 +80,14 @@ def evaluate(
     return _metrics(found)
 
 
+def _check_run_settings(graph: Artifact, target: Target) -> None:
+    """What is judged here must be run as the device will run it."""
+    if (asked := RunSettings.read((graph / FILE).read_text(encoding="utf-8"))) != target.run:
+        raise RefusedError(
+            f"{graph.path} was optimized to be run by {asked}, and the target runs it by {target.run}; optimize again"
+        )
+
+
 def _answers(
     files: list[bytes], test: Artifact, target: Target, windows: Windows, params: Evaluate
 ) -> tuple[list[Any], dict[str, Any]]:
@@ -82,12 +99,13 @@ def _answers(
         return answers(runner, windows.signal, windows.rhythm, batch=batch, sampled=sampled, name=name)
 
     graph, reference = files
+    around = environment()
     logits, how = answer("graph", graph)
     follows_from = {
         "graph": hashlib.sha256(reference).hexdigest(),
         "test": test.digest,
         "target": target.described(),
-        "cpu": environment()["cpu"],
+        "cpu": [around[name] for name in ("cpu_kind", "emulated")],
         "code": evaluate.code,
         "how": [params.batch, params.sampled],
     }
@@ -96,6 +114,13 @@ def _answers(
         return [logits, logits], {"graph": how, "reference": how}
     beside = remembered(follows_from, lambda: answer("reference", reference))
     return [logits, beside[0]], {"graph": how, "reference": beside[1]}
+
+
+def _without(graph: Artifact) -> Plain | None:
+    """What `optimize` put beside a graph with a trick: the file without it."""
+    if "plain.json" not in graph.manifest["files"]:
+        return None
+    return Plain(graph.json("plain.json")["kind"], (graph / "plain.onnx").read_bytes())
 
 
 def _judge(test: Artifact, windows: Windows, logits: list[Any], params: Evaluate) -> dict[str, Any]:
@@ -166,6 +191,7 @@ def _metrics(found: dict[str, Any]) -> Metrics:
         "latency/p50_ms": latency["p50_ms"],
         "latency/p99_ms": latency["p99_ms"],
         "latency/times_faster": latency["times_faster"]["p50"]["median"],
+        "latency/against_plain": (latency["against_plain"] or {}).get("median"),
         "memory/peak_rss_mb": found["memory"]["peak_rss_mb"],
         "cold_start/load_and_answer_ms": found["cold_start"]["load_and_answer_ms"],
         "graph/size_bytes": found["size_bytes"],

@@ -1,6 +1,7 @@
 """Stage: trained network -> one ONNX file, with its parity to the network and its complexity."""
 
 import gzip
+from typing import Literal
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut, write_json
 from bedside.component import Metrics, component
@@ -11,7 +12,7 @@ from bedside.params import Params
 class Export(Params):
     """`split` is what parity is compared on; the test windows are evaluate's alone."""
 
-    split: str = "validation"
+    split: Literal["train", "validation", "calibration"] = "validation"
 
 
 @component(image="train")

@@ -8,7 +8,7 @@ from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets
 from bedside.compression.factorization import factorized, ranks
-from bedside.compression.gain import require_fewer_parameters
+from bedside.compression.gain import LeastShare, require_fewer_parameters
 from bedside.compression.moments import drawn, second_moments
 from bedside.compression.recovery import recover
 from bedside.models import load, save
@@ -29,7 +29,7 @@ class Factorize(Params):
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=3, learning_rate=5e-4)
     validation: Validation = Validation()
-    least_share: float = 0.05
+    least_share: LeastShare = 0.05
 
     example: ClassVar[dict[str, Any]] = {
         "energy": 0.9,

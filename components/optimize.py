@@ -4,6 +4,7 @@ import shutil
 
 from bedside.artifacts import ModelIn, ModelOut, write_json
 from bedside.component import Metrics, component
+from bedside.edge.runner import FILE
 from bedside.targets import Target
 
 
@@ -14,11 +15,16 @@ def optimize(*, graph: ModelIn, optimized: ModelOut, target: Target) -> Metrics:
 
     from bedside.graph.finite import require_constants
     from bedside.graph.parity import on_target
+    from bedside.graph.plain import plain
 
     exported = (graph / "model.onnx").read_bytes()
     require_constants(onnx.load_from_string(exported), f"the graph in {graph.path}")
     file, audit = target.optimize(exported)
+    if without := plain(exported):  # for `evaluate` to time it beside; never shipped
+        (optimized / "plain.onnx").write_bytes(target.compiled(without.graph))
+        write_json(optimized / "plain.json", {"kind": without.kind})
     (optimized / "model.onnx").write_bytes(file)
+    write_json(optimized / FILE, target.run.as_json())
     write_json(optimized / "audit.json", audit)
     shutil.copyfile(graph / "complexity.json", optimized / "complexity.json")
     there = on_target(exported, target.session(file))

@@ -9,7 +9,7 @@ from bedside.artifacts import DatasetIn, ModelIn, ModelOut, write_json
 from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets, distillation_loss
 from bedside.compression.fidelity import fidelity
-from bedside.compression.gain import require_fewer_parameters
+from bedside.compression.gain import LeastShare, require_fewer_parameters
 from bedside.compression.pruning.allocation import Allocation, Uniform
 from bedside.compression.pruning.base import Importance
 from bedside.compression.pruning.cost import macs
@@ -40,7 +40,7 @@ class Prune(Params):
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=3, learning_rate=5e-4)
     validation: Validation = Validation()
-    least_share: float = 0.05
+    least_share: LeastShare = 0.05
 
     example: ClassVar[dict[str, Any]] = {
         "schedule": {"ratio": 0.5, "steps": 1, "multiple": 2},

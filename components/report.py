@@ -28,14 +28,16 @@ def report(*, evidence: list[In], verdicts: list[In], decisions: list[In], repor
     decided = [decision.json("decision.json") for decision in decisions]
     pareto = draw_pareto(summaries)
     (report / "pareto.png").write_bytes(pareto)
-    (report / "results.md").write_text(results(summaries, decided, params.claims) + "\n" + batches(summaries))
-    (report / "short.md").write_text(short(summaries, decided, params.claims))
+    (report / "results.md").write_text(
+        results(summaries, decided, params.claims) + "\n" + batches(summaries), encoding="utf-8"
+    )
+    (report / "short.md").write_text(short(summaries, params.claims), encoding="utf-8")
     pictures = {
         (summary.target, summary.variant): [artifact / name for name in PICTURES if name in artifact.manifest["files"]]
         for summary, artifact in zip(summaries, evidence, strict=True)
     }
     page = comparison_page(summaries, decided, params.claims, pareto, pictures)
-    (report / "index.html").write_text(page)
+    (report / "index.html").write_text(page, encoding="utf-8")
     tracking.note(headline(summaries))
     _flush()
     return {

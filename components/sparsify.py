@@ -12,6 +12,7 @@ from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets, distillation_loss
 from bedside.compression.fidelity import fidelity
+from bedside.compression.gain import LeastShare
 from bedside.compression.pruning.masks import held, largest, require_sparser
 from bedside.compression.pruning.rewind import Rewind, start_of
 from bedside.compression.pruning.schedule import Cubic, Schedule
@@ -35,7 +36,7 @@ class Sparsify(Params):
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=3, learning_rate=5e-4)
     validation: Validation = Validation()
-    least_share: float = 0.3
+    least_share: LeastShare = 0.3
 
     example: ClassVar[dict[str, Any]] = {
         "schedule": {"ratio": 0.8, "steps": 1},

@@ -7,7 +7,7 @@ import pydantic
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets
-from bedside.compression.gain import require_fewer_parameters
+from bedside.compression.gain import LeastShare, require_fewer_parameters
 from bedside.compression.moments import drawn, second_moments
 from bedside.compression.recovery import recover
 from bedside.compression.separable import replaceable, separated
@@ -29,7 +29,7 @@ class Substitute(Params):
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=3, learning_rate=5e-4)
     validation: Validation = Validation()
-    least_share: float = 0.05
+    least_share: LeastShare = 0.05
 
     example: ClassVar[dict[str, Any]] = {"windows": 64, "training": {"epochs": 1, "sampling": {"windows": 64}}}
     no_gain: ClassVar[dict[str, Any]] = {"spared": ("convolutions.0", "convolutions.1")}

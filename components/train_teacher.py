@@ -9,7 +9,7 @@ from bedside.approval import accepted
 from bedside.artifacts import DatasetIn, In, ModelOut
 from bedside.component import Metrics, component
 from bedside.models import Architecture, save
-from bedside.params import Params
+from bedside.params import ClassName, Params
 from bedside.plugins import Choice
 from bedside.training import distributed
 from bedside.training.batches import Batch
@@ -39,8 +39,8 @@ class TrainTeacher(Params):
     )
     soft_targets: SoftTargets = SoftTargets(temperature=2.0, alpha=1.0)
     validation: Validation = Validation()
-    label_smoothing: float = 0.0
-    operating_point: dict[str, float] = pydantic.Field(
+    label_smoothing: float = pydantic.Field(default=0.0, ge=0, lt=1)
+    operating_point: dict[ClassName, float] = pydantic.Field(
         default={}, description="bias on the logit of a class; to be chosen on training patients that were held out"
     )
 

@@ -59,7 +59,9 @@ def system_packages() -> list[Entry]:
     if shutil.which("dpkg-query") is None:
         return []
     asked = ["dpkg-query", "--show", "--showformat", "${Package} ${Version}\n"]
-    lines = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = subprocess.run(
+        asked, check=True, capture_output=True, encoding="utf-8", errors="replace"
+    ).stdout.splitlines()
     return [_entry("deb/debian", *line.split(" ")) for line in lines]
 
 

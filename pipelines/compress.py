@@ -26,6 +26,7 @@ from bedside.errors import RefusedError
 from bedside.kubeflow_pods import fit
 from bedside.lineage import ROOT, Lineage
 from bedside.params import ParamsError
+from bedside.terminal import in_utf8
 
 # Measurements and judgements are never taken from a cache.
 NEVER_CACHED = {"evaluate", "gate", "promote"}
@@ -216,6 +217,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def main() -> None:
+    in_utf8()
     parser = arguments("compress", __doc__)
     parser.add_argument(
         "--data-version",

@@ -8,14 +8,18 @@ promoted; the verdict is in MLflow.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
 
+import components
 from bedside.cluster.settings import Cluster
+from bedside.configuration import check
 from bedside.lineage import ROOT
 from bedside.params import ParamsError
+from bedside.terminal import in_utf8
 from pipelines.compress import adder, arguments, compiled, judged, prepared
 
 
@@ -28,6 +32,7 @@ def build(
     variant: str = "champion",
 ) -> BaseComponent:
     """The pipeline for one target, the first that is evaluated if none is named. ParamsError on a wrong name."""
+    check(params, Path(components.__path__[0]))
     on = target or params["evaluated"]["targets"][0]
     if on not in params["targets"]:
         raise ParamsError(f"unknown target {on!r}; known: {', '.join(params['targets'])}")
@@ -54,6 +59,7 @@ def build(
 
 
 def main() -> None:
+    in_utf8()
     parser = arguments("revalidate", __doc__)
     parser.add_argument("--target", help="where the graph is deployed; default: the first that is evaluated")
     parser.add_argument("--variant", default="champion", help="what the graph is called (%(default)s)")

@@ -13,6 +13,7 @@ from bedside.cluster.schedule import Schedule, apply, remove
 from bedside.cluster.server import Server
 from bedside.errors import RefusedError
 from bedside.params import ParamsError
+from bedside.terminal import in_utf8
 from pipelines.submit import published
 
 
@@ -32,6 +33,8 @@ def scheduled(given: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    if argv is None:
+        in_utf8()
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m pipelines.schedule", description=SCHEDULE, formatter_class=raw)
     arguments(parser)

@@ -14,7 +14,13 @@ from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.pipeline_task import PipelineTask
 
 from bedside.cluster.settings import Cluster
+from bedside.configuration import value
+from bedside.gates import Budget
 from bedside.kubeflow_pods import HOME, STATE, fit
+from bedside.params import Params, validate
+from bedside.search.settings import Search
+from bedside.targets import Target
+from bedside.terminal import in_utf8
 from pipelines.compress import SEARCH, arguments, compiled, default_image
 
 
@@ -29,7 +35,11 @@ def build(
     """The pipeline for these parameters; workers must run on nodes of one processor type, or they refuse."""
     image = images.get("train", default_image("train"))
     cluster.expect_image(image)
-    settings = {"search": params["search"], "target": params["targets"][target], "budget": params["budgets"][target]}
+    settings = {
+        "search": _section(params, Search, "search"),
+        "target": _section(params, Target, "targets", target),
+        "budget": _section(params, Budget, "budgets", target),
+    }
 
     @dsl.pipeline(  # type: ignore[untyped-decorator]  # kfp ships no types
         name="bedside-search", description="Workers share one study; the best recipe comes out."
@@ -50,6 +60,13 @@ def build(
         _in_the_study(recipe(study=study), "recipe", cluster).after(*at_work).ignore_upstream_failure()
 
     return search
+
+
+def _section(params: Mapping[str, Any], model: type[Params], *keys: str) -> Any:
+    """What stands there, if a worker will take it; ParamsError with its path if not."""
+    found = value(params, keys)
+    validate(model, found, f"params.yaml:{'.'.join(keys)}")
+    return found
 
 
 def _worker(image: str) -> BaseComponent:
@@ -86,6 +103,7 @@ def _in_the_study(task: PipelineTask, shown: str, cluster: Cluster, target: str 
 
 
 def main() -> None:
+    in_utf8()
     parser = arguments("search", __doc__)
     parser.add_argument("--workers", type=int, default=4, help="tasks that work on the study at once (%(default)s)")
     parser.add_argument("--target", default="onnxruntime-cpu", help="what the workers' nodes are (%(default)s)")

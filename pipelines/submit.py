@@ -23,6 +23,7 @@ from bedside.cluster.command import EXPERIMENT, SUBMIT, arguments
 from bedside.cluster.server import Server
 from bedside.errors import RefusedError
 from bedside.params import ParamsError
+from bedside.terminal import in_utf8
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def published(given: argparse.Namespace, server: Server) -> Published:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{given.pipeline}.yaml"
         compile_into(file, given)
-        spec = next(yaml.load_all(file.read_text(), yaml.CSafeLoader))  # in C: a second, not ten
+        spec = next(yaml.load_all(file.read_text(encoding="utf-8"), yaml.CSafeLoader))  # in C: a second, not ten
         images.expect(one["container"]["image"] for one in _executors(spec) if "container" in one)
         _expect_parameters(spec, parameters)
         experiment = server.experiment(given.experiment, create=given.new_experiment or given.experiment == EXPERIMENT)
@@ -85,7 +86,8 @@ def compile_into(file: Path, given: argparse.Namespace) -> None:
             cwd=folder,
             env=os.environ | {"PYTHONPATH": path},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
     if done.returncode != 0:
@@ -147,6 +149,8 @@ def _commit(revision: str | None) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    if argv is None:
+        in_utf8()
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m pipelines.submit", description=SUBMIT, formatter_class=raw)
     arguments(parser)

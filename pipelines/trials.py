@@ -39,15 +39,17 @@ from bedside.errors import RefusedError
 from bedside.gates import Budget
 from bedside.measurement import Measure, Measurement
 from bedside.measurement.answers import answers
+from bedside.measurement.cpu import require_kind
 from bedside.measurement.environment import environment
 from bedside.models.io import architecture_of
-from bedside.params import Params, ParamsError, load, validate
+from bedside.params import ClassName, Params, ParamsError, Share, load, validate
 from bedside.search.command import arguments
 from bedside.search.figures import Figures, quality, shortfalls
 from bedside.search.recipe import variants
 from bedside.search.settings import Floor, Search
 from bedside.search.space import Chain, Step
 from bedside.targets import Target
+from bedside.terminal import in_utf8
 from bedside.training.stages import require_classes
 from components.export import export
 from components.optimize import optimize
@@ -62,9 +64,9 @@ class Attempt(Params):
     """The chain to try, with its short budgets, and how it is judged."""
 
     chain: Chain
-    watched: tuple[str, ...]
-    floors: dict[str, Floor]
-    hopeless: float
+    watched: tuple[ClassName, ...]
+    floors: dict[ClassName, Floor]
+    hopeless: Share
     measure: Measure
 
 
@@ -228,6 +230,7 @@ class Workbench:
 
     def check(self) -> None:
         """Find what cannot work now, not in the middle of a night of trials: a class, a chain, a mistyped parameter."""
+        require_kind(self.target.cpu, self.target.kind)
         classes = open_artifact(self.dataset).json("dataset.json")["classes"]
         require_classes("search.watched", self.search.watched, classes)
         root = {"architecture": {"kind": architecture_of(open_artifact(self.teacher)).kind}}
@@ -260,6 +263,8 @@ def work(given: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
+    if argv is None:
+        in_utf8()
     parser = argparse.ArgumentParser(prog="python -m pipelines.trials", description=__doc__)
     arguments(parser)
     given = parser.parse_args(argv)

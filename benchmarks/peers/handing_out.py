@@ -22,7 +22,7 @@ def hand_out(artifacts: Path, params: Path, work: Path) -> Path:
     if not path.is_dir():
         with staged(path) as staging:
             _fill(staging, teacher, dataset)
-            (staging / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
+            (staging / "facts.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
             staging.rename(path)
     return path
 

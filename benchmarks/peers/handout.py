@@ -41,7 +41,7 @@ class Handout:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """`classes`, and `prune`: schedule and fine-tuning of bedside's own pruning."""
-        found: dict[str, Any] = json.loads((self.folder / "facts.json").read_text())
+        found: dict[str, Any] = json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))
         return found
 
     def windows(self, split: str) -> Feed:
@@ -95,7 +95,7 @@ def main(attempts: Sequence[Attempt], packages: Sequence[str]) -> None:
 def write(path: Path, told: Any) -> None:
     """JSON that is there whole or not at all."""
     partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(told, indent=1) + "\n")
+    partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
 
 

@@ -84,25 +84,30 @@ class Peer:
         if not plan.is_file():
             nothing = {"tool": self.name, "name": "-", "settings": "-", "path": None, "seconds": None}
             return [{"peer": self.name, **nothing, "error": trouble}]
-        return [{"peer": self.name, **_record(folder, entry, trouble)} for entry in json.loads(plan.read_text())]
+        return [
+            {"peer": self.name, **_record(folder, entry, trouble)}
+            for entry in json.loads(plan.read_text(encoding="utf-8"))
+        ]
 
 
 def _record(folder: Path, entry: dict[str, Any], trouble: str) -> dict[str, Any]:
     record = folder / f"{entry.pop('slug')}.json"
     if not record.is_file():
         return {**entry, "path": None, "error": trouble, "seconds": None}
-    found = json.loads(record.read_text())
+    found = json.loads(record.read_text(encoding="utf-8"))
     file = found.pop("file")
     return {**entry, **found, "path": folder / file if file else None}
 
 
 def _is_done(folder: Path) -> bool:
     plan = folder / PLAN
-    return plan.is_file() and all((folder / f"{a['slug']}.json").is_file() for a in json.loads(plan.read_text()))
+    return plan.is_file() and all(
+        (folder / f"{a['slug']}.json").is_file() for a in json.loads(plan.read_text(encoding="utf-8"))
+    )
 
 
 def _last_line(file: Path) -> str:
-    lines = [line.strip() for line in file.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in file.read_text(errors="replace", encoding="utf-8").splitlines() if line.strip()]
     return lines[-1] if lines else "no output"
 
 

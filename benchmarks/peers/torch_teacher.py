@@ -25,7 +25,7 @@ def load(handout: Handout) -> nn.Module:
     import safetensors.torch
 
     folder = handout.folder / "teacher"
-    network = Architecture.build(json.loads((folder / "architecture.json").read_text())).network()
+    network = Architecture.build(json.loads((folder / "architecture.json").read_text(encoding="utf-8"))).network()
     network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
     prepare_torch(Training())
     return network.eval()

@@ -111,7 +111,8 @@ def _write_config() -> None:
         "[mlflow]\n"
         "default_permission = NO_PERMISSIONS\n"
         f"database_uri = {escaped}\n"
-        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n",
+        encoding="utf-8",
     )
     os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(CONFIG)
 

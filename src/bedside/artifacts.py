@@ -56,7 +56,7 @@ class Artifact:
         return self.path / name
 
     def json(self, name: str) -> Any:
-        return json.loads((self / name).read_text())
+        return json.loads((self / name).read_text(encoding="utf-8"))
 
 
 DatasetIn = Annotated[Artifact, Port("in", "Dataset")]
@@ -84,10 +84,10 @@ def open_artifact(path: Path) -> Artifact:
     if not manifest_file.is_file():
         raise ArtifactError(f"{path}: no complete artifact here (missing {MANIFEST}); run the stage that makes it")
     try:
-        text = manifest_file.read_text()
+        text = manifest_file.read_text(encoding="utf-8")
         manifest = json.loads(text)
-        files: dict[str, str] = manifest["files"]
-        seal = manifest.pop("seal")
+        files: dict[str, str] = dict(manifest["files"])
+        seal, _ = manifest.pop("seal"), dict(manifest["labels"])
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{manifest_file}: not a manifest ({error})") from None
     if text != _sealed(manifest):
@@ -150,7 +150,7 @@ def write_atomic(path: Path, text: str) -> None:
     """Replace a small text file so that a reader sees the old or the new content, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(text)
+    partial.write_text(text, encoding="utf-8")
     _flush(partial)
     partial.replace(path)
 

@@ -62,7 +62,7 @@ def _unit(name: str) -> Path:
 def _imports(file: Path) -> list[str]:
     """Names of `bedside` units imported anywhere in `file`, inside functions too."""
     names: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

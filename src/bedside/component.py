@@ -26,7 +26,8 @@ from typing import Any
 from bedside import code, scratch, tracking
 from bedside.artifacts import Artifact, ArtifactError, Port, as_json, commit, open_artifact, staged, write_atomic
 from bedside.errors import RefusedError
-from bedside.params import Params, ParamsError, load, lookup
+from bedside.params import Params, ParamsError, load, lookup, parts
+from bedside.terminal import in_utf8
 from bedside.tracking.cost import measured
 
 Metrics = dict[str, float]
@@ -108,6 +109,8 @@ class Component:
 
     def main(self, argv: Sequence[str] | None = None) -> None:
         """Run from the command line; what the user can mend is one message, without a traceback."""
+        if argv is None:
+            in_utf8()
         values = vars(self.parser().parse_args(argv))
         self.is_process = True
         try:
@@ -188,8 +191,7 @@ def folders(pattern: str) -> list[Path]:
 
 
 def _names(reference: str) -> list[str]:
-    file, _, dotted = reference.partition(":")
-    names = lookup(Path(file), dotted)
+    names = lookup(*parts(reference))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not names:
         raise ParamsError(f"{reference}: a list of names is needed here, not {names!r}")
     return names
@@ -217,4 +219,9 @@ def _as_model(model: type[Params], value: Params | str | Mapping[str, Any]) -> P
 def _own_labels(folders: Iterable[Path]) -> dict[str, str]:
     """Labels that this stage adds: an output may hold a `labels.json`; they travel to everything made from it."""
     files = [folder / "labels.json" for folder in folders]
-    return {key: value for file in files if file.is_file() for key, value in json.loads(file.read_text()).items()}
+    return {
+        key: value
+        for file in files
+        if file.is_file()
+        for key, value in json.loads(file.read_text(encoding="utf-8")).items()
+    }

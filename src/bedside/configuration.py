@@ -4,8 +4,9 @@ Which section is for which stage stands in `sections`; a test compares it with d
 """
 
 import importlib
+import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,12 @@ import pydantic
 
 from bedside import lineage
 from bedside.lineage import ROOT, Lineage
-from bedside.params import Params, ParamsError, lookup, validate
+from bedside.named import named_classes
+from bedside.params import Params, ParamsError, read_yaml, validate
 
 if TYPE_CHECKING:
     from bedside.component import Component
+    from bedside.search.space import Step
 
 Section = tuple[tuple[str, ...], str, str]  # the keys that lead to it, the stage that reads it, and as which parameter
 NAME = re.compile(r"\w[\w-]*", re.ASCII)
@@ -47,10 +50,7 @@ class Evaluated(Params):
 
 def read(file: Path) -> dict[str, Any]:
     """The sections of a parameter file."""
-    try:
-        params = lookup(file, "")
-    except UnicodeDecodeError as error:
-        raise ParamsError(f"{file}: not UTF-8 ({error})") from None
+    params = read_yaml(file)
     if not isinstance(params, dict):
         shown = "nothing" if params is None else f"a {type(params).__name__}"
         raise ParamsError(f"{file}: a mapping of sections is needed here, not {shown}")
@@ -94,15 +94,18 @@ def stage(name: str) -> "Component":
 
 
 def _problems(params: Mapping[str, Any], components: Path, where: str) -> Iterator[str]:
+    accepted: dict[str, Params] = {}
     yield from _told(validate, Evaluated, params.get("evaluated"), f"{where}:evaluated")
     yield from (f"{where}:{problem}" for problem in [*_misnamed(params), *_unknown_targets(params)])
     yield from _told(lineage.check, _tree(params), components, where)
     known = lineage.techniques(components)
     for section in sections(params):
         if section[0][0] != "variants" or section[1] in known:  # the lineage tells of an unknown technique
-            yield from _told(_accept, params, section, where)
+            yield from _told(_accept, params, section, where, accepted)
+    yield from (f"{where}:task.{objection}" for objection in _objections(params))
     if "search" in params:
-        yield from _told(_accept_search, params["search"], f"{where}:search")
+        yield from _told(_accept_search, params["search"], known, f"{where}:search", accepted)
+    yield from _of_other_tasks(accepted, f"{where}:task")
 
 
 def _told(ask: Callable[..., object], *given: object) -> list[str]:
@@ -113,19 +116,55 @@ def _told(ask: Callable[..., object], *given: object) -> list[str]:
     return []
 
 
-def _accept(params: Mapping[str, Any], section: Section, where: str) -> None:
+def _accept(params: Mapping[str, Any], section: Section, where: str, accepted: dict[str, Params]) -> None:
     keys, name, parameter = section
-    value = _value(params, keys, where)
-    validate(stage(name).models[parameter], value, f"{where}:{'.'.join(keys)}")
+    raw, path = value(params, keys, where), f"{where}:{'.'.join(keys)}"
+    accepted[path] = validate(stage(name).models[parameter], raw, path)
 
 
-def _accept_search(raw: object, where: str) -> None:
+def _objections(params: Mapping[str, Any]) -> list[str]:
+    """Why the task cannot take what the source gives, if each is accepted by itself."""
+    from bedside.datasets.base import Source
+    from bedside.tasks.base import Task
+
+    try:
+        return Task.build(params.get("task")).objections(Source.build(params.get("source")))
+    except ValueError:  # refused by itself
+        return []
+
+
+def _accept_search(raw: object, known: Collection[str], where: str, accepted: dict[str, Params]) -> None:
+    """The search's own numbers, and all that it may draw for a technique: a night of trials would find it later."""
     from bedside.search.settings import Search
 
-    validate(Search, raw, where)
+    found = validate(Search, raw, where)
+    accepted[where] = found
+    told = (_told(_accept_step, step, known, where) for step in found.space.corners())
+    if problems := list(dict.fromkeys(itertools.chain(*told))):
+        raise ParamsError("\n".join(problems))
 
 
-def _value(params: Any, keys: Sequence[str], where: str) -> Any:
+def _accept_step(step: "Step", known: Collection[str], where: str) -> None:
+    path = f"{where}.space.techniques.{step.technique}"
+    if step.technique not in known:
+        raise ParamsError(f"{path}: unknown technique {step.technique!r}; known: {', '.join(known)}")
+    validate(stage(step.technique).models["params"], step.params, path)
+
+
+def _of_other_tasks(accepted: Mapping[str, Params], task: str) -> Iterator[str]:
+    """Classes that the parameters name and the task does not have, where the task itself is in order."""
+    from bedside.tasks.base import Task
+
+    asked = accepted.get(task)
+    classes = asked.description()["classes"] if isinstance(asked, Task) else None
+    for where, model in accepted.items() if classes else ():
+        for path, name in named_classes(model):
+            if name not in classes:
+                yield f"{where}.{path}: no class {name!r}; the task has {', '.join(classes)}"
+
+
+def value(params: Any, keys: Sequence[str], where: str = "params.yaml") -> Any:
+    """What stands at these keys; ParamsError with those that are there."""
     for depth, key in enumerate(keys, start=1):
         if not isinstance(params, dict) or key not in params:
             there = ", ".join(map(str, params)) if isinstance(params, dict) else ""

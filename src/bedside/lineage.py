@@ -77,7 +77,7 @@ def techniques(components: Path) -> dict[str, Technique]:
 
 def _declared(file: Path) -> Technique | None:
     """What a file's stage declares, if it is a technique: the function of the file's own name, with the ports."""
-    for node in ast.parse(file.read_text()).body:
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if not isinstance(node, ast.FunctionDef) or node.name != file.stem:
             continue
         if {argument.arg for argument in node.args.kwonlyargs} >= set(PORTS):

@@ -37,7 +37,7 @@ class Plugin(Params):
             raise ValueError(f"a {cls.__name__} is a mapping with a `kind`, not {raw!r}")
         family = cls.family()
         kind = raw.get("kind")
-        if kind not in family:
+        if not isinstance(kind, str) or kind not in family:
             raise ValueError(f"unknown {cls.__name__} kind {kind!r}; known: {', '.join(sorted(family))}")
         strategy: Self = family[kind].model_validate(raw)
         return strategy

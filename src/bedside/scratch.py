@@ -19,7 +19,18 @@ _current: contextvars.ContextVar[Path | None] = contextvars.ContextVar("scratch"
 
 def home() -> Path:
     """State of this workspace that is not an artifact: journals, checkpoints, downloads, keys (`BEDSIDE_HOME`)."""
-    return Path(os.environ.get("BEDSIDE_HOME", ".bedside"))
+    return project() / os.environ.get("BEDSIDE_HOME", ".bedside")
+
+
+def project() -> Path:
+    """Where relative paths of state begin: the working folder, or the project that DVC made that folder a copy of.
+
+    `dvc exp run --temp` and its queue run stages in a copy below the project's `.dvc/tmp`, and remove it afterwards.
+    DVC tells every stage the project's own folder (DVC_ROOT); one that is not around the working folder is not ours.
+    """
+    if (root := os.environ.get("DVC_ROOT")) and Path.cwd().is_relative_to(Path(root).resolve() / ".dvc/tmp"):
+        return Path(root).resolve()
+    return Path()
 
 
 @contextlib.contextmanager

@@ -95,7 +95,7 @@ def test_counts_records_and_patients_agree_with_the_windows(cohort: Cohort) -> N
 
 
 def test_unclassifiable_beats_are_kept_for_the_test_table_and_never_learned(cohort: Cohort, tmp_path: Path) -> None:
-    from bedside.datasets.recording import read_annotations
+    from bedside.datasets.annotations import read_annotations
 
     made = again(cohort, tmp_path, split=ByShare(test=0.5, validation=0.2, calibration=0.15))
     test = open_artifact(made.test)
@@ -147,7 +147,9 @@ def test_a_person_under_two_names_is_found_by_the_windows_when_the_start_was_cut
 ) -> None:
     import wfdb
 
-    from bedside.datasets.recording import read_annotations, read_header, read_signal
+    from bedside.datasets.annotations import read_annotations
+    from bedside.datasets.headers import read_header
+    from bedside.datasets.samples import read_signal
 
     test = open_artifact(cohort.test).json("dataset.json")["records"][0]
     train = open_artifact(cohort.dataset).json("dataset.json")["splits"]["train"]["records"][0]
@@ -196,7 +198,7 @@ def test_data_that_was_not_approved_is_refused(cohort: Cohort, tmp_path: Path) -
 
 def test_an_empty_split_is_refused_by_name(cohort: Cohort, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="no record is left for calibration"):
-        again(cohort, tmp_path, split=ByShare(test=0.5, validation=0.3, calibration=0.0))
+        again(cohort, tmp_path, split=ByShare(test=0.5, validation=0.3, calibration=0.001))
     assert not (tmp_path / "dataset").exists()
 
 

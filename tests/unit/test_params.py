@@ -1,4 +1,6 @@
+import json
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pydantic
 import pytest
@@ -16,6 +18,20 @@ class Stage(Params):
     width: int
 
 
+class Everything(Params):
+    """Every shape in which a number or a boolean can be a parameter."""
+
+    whole: int = 1
+    real: Annotated[float, pydantic.Field(gt=0)] = 0.5
+    either: int | float = 1
+    perhaps: float | None = None
+    bits: Literal["dynamic", 8, 16] = 8
+    many: tuple[int, ...] = ()
+    named: dict[str, pydantic.PositiveInt] = pydantic.Field(default_factory=dict)
+    nested: tuple[Training, ...] = ()
+    flag: bool = False
+
+
 def test_a_file_reference_and_inline_json_give_the_same_parameters(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
     file.write_text("stages: {teacher: {width: 8, training: {epochs: 5}}}")
@@ -26,6 +42,36 @@ def test_whole_floats_are_taken_for_integers_since_kubeflow_sends_every_number_a
     assert load(Training, '{"epochs": 3.0}').epochs == 3
     with pytest.raises(ParamsError, match=r"inline:epochs: .*integer"):
         load(Training, '{"epochs": 3.5}')
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ({"whole": True}, "whole"),
+        ({"whole": "3"}, "whole"),
+        ({"real": True}, "real"),
+        ({"either": False}, "either"),
+        ({"perhaps": True}, "perhaps"),
+        ({"bits": True}, "bits"),
+        ({"many": [1, True]}, "many.1"),
+        ({"named": {"lstm.0": True}}, "named.lstm.0"),
+        ({"nested": [{"epochs": True}]}, "nested.0.epochs"),
+        ({"flag": 1}, "flag"),
+        ({"flag": "no"}, "flag"),
+    ],
+)
+def test_nothing_is_taken_for_a_number_or_a_boolean_that_is_none(raw: object, path: str) -> None:
+    with pytest.raises(ParamsError) as told:
+        validate(Everything, raw, where="p.yaml:stage")
+    (line,) = str(told.value).splitlines()
+    assert line.startswith(f"p.yaml:stage.{path}: Input should be")
+
+
+def test_numbers_as_yaml_and_kubeflow_write_them_are_taken() -> None:
+    raw = {"whole": 3.0, "real": "1e-3", "either": 2, "bits": 16.0, "many": [1.0, 2], "named": {"a": 4.0}, "flag": True}
+    found = validate(Everything, raw, where="inline").model_dump(mode="json")
+    plain = {"whole": 3, "real": 0.001, "either": 2, "bits": 16, "many": [1, 2], "named": {"a": 4}, "flag": True}
+    assert json.dumps(found) == json.dumps({**Everything().model_dump(mode="json"), **plain})
 
 
 def test_parameters_cannot_change_after_they_were_read() -> None:
@@ -64,6 +110,40 @@ def test_a_number_that_is_none_is_refused(tmp_path: Path, number: str) -> None:
     (tmp_path / "p.yaml").write_text(f"training: {{learning_rate: {number}}}")
     with pytest.raises(ParamsError, match="learning_rate: Input should be a finite number"):
         load(Training, f"{tmp_path}/p.yaml:training")
+
+
+def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("training:\n  epochs: 3\n  learning_rate: 0.1\n  epochs: 30\n")
+    with pytest.raises(ParamsError, match=r"p.yaml: 'epochs' stands twice in one place, in line 2 and in line 4; keep"):
+        load(Training, f"{tmp_path}/p.yaml:training")
+    with pytest.raises(ParamsError, match="inline: 'epochs' stands twice in one place"):
+        load(Training, '{"epochs": 3, "epochs": 30}')
+
+
+def test_a_key_may_replace_one_that_is_merged_in(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "a: &a {epochs: 3}\nb: &b {<<: *a, epochs: 4}\nc: {<<: *b, learning_rate: 0.5}\nd: {epochs: 5}\n"
+    )
+    assert [load(Training, f"{tmp_path}/p.yaml:{name}").epochs for name in "abcd"] == [3, 4, 4, 5]
+
+
+@pytest.mark.parametrize("text", ["at: 2024-13-45", "a: b: c", "a: \0", "{[1]: 2}", "a: !!python/object:os.system {}"])
+def test_a_file_that_is_no_yaml_is_one_message(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(ParamsError, match=r"p.yaml: not YAML"):
+        lookup(tmp_path / "p.yaml", "")
+
+
+def test_a_file_in_another_encoding_is_told_to_be_so(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_bytes("ort: Würzburg".encode("latin-1"))
+    with pytest.raises(ParamsError, match=r"p.yaml: not UTF-8 \(.*\); save it as UTF-8"):
+        lookup(tmp_path / "p.yaml", "")
+
+
+def test_a_folder_may_have_a_colon_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "09:30").mkdir()
+    (tmp_path / "09:30/p.yaml").write_text("training: {epochs: 7}")
+    assert load(Training, f"{tmp_path}/09:30/p.yaml:training").epochs == 7
 
 
 def test_every_problem_is_named_at_once() -> None:

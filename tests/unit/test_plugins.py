@@ -40,6 +40,12 @@ def test_a_missing_kind_is_refused_with_the_known_ones() -> None:
         validate(Drawing, {"shape": {"side": 2}}, where="params.yaml:drawing")
 
 
+@pytest.mark.parametrize("kind", [["circle"], {"circle": 1}, 3, True])
+def test_a_kind_that_is_no_text_is_refused_with_the_known_ones(kind: object) -> None:
+    with pytest.raises(ParamsError, match=r"drawing.shape: unknown Shape kind .*; known: circle, square"):
+        validate(Drawing, {"shape": {"kind": kind}}, where="params.yaml:drawing")
+
+
 def test_a_wrong_field_of_a_strategy_is_refused() -> None:
     with pytest.raises(ParamsError, match="radius"):
         validate(Drawing, {"shape": {"kind": "circle", "radius": -1}}, where="params.yaml:drawing")

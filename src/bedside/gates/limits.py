@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bedside.params import Params
+from bedside.params import ClassName, Params, Seed
 
 LEAST_REPLICATES = 200  # with a few resamples of the patients a bound is luck
 Floor = Annotated[float, Field(gt=0, lt=1)]
@@ -60,32 +60,32 @@ class Sensitivity(Params):
     """
 
     interval: Literal["patients", "effective"]
-    floors: dict[str, SensitivityFloor]
+    floors: dict[ClassName, SensitivityFloor]
     normal_specificity: Floor
 
 
 class Predictivity(Params):
     """G4: positive predictivity floors per class."""
 
-    floors: dict[str, Floor]
+    floors: dict[ClassName, Floor]
 
 
 class NonInferiority(Params):
     """G5: how much worse than a baseline the true sensitivity and +P may be, and with which confidence."""
 
-    delta: dict[str, Tolerance]
+    delta: dict[ClassName, Tolerance]
     gross_confidence: Confidence
     average_confidence: Confidence
     macro_f1_ratio: Annotated[float, Field(ge=0.8, le=1)]
-    macro_f1_classes: Annotated[list[str], Field(min_length=1)]
+    macro_f1_classes: Annotated[list[ClassName], Field(min_length=1)]
     replicates: Annotated[int, Field(ge=LEAST_REPLICATES, le=100_000)]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class HarmfulFlips(Params):
     """G7: the largest share of beats that may turn from right to wrong: per class, over all beats, in any patient."""
 
-    classes: dict[str, Tolerance]
+    classes: dict[ClassName, Tolerance]
     all: Tolerance
     patient: Annotated[float, Field(gt=0, le=0.5)]
 
@@ -100,7 +100,7 @@ class WorstPatient(Params):
     """G8: how far a class's sensitivity may fall in any patient with at least `events` beats of it."""
 
     events: Annotated[int, Field(ge=1)]
-    fall: dict[str, Annotated[float, Field(gt=0, le=0.5)]]
+    fall: dict[ClassName, Annotated[float, Field(gt=0, le=0.5)]]
 
 
 class Parity(Params):
@@ -116,18 +116,30 @@ class WithinBudget(Params):
     provenance: Literal["measured"]
 
 
+class NoSlower(Params):
+    """G19: which figures count; how much slower a graph may be is the target's to say."""
+
+    provenance: Literal["measured"]
+
+
 class Budget(Params):
-    """What a target allows a graph to cost."""
+    """What a target allows a graph to cost.
+
+    `slower`: 0.1 allows integers 1.1 times their float parent's time. `cheaper`: 0.1 asks of two networks that answer
+    as one to save a tenth of the second's.
+    """
 
     size_bytes: Annotated[int, Field(gt=0)]
     p99_ms: Annotated[float, Field(gt=0)]
     peak_rss_mb: Annotated[float, Field(gt=0)]
+    slower: Annotated[float, Field(ge=0)]
+    cheaper: Annotated[float, Field(lt=1)]
 
 
 class Gates(Params):
     """All gates; every one must be given, and must have a number for every class that is claimed."""
 
-    classes: Annotated[dict[str, Claim], Field(min_length=1)]
+    classes: Annotated[dict[ClassName, Claim], Field(min_length=1)]
     G1: SplitIntegrity
     G2: EnoughEvidence
     G3: Sensitivity
@@ -137,6 +149,7 @@ class Gates(Params):
     G8: WorstPatient
     G14: Parity
     G15: WithinBudget
+    G19: NoSlower
 
     @model_validator(mode="after")
     def _complete(self) -> "Gates":

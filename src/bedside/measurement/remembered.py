@@ -36,7 +36,7 @@ def remembered(follows_from: Mapping[str, Any], compute: Callable[[], Answered])
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=path.parent))  # its own: two stages may want to remember the same
     save_file({"logits": logits}, staging / LOGITS)
-    (staging / FACTS).write_text(json.dumps(facts, sort_keys=True))
+    (staging / FACTS).write_text(json.dumps(facts, sort_keys=True), encoding="utf-8")
     with contextlib.suppress(OSError):  # another stage was faster: the same answers lie there
         commit(staging, path, {"follows_from": dict(follows_from), "labels": {}})
     shutil.rmtree(staging, ignore_errors=True)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, Self
 
+from pydantic import Field
+
 from bedside.models.base import Architecture
 from bedside.models.switched import SwitchedNetwork
 from bedside.plugins import Choice
@@ -14,7 +16,7 @@ class Cascade(Architecture):
     kind: Literal["cascade"] = "cascade"
     small: Choice[Architecture]
     large: Choice[Architecture]
-    classes: int = 4
+    classes: int = Field(default=4, ge=2)
 
     def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
         small, large = (network.fitted(signal, rhythm, classes) for network in (self.small, self.large))

@@ -40,14 +40,14 @@ class CnnLstm(Architecture):
 
     kind: Literal["cnn_lstm"] = "cnn_lstm"
     convolutions: tuple[ConvBlock, ...]
-    lstm: tuple[int, ...] = pydantic.Field(
+    lstm: tuple[pydantic.PositiveInt, ...] = pydantic.Field(
         default=(), description="units of each LSTM layer; with none the head reads every instant"
     )
     head: int = pydantic.Field(gt=0)
-    signal_channels: int = 2
-    signal_length: int = 120
-    rhythm_features: int = 7
-    classes: int = 4
+    signal_channels: pydantic.PositiveInt = 2
+    signal_length: pydantic.PositiveInt = 120
+    rhythm_features: pydantic.NonNegativeInt = 7
+    classes: int = pydantic.Field(default=4, ge=2)
     dropout: float = pydantic.Field(default=0.2, ge=0, lt=1)
 
     def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pydantic
 
 from bedside.artifacts import Artifact
 from bedside.datasets.windows import Windows, read_windows
+from bedside.params import ClassName
 from bedside.quality.base import Judgement, Validate
 from bedside.quality.expectations import KEY, Rule, Table, judging
 
@@ -24,10 +26,10 @@ class WindowsSuite(Validate):
     """
 
     kind: Literal["windows"] = "windows"
-    max_amplitude: float = 60.0
-    max_rhythm: float = 4.0
-    max_duplicates: int = 0
-    min_beats: dict[str, dict[str, int]] = {  # noqa: RUF012  # pydantic copies it
+    max_amplitude: pydantic.PositiveFloat = 60.0
+    max_rhythm: pydantic.PositiveFloat = 4.0
+    max_duplicates: pydantic.NonNegativeInt = 0
+    min_beats: dict[Literal["train", "validation", "calibration"], dict[ClassName, pydantic.NonNegativeInt]] = {  # noqa: RUF012  # pydantic copies it
         "train": {"N": 1, "S": 1, "V": 1, "F": 1},
         "validation": {"N": 1, "S": 1, "V": 1},
         "calibration": {"N": 1},
@@ -44,7 +46,7 @@ class WindowsSuite(Validate):
         ]
         totals = [self._total(split, splits, about) for split in sorted({*splits, *self.min_beats})]
         with judging(docs) as judge:
-            broken = judge(Table("windows", rows, self._rules(len(about["classes"]))))
+            broken = judge(Table("windows", rows, self._rules(len(about["classes"])), _expected(about)))
             broken |= judge(Table("splits", totals, SPLIT_RULES))
         problems = [f"{key}: {'; '.join(reasons)}" for key, reasons in broken.items()]
         return Judgement(about["records"], {}, problems, [*rows, *totals])
@@ -65,7 +67,6 @@ class WindowsSuite(Validate):
 
     def _rules(self, classes: int) -> list[Rule]:
         return [
-            Rule("beats", "a record in a split has beats", low=1),
             Rule("not_finite", "a network must never see NaN or infinity", 0, 0),
             Rule("largest_amplitude", "windows are on the scale of past beats", 0, self.max_amplitude),
             Rule("rhythm_low", "rhythm features are logarithms of clipped ratios", -self.max_rhythm, self.max_rhythm),
@@ -74,6 +75,13 @@ class WindowsSuite(Validate):
             Rule("label_high", "labels are indices of classes", 0, classes - 1),
             Rule("duplicates", "no window may be there twice", 0, self.max_duplicates),
         ]
+
+
+def _expected(about: Mapping[str, Any]) -> dict[str, str]:
+    """Every record of every split must have windows."""
+    splits = about["splits"].items()
+    missing = "a record in a split has beats, and this one has none; leave it out of the splits"
+    return {f"{split}/{record}": missing for split, counted in splits for record in counted["records"]}
 
 
 def _row(windows: Windows, seen: set[bytes]) -> dict[str, Any]:

@@ -15,12 +15,13 @@ def write(candidate: Candidate, folder: Path, intended_use: str) -> str:
     folder.mkdir(parents=True)
     for artifact, name in (
         (candidate.graph, "model.onnx"),
+        (candidate.graph, "run.json"),
         (candidate.evidence, "evidence.json"),
         (candidate.evidence, "predictions.safetensors"),
         (candidate.verdict, "verdict.json"),
     ):
         shutil.copyfile(artifact / name, folder / name)
-    (folder / "card.md").write_text(card(candidate, intended_use))
+    (folder / "card.md").write_text(card(candidate, intended_use), encoding="utf-8")
     signing.sign(folder)
     return signing.digest(folder)
 

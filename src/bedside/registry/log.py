@@ -98,7 +98,7 @@ class PromotionLog:
                 raise LogError(f"{self.head}: missing, so the end of the log cannot be verified; {BY_HAND}")
             return
         try:
-            head = dict(json.loads(self.head.read_text()))
+            head = dict(json.loads(self.head.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
             head = {}
         seq, digest = head.get("seq", 0), head.get("digest", "")

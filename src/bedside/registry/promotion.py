@@ -5,7 +5,6 @@ each step looks for its own result before it makes it. Aliases move in one call,
 the promotion was requested; if somebody moved one meanwhile, the promotion is abandoned and says so.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -27,9 +26,11 @@ from bedside.registry.aliases import CHALLENGER, CHAMPION
 from bedside.registry.candidate import Candidate
 from bedside.registry.log import Entry, PromotionLog, of_promotion, refused_since, rolled_back
 from bedside.registry.models import Models
-from bedside.scratch import home
+from bedside.scratch import home, project
 from bedside.tracking import store
+from bedside.tracking.errors import AddressError
 from bedside.tracking.lock import locked
+from bedside.tracking.patience import at_most
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -72,10 +73,9 @@ class Promotion:
 
     def run(self) -> dict[str, Any]:
         """The decision: what was registered, what was refused and why, where the aliases point."""
-        with contextlib.suppress(tracking.TrackingError):
-            store.client()  # the import takes seconds: not while others wait for the lock
+        store.prepare()  # the import takes seconds: not while others wait for the lock
         try:
-            with locked(promotion_lock(), self.params.timeout):
+            with locked(promotion_lock(), self.params.timeout), at_most(self.params.timeout):
                 return self._recording_outages()
         except TimeoutError as error:
             raise RefusedError(f"another promotion is going on ({error}); run promote again") from None
@@ -86,7 +86,7 @@ class Promotion:
             try:
                 return self._run(max(0.0, deadline - time.monotonic()))
             except tracking.TrackingError as error:
-                if time.monotonic() + store.RETRY > deadline:
+                if isinstance(error, AddressError) or time.monotonic() + store.RETRY > deadline:
                     self._append("INTERRUPTED", {"reason": str(error)})
                     raise RefusedError(
                         f"promotion needs the tracking store: {error}. Nothing is half done: mend that and run promote "
@@ -208,7 +208,7 @@ class Promotion:
         with tempfile.TemporaryDirectory() as folder:
             for picture in found:
                 (Path(folder) / picture.name).write_bytes(picture.read_bytes())
-            (Path(folder) / "index.html").write_text(review_page(candidate.summary, found))
+            (Path(folder) / "index.html").write_text(review_page(candidate.summary, found), encoding="utf-8")
             self.models.upload(run_id, Path(folder), f"review/{candidate.variant}")
         return [picture.name for picture in found]
 
@@ -217,7 +217,8 @@ class Promotion:
     ) -> dict[str, Any]:
         """Move the aliases; where they point afterwards, where they pointed before, and why."""
         gone = rolled_back(self.log.verify(), self.name)
-        challenger = aliases.challenger(self.models, passed, versions, gone)
+        measured = {candidate.graph_sha256 for candidate in self.candidates}
+        challenger = aliases.challenger(self.models, passed, versions, gone, measured)
         leader = next((c for c in passed if versions[c.variant] == challenger.version), None)
         champion = aliases.champion(self.models, leader, challenger.version, sign_off=self.params.sign_off)
         moved = {}
@@ -307,7 +308,8 @@ def author() -> str:
     if given:
         return given
     try:
-        done = subprocess.run(["git", "config", "user.email"], capture_output=True, text=True, timeout=5, check=True)
+        command = ["git", "-C", str(project()), "config", "user.email"]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return UNKNOWN
     return done.stdout.strip() or UNKNOWN

@@ -10,6 +10,7 @@ from bedside.params import lookup
 from bedside.summary import Summary
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+GUIDE = "how-to-read.md"
 
 
 def deployments(artifacts: Path, params: Path = Path("params.yaml")) -> list[Summary]:
@@ -50,21 +51,28 @@ def _evaluated(params: Path, key: str) -> list[str]:
 
 def write_into(readme: Path, table: str) -> None:
     """Replace what stands between the two markers."""
-    before, begin, rest = readme.read_text().partition(BEGIN)
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise RefusedError(f"{readme}: has no {BEGIN} ... {END}; add both lines where the results belong")
     write_atomic(readme, f"{before}{BEGIN}\n{table.strip()}\n{END}{after}")
 
 
-def write_page(folder: Path, table: str, pareto: bytes) -> Path:
-    """`README.md` and `pareto.png` in `folder`: all results, as a page that a repository shows; returns the page."""
+def write_page(folder: Path, table: str, pareto: bytes, note: str = "") -> Path:
+    """`README.md` and `pareto.png` in `folder`: all results, as a page that a repository shows; returns the page.
+
+    `note` is a sentence for its top. `how-to-read.md`, where the folder has one, is linked.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pareto.png").write_bytes(pareto)
     page = folder / "README.md"
-    told = (
+    parts = [
+        "# Results: every variant on every target",
+        f"**{note}**" if note else "",
         "Written by `bedside results --write` from the evidence of one run; `dvc.lock` names its data, code and models."
-    )
-    picture = "![Sensitivity of the worst claimed class against p99 latency and size](pareto.png)"
-    write_atomic(page, f"# Results: every variant on every target\n\n{told}\n\n{picture}\n\n{table}")
+        + (f" What it means: [how to read the results]({GUIDE})." if (folder / GUIDE).is_file() else ""),
+        "![Sensitivity against p99 latency and file size; what passes is green](pareto.png)",
+        table,
+    ]
+    write_atomic(page, "\n\n".join(filter(None, parts)))
     return page

@@ -5,7 +5,7 @@ from typing import Any
 import pydantic
 
 from bedside.measurement import Measure
-from bedside.params import Params
+from bedside.params import ClassName, Params, Seed
 from bedside.search.space import Space
 
 STORAGE = "BEDSIDE_SEARCH_STORAGE"  # the variable that names the study's database
@@ -27,17 +27,19 @@ class Search(Params):
 
     space: Space
     short: dict[str, dict[str, Any]] = pydantic.Field(default_factory=dict)
-    watched: tuple[str, ...] = pydantic.Field(default=("V", "S"), min_length=1, description="the worst of them counts")
-    floors: dict[str, Floor] = pydantic.Field(default_factory=dict)
+    watched: tuple[ClassName, ...] = pydantic.Field(
+        default=("V", "S"), min_length=1, description="the worst of them counts"
+    )
+    floors: dict[ClassName, Floor] = pydantic.Field(default_factory=dict)
     hopeless: float = pydantic.Field(
-        default=0.3, ge=0, description="a candidate this far below a floor is not compressed any further"
+        default=0.3, ge=0, le=1, description="a candidate this far below a floor is not compressed any further"
     )
     tolerance: float = pydantic.Field(
-        default=0.02, ge=0, description="how much average precision a faster candidate may cost"
+        default=0.02, ge=0, le=1, description="how much average precision a faster candidate may cost"
     )
     measure: Measure = Measure(windows=5, runs=300, warmup=50, seconds=0.5, batches=(1,), processes=1)
     startup: int = pydantic.Field(default=10, ge=1, description="trials drawn at random before the sampler learns")
-    seed: int = 0
+    seed: Seed = 0
 
     @pydantic.model_validator(mode="after")
     def _floors_are_watched(self) -> "Search":

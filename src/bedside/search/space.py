@@ -10,7 +10,7 @@ from typing import Any
 
 import pydantic
 
-from bedside.params import Params
+from bedside.params import Params, validate
 
 
 class Choose(Params):
@@ -28,7 +28,7 @@ class Between(Params):
 
     low: int | float
     high: int | float
-    step: int | float | None = None
+    step: pydantic.PositiveInt | pydantic.PositiveFloat | None = None
     log: bool = False
     begin: int | float | None = pydantic.Field(default=None, alias="start")
 
@@ -36,6 +36,8 @@ class Between(Params):
     def _is_a_range(self) -> "Between":
         if not self.low <= self.start <= self.high:
             raise ValueError(f"low <= start <= high is needed, not {self.low}, {self.start}, {self.high}")
+        if self.log and (self.low <= 0 or self.step is not None):
+            raise ValueError("log needs a low above 0 and no step")
         return self
 
     @property
@@ -86,6 +88,26 @@ class Space(Params):
         for chain in self.chains:
             yield tuple(_step(name, self.techniques[name], lambda _, vary: vary.start) for name in chain)
 
+    def corners(self) -> Iterator[Step]:
+        """Every technique at its starting point, and with each choice and each end of a range in turn."""
+        for name, template in self.techniques.items():
+            yield from _corners(name, template)
+
+
+def _corners(technique: str, template: Any) -> Iterator[Step]:
+    todo: list[dict[str, Any]] = [{}]
+    seen: set[str] = set()
+    while todo:
+        chosen = todo.pop()
+
+        def pick(path: str, vary: Choose | Between, chosen: dict[str, Any] = chosen) -> Any:
+            if path not in seen:
+                seen.add(path)
+                todo.extend({**chosen, path: other} for other in _ends(vary) if other != vary.start)
+            return chosen.get(path, vary.start)
+
+        yield _step(technique, template, pick)
+
 
 def _step(technique: str, template: Any, pick: Pick) -> Step:
     return Step(technique=technique, params=_resolved(template, technique, pick))
@@ -93,7 +115,7 @@ def _step(technique: str, template: Any, pick: Pick) -> Step:
 
 def _resolved(template: Any, path: str, pick: Pick) -> Any:
     """The template with every range replaced by what was picked for it."""
-    vary = _vary(template)
+    vary = _vary(template, path)
     if isinstance(vary, Choose):
         return _resolved(pick(path, vary), path, pick)
     if isinstance(vary, Between):
@@ -105,11 +127,15 @@ def _resolved(template: Any, path: str, pick: Pick) -> Any:
     return template
 
 
-def _vary(template: Any) -> Choose | Between | None:
+def _ends(vary: Choose | Between) -> tuple[Any, ...]:
+    return vary.choose if isinstance(vary, Choose) else (vary.low, vary.high)
+
+
+def _vary(template: Any, path: str) -> Choose | Between | None:
     if isinstance(template, dict) and "choose" in template:
-        return Choose.model_validate(template)
+        return validate(Choose, template, path)
     if isinstance(template, dict) and {"low", "high"} & template.keys():
-        return Between.model_validate(template)
+        return validate(Between, template, path)
     return None
 
 

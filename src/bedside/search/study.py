@@ -155,7 +155,7 @@ def sampler(
 def _opened(url: str, heartbeat: int, grace: int) -> _Storage:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise RefusedError(f"not a database address; for example {DEFAULT} or postgresql://user@host/name") from None
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:

@@ -23,11 +23,17 @@ def people_of(recordings: Artifact, records: Sequence[str]) -> People:
     return {row["record"]: row for row in recordings.json("records.json") if row["record"] in set(records)}
 
 
-def assign(task: Task, people: People) -> Assignment:
-    """Give each record to a split; refuse a split that stays empty."""
-    assignment = task.split.assign({record: row["patient"] for record, row in people.items()})
+def assign(task: Task, people: People, folder: Path) -> Assignment:
+    """Give each record in `folder` that the task takes to a split; refuse a split that stays empty."""
+    unfit = task.left_out(folder, people.values())
+    found = task.split.assign({record: row["patient"] for record, row in people.items() if record not in unfit})
+    assignment = Assignment(found.splits, {**unfit, **found.left_out})
     if empty := [name for name in NAMES if not assignment.splits[name]]:
-        raise RefusedError(f"no record is left for {', '.join(empty)}; change task.split or mend the recordings")
+        why = "; ".join(f"{record} is {reason}" for record, reason in [*assignment.left_out.items()][:3])
+        raise RefusedError(
+            f"no record is left for {', '.join(empty)}{f' ({why})' if why else ''}; change task.split or mend the "
+            "recordings"
+        )
     return assignment
 
 
@@ -93,7 +99,7 @@ def write_label(folder: Path, learned: Mapping[str, list[str]], people: People) 
     """A label that travels to every network: whom it learned from. The proof about a test set is about these alone."""
     known = sorted({people[record]["patient"] for records in learned.values() for record in records})
     digest = hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
-    (folder / "labels.json").write_text(json.dumps({"learned_from": digest}) + "\n")
+    (folder / "labels.json").write_text(json.dumps({"learned_from": digest}) + "\n", encoding="utf-8")
 
 
 def _indexed(done: RecordWindows, record: int, patient: int) -> Windows:

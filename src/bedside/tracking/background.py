@@ -1,6 +1,6 @@
 """Replaying while or after a stage works, in a process of its own: it can neither slow, block nor kill the work.
 
-A stage that lives longer than `BEDSIDE_FLUSH_AFTER` seconds (20) gets a follower, so its curves can be watched. It goes
+A stage that lives longer than `BEDSIDE_FLUSH_AFTER` seconds (60) gets a follower, so its curves can be watched. It goes
 on until the stage has ended and leaves the rest to the next flush if the store is away. `BEDSIDE_FLUSH` chooses:
 `background` (default), `end` (for containers: one bounded flush when the stage ends), `off`.
 """
@@ -13,11 +13,12 @@ import threading
 import time
 from typing import TypeVar
 
+from bedside.scratch import project
 from bedside.tracking import journal
 from bedside.tracking.errors import TrackingError
 
 WAYS = ("background", "end", "off")
-AFTER = 20.0
+AFTER = 60.0  # seconds; importing MLflow costs several, on the core that a short stage measures or trains on
 PAUSE = 15.0  # seconds between two looks at the journals
 END_TIMEOUT = 60.0
 Default = TypeVar("Default", str, float)
@@ -60,6 +61,7 @@ class Follower:
         # Its own session: Ctrl-C ends the stage, and the follower then records how it ended.
         subprocess.Popen(
             [sys.executable, "-m", "bedside.tracking.background", key],
+            cwd=project(),  # a temporary copy may be gone before the follower is
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -72,7 +74,9 @@ def at_end() -> None:
     limit = _seconds("BEDSIDE_FLUSH_TIMEOUT", END_TIMEOUT)
     command = [sys.executable, "-m", "bedside.cli", "flush", "--timeout", str(limit)]
     try:
-        done = subprocess.run(command, timeout=limit + 15, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, timeout=limit + 15, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         message = "" if done.returncode == 0 else done.stderr.strip()
     except (OSError, subprocess.SubprocessError) as error:
         message = str(error)

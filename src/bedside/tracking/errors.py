@@ -3,3 +3,7 @@
 
 class TrackingError(RuntimeError):
     """The tracking store did not take everything; nothing is lost, the journals still hold it."""
+
+
+class AddressError(TrackingError):
+    """No store can be there, however long it is waited for."""

@@ -12,7 +12,7 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
     """Hold the lock `path` for the block; TimeoutError if another process keeps it longer than `timeout` seconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + timeout
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         while not _taken(file.fileno()):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{path}: another process has held this lock for {timeout:.0f} s")

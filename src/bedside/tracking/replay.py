@@ -10,10 +10,11 @@ from pathlib import Path
 
 from bedside.artifacts import write_atomic
 from bedside.tracking import journal
-from bedside.tracking.errors import TrackingError
+from bedside.tracking.errors import AddressError, TrackingError
 from bedside.tracking.journal import Event
 from bedside.tracking.lock import locked
-from bedside.tracking.store import KEY, RETRY, Store, shown, was_refused_for_good
+from bedside.tracking.patience import at_most
+from bedside.tracking.store import KEY, RETRY, Store, prepare, shown, was_refused_for_good
 
 DATA = ("recordings", "dataset", "test")  # ports that carry data
 
@@ -40,7 +41,7 @@ class _Progress:
     def of(cls, path: Path) -> "_Progress":
         file = journal.state_of(path)
         try:
-            return cls(file, **json.loads(file.read_text()))
+            return cls(file, **json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return cls(file)
 
@@ -51,20 +52,24 @@ class _Progress:
 def flush(timeout: float = 60) -> Flushed:
     """Replay every journal of this workspace; a store that is away is tried again for `timeout` seconds.
 
-    A store that takes what it is given may take longer than that; each call to it has its own limit.
+    So long, too, it may be silent: while it goes on answering, the replay goes on. To start MLflow takes seconds of its
+    own.
 
     Raises TrackingError when something could not be replayed; nothing is lost then, the journals stay.
     """
+    if not journal.pending():
+        return Flushed(0, 0, 0)
+    prepare()
     deadline = time.monotonic() + timeout
     while True:
         try:
             with locked(journal.folder() / ".lock", max(0.0, deadline - time.monotonic())):
-                return _flush()
+                return _flush(deadline - time.monotonic(), timeout)
         except TimeoutError as error:
             raise TrackingError(f"{error} ({_left()})") from None
         except TrackingError as error:
-            if time.monotonic() + RETRY > deadline:
-                raise TrackingError(f"{error} ({_left()})") from error.__cause__
+            if isinstance(error, AddressError) or time.monotonic() + RETRY > deadline:
+                raise type(error)(f"{error} ({_left()})") from error.__cause__
             time.sleep(RETRY)
 
 
@@ -72,14 +77,15 @@ def _left() -> str:
     return f"nothing is lost: {len(journal.pending())} runs wait in {journal.folder()} for `bedside flush`"
 
 
-def _flush() -> Flushed:
+def _flush(first: float, then: float) -> Flushed:
+    """`first`: seconds in which the store has to show that it is there; `then`: for every further answer."""
     paths = journal.pending()
-    if not paths:
-        return Flushed(0, 0, 0)
-    store, events, live = Store(), 0, 0
-    for path in paths:
-        sent, ended = _replay(store, path)
-        events, live = events + sent, live + (not ended)
+    with at_most(first):
+        store, events, live = Store(), 0, 0
+    with at_most(then):
+        for path in paths:
+            sent, ended = _replay(store, path)
+            events, live = events + sent, live + (not ended)
     return Flushed(len(paths), events, live)
 
 

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bedside.redaction import clean
-from bedside.tracking.database import create_if_missing
+from bedside.scratch import project
+from bedside.tracking.address import expect_answer, expect_usable
+from bedside.tracking.database import PATIENCE, create_if_missing
 from bedside.tracking.errors import TrackingError
+from bedside.tracking.patience import answered, at_most
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,8 +39,10 @@ R = TypeVar("R")
 
 
 def uri() -> str:
-    """The tracking store: MLFLOW_TRACKING_URI, else a database file in the working folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT
+    """The tracking store: MLFLOW_TRACKING_URI, else a database file in the project's folder."""
+    given = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT
+    scheme, _, file = given.partition(":///")
+    return f"sqlite:///{project() / file}" if scheme == "sqlite" and file not in ("", ":memory:") else given
 
 
 def shown() -> str:
@@ -47,14 +52,24 @@ def shown() -> str:
 
 def client() -> "MlflowClient":
     """A client of the store with short patience (importing it takes seconds; only flush, promote and report do)."""
-    for name, value in _PATIENCE.items():
-        os.environ.setdefault(name, value)
+    prepare()
+    expect_usable(uri())
     _sign_in()
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # a new database would tell the story of its tables
     from mlflow import MlflowClient
 
-    asked(lambda: create_if_missing(uri()))
+    with at_most(PATIENCE):  # nobody is waited for: this process makes it
+        asked(lambda: create_if_missing(uri()))
+    asked(lambda: expect_answer(uri()))
     return asked(lambda: MlflowClient(tracking_uri=uri(), registry_uri=uri()))
+
+
+def prepare() -> None:
+    """Import MLflow, which takes seconds that are not the store's."""
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # a new database would tell the story of its tables
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.ERROR)  # its own retries; the reason is told once
+    import mlflow.tracking  # noqa: F401
 
 
 def _sign_in() -> None:
@@ -67,14 +82,17 @@ def _sign_in() -> None:
 
 
 def asked(call: Callable[[], R]) -> R:
-    """The answer of a call to the store; anything in the way becomes a TrackingError that names the store."""
+    """The answer of a call to the store; anything in the way becomes a TrackingError that names the store.
+
+    A store that says nothing has as long as `patience.at_most` says.
+    """
     from google.protobuf.json_format import ParseError
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return call()
+        return answered(call)
     except (MlflowException, ParseError, RequestException, SQLAlchemyError, OSError) as error:
         reason = clean(" ".join(str(error).split()))[:300]
         raise TrackingError(f"the tracking store {shown()} did not take it: {reason}") from error

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bedside.models import Architecture
-from bedside.params import Params
+from bedside.params import Params, Seed
 from bedside.plugins import Choice
 from bedside.training.loop import Training
 
@@ -17,7 +17,7 @@ class Committee(Params):
 
     architecture: Choice[Architecture]
     training: Training = Training()
-    seeds: tuple[int, ...] = pydantic.Field(default=(0, 1, 2, 3), min_length=1)
+    seeds: tuple[Seed, ...] = pydantic.Field(default=(0, 1, 2, 3), min_length=1)
 
     @property
     def trainings(self) -> list[Training]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from bedside import scratch, tracking
-from bedside.params import Params
+from bedside.params import Params, Seed
 from bedside.training import checkpoint, distributed
 from bedside.training.batches import Batch, Sampling, Tensors, epoch_batches
 from bedside.training.divergence import Guard, require_numbers
@@ -33,7 +33,7 @@ class Training(Params):
     weight_decay: float = pydantic.Field(default=1e-4, ge=0)
     warmup: float = pydantic.Field(default=0.1, ge=0, le=1, description="share of the steps with a rising rate")
     clip: float = pydantic.Field(default=1.0, gt=0, description="largest gradient norm")
-    seed: int = 0
+    seed: Seed = 0
     threads: int = pydantic.Field(default=1, gt=0)
     sampling: Sampling = Sampling()
 

@@ -14,7 +14,7 @@ from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import Architecture
 from bedside.models.last import asked, last_layer
-from bedside.params import Params
+from bedside.params import ClassName, Params
 from bedside.training.batches import Tensors
 from bedside.training.validation import f1, logits_of, watch
 
@@ -24,7 +24,7 @@ A = TypeVar("A", bound=Architecture)
 class Validation(Params):
     """Which classes validation patients watch over, and whether they choose the epoch."""
 
-    watched: tuple[str, ...] = ("S", "V")
+    watched: tuple[ClassName, ...] = pydantic.Field(default=("S", "V"), min_length=1)
     epoch: Literal["best", "last"] = pydantic.Field(
         default="best", description="last: the number of epochs was chosen before, on more patients than these"
     )

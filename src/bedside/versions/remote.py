@@ -42,7 +42,7 @@ class Remote:
         """Fill `into` with the folder that DVC knows as `md5` (`<hex>.dir`); `size` in bytes is for the progress."""
         listing = into / ".listing"
         self._file(md5, listing)
-        files = json.loads(listing.read_text())
+        files = json.loads(listing.read_text(encoding="utf-8"))
         listing.unlink()
         with ThreadPoolExecutor(JOBS) as pool, tqdm(total=size, desc=self.url, unit="B", unit_scale=True) as progress:
             try:

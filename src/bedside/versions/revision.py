@@ -56,7 +56,7 @@ class _Git:
     """A bare repository with settings of its own; a command that fails is a RefusedError with git's own words."""
 
     def __init__(self, folder: Path) -> None:
-        (folder / "settings").write_text(_SETTINGS)
+        (folder / "settings").write_text(_SETTINGS, encoding="utf-8")
         own = {"GIT_CONFIG_GLOBAL": str(folder / "settings"), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
         self._folder, self._environment = folder, os.environ | own | {"HOME": str(folder)}
         self("init", "--quiet", "--bare", refused="no temporary repository can be made")
@@ -64,7 +64,9 @@ class _Git:
     def __call__(self, *arguments: str, refused: str) -> str:
         command = ["git", f"--git-dir={self._folder}/bare", *arguments]
         try:
-            done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command, env=self._environment, capture_output=True, encoding="utf-8", errors="replace", check=False
+            )
         except FileNotFoundError:
             raise RefusedError("there is no git here; the training image has one") from None
         if done.returncode:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bedside.compression.fidelity import fidelity
-from bedside.params import Params
+from bedside.params import ClassName, Params
 from bedside.training.loop import Score, Training, fit
 from bedside.training.soft_targets import SoftTargets, distillation_loss
 from bedside.training.stages import Splits
@@ -18,9 +18,9 @@ from bedside.training.validation import logits_of
 class EdgeCases(Params):
     """Which conditions are rare, how many ordinary windows are replayed, and what counts as forgetting."""
 
-    rare: tuple[str, ...] = pydantic.Field(default=("S", "V", "F"), description="classes; none: no such step")
+    rare: tuple[ClassName, ...] = pydantic.Field(default=("S", "V", "F"), description="classes; none: no such step")
     replay: float = pydantic.Field(default=100.0, ge=0, description="ordinary windows per missed one")
-    tolerance: float = pydantic.Field(default=0.02, ge=0, description="largest fall of any class")
+    tolerance: float = pydantic.Field(default=0.02, ge=0, le=1, description="largest fall of any class")
 
 
 def edge_cases(how: EdgeCases, splits: Splits, student: nn.Module, teacher: nn.Module) -> Tensor:

@@ -2,22 +2,31 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import pydantic
 
-from bedside.tasks.splits.base import PACED, Assignment, Split
+from bedside.params import Seed
+from bedside.tasks.splits.base import Assignment, Split
+
+Part = Annotated[float, pydantic.Field(gt=0, lt=1)]
 
 
 class ByShare(Split):
     """Shares of the patients for test, validation and calibration; the rest trains, and a person is never divided."""
 
     kind: Literal["by-share"] = "by-share"
-    test: float = 0.4
-    validation: float = 0.17
-    calibration: float = 0.08
-    seed: int = 0
-    dropped: dict[str, str] = pydantic.Field(default=PACED, description="records of no split, and why")
+    test: Part = 0.4
+    validation: Part = 0.17
+    calibration: Part = 0.08
+    seed: Seed = 0
+    dropped: dict[str, str] = pydantic.Field(default={}, description="records of no split, and why")
+
+    @pydantic.model_validator(mode="after")
+    def _leaves_some_to_train(self) -> Self:
+        if (given := self.test + self.validation + self.calibration) >= 1:
+            raise ValueError(f"test, validation and calibration together are {given:g}, so nobody is left to train on")
+        return self
 
     def assign(self, patients: Mapping[str, str]) -> Assignment:
         left_out = {record: why for record, why in sorted(self.dropped.items()) if record in patients}

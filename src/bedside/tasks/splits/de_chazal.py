@@ -5,10 +5,11 @@ from typing import Literal, Self
 
 import pydantic
 
-from bedside.tasks.splits.base import PACED, Assignment, Split
+from bedside.tasks.splits.base import Assignment, Split
 
 _FIRST = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122, 124, 201, 203, 205, 207, 208, 209, 215, 220, 223, 230)
 _SECOND = (100, 103, 105, 111, 113, 117, 121, 123, 200, 202, 210, 212, 213, 214, 219, 221, 222, 228, 231, 232, 233, 234)
+PACED = dict.fromkeys(("102", "104", "107", "217"), "paced (excluded by AAMI EC57)")
 DS1, DS2 = tuple(map(str, _FIRST)), tuple(map(str, _SECOND))
 
 
@@ -19,15 +20,23 @@ class DeChazal(Split):
     """
 
     kind: Literal["de-chazal"] = "de-chazal"
-    validation: tuple[str, ...] = ("114", "124", "215", "220")
-    calibration: tuple[str, ...] = ("112", "205")
+    validation: tuple[str, ...] = pydantic.Field(default=("114", "124", "215", "220"), min_length=1)
+    calibration: tuple[str, ...] = pydantic.Field(default=("112", "205"), min_length=1)
     dropped: dict[str, str] = pydantic.Field(default={"201": "the same person as 202, which is in the test set"})
 
     @pydantic.model_validator(mode="after")
     def _held_out_of_ds1(self) -> Self:
         if others := sorted({*self.validation, *self.calibration} - set(DS1)):
             raise ValueError(f"validation and calibration come out of DS1 ({' '.join(DS1)}), but {others} do not")
+        every = [*self.validation, *self.calibration]
+        if twice := sorted({record for record in every if every.count(record) > 1}):
+            raise ValueError(f"{', '.join(twice)} stands twice in validation and calibration; one patient, one split")
         return self
+
+    def objections(self, source: str) -> list[str]:
+        if source.startswith("mitdb-"):
+            return []
+        return [f"split.kind: de-chazal divides MIT-BIH's records by name, not {source}; by-share divides any"]
 
     def assign(self, patients: Mapping[str, str]) -> Assignment:
         left_out = PACED | self.dropped
