@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bedside.models.base import Architecture
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, summary
-from bedside.models.convolution import CausalConv1d
+from bedside.models.convolution import CausalConv1d, walk
 from bedside.models.fake_quant import ActivationQuantizer, QuantizedConv1d, QuantizedLinear, QuantizedLSTM
 
 
@@ -95,9 +95,9 @@ class QuantizedCausalConv1d(QuantizedConv1d, CausalConv1d):
 
 def quantized_convolution(like: nn.Conv1d) -> QuantizedConv1d:
     """A quantized convolution of the same shape, with the bias that the folded batch norm needs."""
-    kind = QuantizedCausalConv1d if isinstance(like, CausalConv1d) else QuantizedConv1d
-    how = like.kernel_size, like.stride, like.padding, like.dilation
-    return kind(like.in_channels, like.out_channels, *how)
+    kind, how = QuantizedCausalConv1d if isinstance(like, CausalConv1d) else QuantizedConv1d, walk(like)
+    padding = how.after  # a causal one pads by itself
+    return kind(like.in_channels, like.out_channels, how.kernel, how.stride, padding, how.dilation)
 
 
 def quantized(network: CnnLstmNetwork, shape: CnnLstm) -> QuantizedCnnLstmNetwork:
