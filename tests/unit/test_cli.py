@@ -106,6 +106,7 @@ def test_the_screen_ends_with_commands_that_can_be_pasted(
         [*there, "ui"],
         [*there, "approve", "onnxruntime-cpu", "7", "--reviewer", "YOUR NAME", "--reason", "WHAT YOU LOOKED AT"],
     ]
+    assert "your sign-off of version 7: it becomes the champion on onnxruntime-cpu" in printed
     where = subprocess.run(
         ["bash", "-c", commands[1].partition(" &&")[0].strip("(") + " && pwd"],
         capture_output=True,
