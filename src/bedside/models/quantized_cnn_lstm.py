@@ -105,8 +105,9 @@ class QuantizedCausalConv1d(QuantizedConv1d, CausalConv1d):
 def quantized_convolution(like: nn.Conv1d) -> QuantizedConv1d:
     """A quantized convolution of the same shape, with the bias that the folded batch norm needs."""
     kind = QuantizedCausalConv1d if isinstance(like, CausalConv1d) else QuantizedConv1d
-    how = like.kernel_size, like.stride, like.padding, like.dilation
-    return kind(like.in_channels, like.out_channels, *how)
+    (kernel,), (stride,), (dilation,) = like.kernel_size, like.stride, like.dilation
+    padding = int(like.padding[0])
+    return kind(like.in_channels, like.out_channels, kernel, stride, padding, dilation)
 
 
 def quantized(network: CnnLstmNetwork, shape: CnnLstm) -> QuantizedCnnLstmNetwork:
