@@ -157,7 +157,7 @@ def write_atomic(path: Path, text: str) -> None:
 
 def write_json(path: Path, facts: object) -> None:
     """Write facts and figures into an artifact; RefusedError names the first figure that is not a finite number."""
-    path.write_text(as_json(facts, path.name))
+    path.write_text(as_json(facts, path.name), encoding="utf-8")
 
 
 def as_json(facts: object, what: str) -> str:
