@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@rm -f .venv/.installed-*
 	@touch $@
 
-demo: setup  ## The whole pipeline on a simulated cohort, in build/demo (about 4 minutes of one core, 8 of a slow one)
+demo: setup  ## The whole pipeline on a simulated cohort, in build/demo (about 3 minutes; 8 on a slow core)
 	@python -m pipelines.workspace build/demo --profile profiles/simulated.yaml --run $(if $(VERBOSE),--verbose)
 
 repro: setup  ## The whole pipeline on the data that params.yaml names; redoes only what changed

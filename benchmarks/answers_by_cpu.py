@@ -39,11 +39,12 @@ def main() -> None:
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
     parser.add_argument("--variants", nargs="+", help="default: every optimized one whose file holds integers")
     parser.add_argument("--windows", type=int, default=3000, help="at most, evenly from the validation patients'")
+    parser.add_argument("--x86", nargs="+", default=["Haswell"], help="CPU models of qemu-x86_64; Haswell has no VNNI")
     parser.add_argument("--arm64", type=Path, metavar="FOLDER", help="what benchmarks/arm64-root made")
     parser.add_argument("--note", default="", help="a sentence on what was run, for the head of the page")
     parser.add_argument("--out", type=Path, default=Path("docs/results/answers-by-cpu.md"))
     given = parser.parse_args()
-    others = [without_vnni("Haswell"), without_vnni("Nehalem"), *([arm64(given.arm64)] if given.arm64 else [])]
+    others = [*map(without_vnni, given.x86), *([arm64(given.arm64)] if given.arm64 else [])]
     windows = some(load_split(open_artifact(given.artifacts / "dataset"), "validation"), given.windows)
     chosen = list(files(given.artifacts / "optimized", given.variants))
     rows = [compared(graph, windows, others) for graph in tqdm(chosen, desc="files", unit="file")]

@@ -28,8 +28,10 @@ from bedside.lineage import ROOT, Lineage
 from bedside.params import ParamsError
 from bedside.terminal import in_utf8
 
-# Measurements and judgements are never taken from a cache.
-NEVER_CACHED = {"evaluate", "gate", "promote"}
+# Measurements and judgements are never taken from a cache. Neither is data: Kubeflow's cache compares parameters, and
+# behind the same address or branch there may be other recordings today. What follows from new data follows it: a cached
+# stage's key holds its input artifacts, and a new `recordings` is another one.
+NEVER_CACHED = {"checkout", "ingest", "evaluate", "gate", "promote"}
 SEARCH = "search"  # what a worker of pipelines/search.py is called in the cluster's settings; it is no component
 Adder = Callable[..., PipelineTask]
 

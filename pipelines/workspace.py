@@ -96,14 +96,15 @@ def merged(base: Mapping[str, Any], overlay: Mapping[str, Any], at: str = "") ->
         if value is None and any(fnmatch(at, names) for names in NAMED):
             result.pop(key, None)
         elif isinstance(value, dict):
-            result[key] = merged(old if _same_kind(old, value) else {}, value, path)
+            result[key] = merged(_alike(old, value), value, path)
         else:
             result[key] = value
     return result
 
 
-def _same_kind(old: Any, value: Mapping[str, Any]) -> bool:
-    return isinstance(old, dict) and value.get("kind", old.get("kind")) == old.get("kind")
+def _alike(old: Any, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of the old value the new one is merged over: nothing of one of another kind."""
+    return old if isinstance(old, dict) and value.get("kind", old.get("kind")) == old.get("kind") else {}
 
 
 def _sources() -> set[str]:

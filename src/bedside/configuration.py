@@ -156,7 +156,7 @@ def _of_other_tasks(accepted: Mapping[str, Params], task: str) -> Iterator[str]:
     from bedside.tasks.base import Task
 
     asked = accepted.get(task)
-    classes = asked.description()["classes"] if isinstance(asked, Task) else None
+    classes: list[str] = asked.description()["classes"] if isinstance(asked, Task) else []
     for where, model in accepted.items() if classes else ():
         for path, name in named_classes(model):
             if name not in classes:

@@ -139,10 +139,10 @@ class _TwiceError(ValueError):
 class _Loader(yaml.SafeLoader):
     """Refuses a key that stands twice in one mapping, where YAML silently takes the last."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode | None:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         lines: dict[tuple[str, str], int] = {}
-        for key, _ in node.value if node else ():
+        for key, _ in node.value:
             line, name = key.start_mark.line + 1, (key.tag, str(key.value))
             if name in lines:
                 raise _TwiceError(f"{key.value!r} stands twice in one place, in line {lines[name]} and in line {line}")

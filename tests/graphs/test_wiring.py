@@ -1,6 +1,7 @@
 """dvc.yaml and pipelines/compress.py are written by hand; here they are held against the components and each other."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from bedside import code
 from bedside.lineage import ROOT as TEACHER
 from bedside.lineage import Lineage, check
 from bedside.params import Params, load
+from pipelines import compress, revalidate
 from tests.graphs.wiring import ROOT, Stage, dvc_edges, dvc_stages, kfp_edges, kfp_spec, params
 
 
@@ -108,10 +110,21 @@ def test_only_evaluate_opens_the_test_set() -> None:
     assert {name.partition("@")[0] for name in readers} == {"evaluate"}
 
 
-def test_measurements_and_judgements_are_never_cached() -> None:
+def test_data_measurements_and_judgements_are_never_cached() -> None:
     for task in kfp_spec()["root"]["dag"]["tasks"].values():
         stage = task["taskInfo"]["name"].partition("@")[0]
-        assert bool(task["cachingOptions"]) is (stage not in {"evaluate", "gate", "promote"}), stage
+        assert bool(task["cachingOptions"]) is (stage not in {"ingest", "evaluate", "gate", "promote"}), stage
+
+
+@pytest.mark.parametrize(
+    "build", [compress.build, functools.partial(compress.build, data_version=True), revalidate.build]
+)
+def test_replaced_data_under_the_same_parameters_is_never_served_from_the_cache(build: Callable[..., Any]) -> None:
+    """What reads no artifact depends on the world outside, which Kubeflow's cache does not look at."""
+    tasks = build(params()).pipeline_spec.root.dag.tasks.values()
+    first = {task.task_info.name: task for task in tasks if not task.inputs.artifacts}
+    assert {"ingest", "checkout"} & first.keys()
+    assert [name for name, task in first.items() if task.caching_options.enable_cache and "importer" not in name] == []
 
 
 def test_metrics_stay_in_git_so_that_they_can_be_compared() -> None:

@@ -64,7 +64,8 @@ def full_grid(graph: bytes) -> bytes:
             rows = steps.reshape(len(steps), -1).astype(np.float32)
             wide = np.rint(rows * 127 / np.abs(rows).max(axis=1, keepdims=True)).astype(np.int8)
             tensor.CopyFrom(numpy_helper.from_array(wide.reshape(steps.shape), tensor.name))
-    return model.SerializeToString()
+    widened: bytes = model.SerializeToString()
+    return widened
 
 
 def noise(windows: int, seed: int = 0) -> tuple[Floats, Floats]:

@@ -46,6 +46,14 @@ def test_verdicts_name_what_was_not_judged_and_end_with_1(judged: Path, capsys: 
     assert "\nNext:\n" in printed
 
 
+def test_what_the_parameters_no_longer_name_is_not_shown(judged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(evaluated(judged, "teacher, pruned"))
+    assert "\npruned " in capsys.readouterr().out
+    (judged / "artifacts/evidence/onnxruntime-cpu/pruned/evidence.json").write_text("{}")  # nor held against its seal
+    main(evaluated(judged, "teacher"))
+    assert "\npruned " not in capsys.readouterr().out
+
+
 def test_verdicts_are_held_against_the_parameters_beside_them_and_not_those_of_this_folder(
     judged: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +106,7 @@ def test_the_screen_ends_with_commands_that_can_be_pasted(
         [*there, "ui"],
         [*there, "approve", "onnxruntime-cpu", "7", "--reviewer", "YOUR NAME", "--reason", "WHAT YOU LOOKED AT"],
     ]
+    assert "your sign-off of version 7: it becomes the champion on onnxruntime-cpu" in printed
     where = subprocess.run(
         ["bash", "-c", commands[1].partition(" &&")[0].strip("(") + " && pwd"],
         capture_output=True,

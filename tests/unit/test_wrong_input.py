@@ -30,9 +30,9 @@ INLINE = ["{", "3", "null", '{"kind": [1]}', '{"kind": null}', '{"kind": {"a": 1
 MANIFESTS = ["[]", '{"files": 3, "seal": 1}', '{"files": ["a"], "labels": {}}', '{"files": {}, "labels": 3}', "null"]
 
 
-def refused(run: Callable[[], None]) -> str:
+def refused(command: Callable[[list[str]], None], given: list[str]) -> str:
     with pytest.raises(SystemExit) as ended:
-        run()
+        command(given)
     assert isinstance(ended.value.code, str), "argparse's own message, or success"
     return ended.value.code
 
@@ -71,7 +71,7 @@ def test_a_stage_refuses_parameters_that_are_none(name: str, folder: Path) -> No
     own, empty = stage(name), artifact(folder / "empty")
     references = [f"{folder}/{file}:source" for file in ("absent.yaml", "folder", *(f"{one}.yaml" for one in FILES))]
     for params in [*references, *INLINE]:
-        told = refused(lambda params=params: own.main(arguments(own, given=empty, params=params, out=folder / "out")))
+        told = refused(own.main, arguments(own, given=empty, params=params, out=folder / "out"))
         assert told.startswith(f"{name}: "), (params, told)
     assert not (folder / "out").exists()
 
@@ -81,7 +81,7 @@ def test_a_stage_refuses_inputs_that_are_none(name: str, folder: Path) -> None:
     own = stage(name)
     broken = [artifact(folder / str(number), text) for number, text in enumerate(MANIFESTS)]
     for given in (folder / "absent", folder / "text.yaml", folder / "folder", *broken):
-        told = refused(lambda given=given: own.main(arguments(own, given=given, params="{}", out=folder / "out")))
+        told = refused(own.main, arguments(own, given=given, params="{}", out=folder / "out"))
         assert told.startswith(f"{name}: {given}"), told
         assert len(told.splitlines()) == 1
 
@@ -90,7 +90,7 @@ def test_a_stage_refuses_inputs_that_are_none(name: str, folder: Path) -> None:
 @pytest.mark.parametrize("file", ["absent", *FILES])
 def test_a_command_refuses_a_parameter_file_that_is_none(command: str, file: str, folder: Path) -> None:
     (folder / "components").symlink_to(ROOT / "components")
-    told = refused(lambda: cli.main([command, "--params", f"{folder}/{file}.yaml"]))
+    told = refused(cli.main, [command, "--params", f"{folder}/{file}.yaml"])
     assert told.startswith(f"bedside: {folder}/{file}.yaml:")
 
 
@@ -98,11 +98,11 @@ def test_a_command_refuses_a_parameter_file_that_is_none(command: str, file: str
 def test_a_command_refuses_a_folder_that_is_none(command: list[str], folder: Path) -> None:
     broken = [artifact(folder / str(number), text) for number, text in enumerate(MANIFESTS)]
     for given in (folder / "absent", folder / "text.yaml", folder / "folder", *broken):
-        told = refused(lambda given=given: cli.main([*command, str(given)]))
+        told = refused(cli.main, [*command, str(given)])
         assert told.startswith(f"bedside: {given}"), told
 
 
 def test_yaml_that_is_none_is_told_in_one_line_with_its_place(folder: Path) -> None:
-    told = refused(lambda: cli.main(["unfinished", "--params", f"{folder}/torn.yaml"]))
+    told = refused(cli.main, ["unfinished", "--params", f"{folder}/torn.yaml"])
     assert told.startswith(f"bedside: {folder}/torn.yaml: not YAML (line 2, column ")
     assert len(told.splitlines()) == 1

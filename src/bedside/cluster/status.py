@@ -14,9 +14,10 @@ NEXT = {
     "RUNNING": "",
     "SUCCEEDED": "verdicts and the report are in MLflow",
     "CANCELING": "",
-    "CANCELED": "bedside submit starts it again; finished stages are cached",
+    "CANCELED": "retry it in Kubeflow's pages, which keeps finished stages; bedside submit brings the data anew",
     "PAUSED": "resume it in Kubeflow's pages",
-    "FAILED": "kubectl logs -l pipeline/runid={id} -c main; mend it and bedside submit; finished stages are cached",
+    "FAILED": "kubectl logs -l pipeline/runid={id} -c main; retry the run in Kubeflow's pages, which keeps finished "
+    "stages; after a change, bedside submit, which brings the data anew",
 }
 
 

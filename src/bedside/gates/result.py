@@ -107,9 +107,15 @@ def at_most(value: float | None, limit: float, what: str, about: str | None = No
 
 
 def percent(share: float, limit: float | None = None) -> str:
-    """A share as `1.3%`, with as many digits as it takes to tell it from a limit that it does not equal."""
-    for digits in range(2, 7):
-        told = f"{100 * share:.{digits}g}%"
-        if limit is None or share == limit or told != f"{100 * limit:.{digits}g}%":
+    """A share as `1.3%`, told apart from its limit."""
+    return f"{apart(100 * share, None if limit is None else 100 * limit)}%"
+
+
+def apart(value: float, limit: float | None = None, least: int = 2) -> str:
+    """A figure with `least` digits or as many as tell it from a limit that it does not equal."""
+    told = ""
+    for digits in range(least, 8):
+        told = f"{value:,.{digits}g}"
+        if limit is None or value == limit or told != f"{limit:,.{digits}g}":
             break
     return told

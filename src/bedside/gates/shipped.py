@@ -12,6 +12,7 @@ from bedside.gates.result import (
     GateResult,
     MissingFigureError,
     Status,
+    apart,
     known,
     section,
 )
@@ -119,7 +120,8 @@ def within_budget(case: Case) -> Findings:
             plain = f"has a figure that was not {case.gates.G15.provenance} on its target: {WORDS[name]}"
             findings.append(Finding(FAIL, f"{text} is {source}, not {case.gates.G15.provenance}", plain=plain))
         else:
-            plain = f"is {TOO[name]} for its target: {value:,.7g} {WORDS[name]}, {allowed[name]:,.7g} allowed"
+            told = f"{value:,.0f}" if name == "size_bytes" else apart(value, allowed[name], least=3)
+            plain = f"is {TOO[name]} for its target: {told} {WORDS[name]}, {allowed[name]:,.7g} allowed"
             findings.append(Finding(PASS if value <= allowed[name] else FAIL, text, plain=plain))
     return Findings(findings, values, allowed | {"latency_runs": LEAST_RUNS})
 

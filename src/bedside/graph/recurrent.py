@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from bedside.graph.grid import rows_to_steps
 from bedside.graph.surgery import Array, View, attribute, constant, drop_unused, of_type, set_nodes
+from bedside.grid import rows_to_steps, stored_steps
 
 VENDOR = "com.microsoft"
 WEIGHTS = (1, 2)  # W and R among the inputs of ONNX's LSTM, each (direction, 4 * units, inputs)
@@ -52,7 +52,7 @@ def store_integer_weights(model: onnx.ModelProto) -> int:
 def _rows(weight: Array, operator: str) -> tuple[Array, Array]:
     """int8 values and scales that multiply them, one per output channel: (1, 4 * units, 1), (channels, 1, 1), ..."""
     flat = weight if operator == "LSTM" else weight.reshape(len(weight), -1)
-    steps, scale = rows_to_steps(flat)
+    steps, scale = stored_steps(flat)
     aligned = scale[..., None] if operator == "LSTM" else scale.reshape(-1, *[1] * (weight.ndim - 1))
     return steps.reshape(weight.shape), aligned
 

@@ -1,6 +1,6 @@
 """Proof from a file's bytes that its int8 kernels answer alike on every CPU: no pair of products leaves 16 bits.
 
-See `bedside.graph.grid` for why pairs. What is read are the integer weights of every layer that a runtime may compute
+See `bedside.grid` for why pairs. What is read are the integer weights of every layer that a runtime may compute
 in integers, in any form: QDQ around Conv, Gemm and MatMul, ONNX's and ONNX Runtime's integer operators.
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from bedside.graph.grid import PAIR, pair_sums
 from bedside.graph.surgery import Array, View, attribute, branches
+from bedside.grid import PAIR, pair_sums
 
 # Where a layer's integer weights stand among its inputs, and which of their axes is the output.
 INTEGER_WEIGHTS = {

@@ -35,8 +35,8 @@ class CausalConv1d(nn.Conv1d):
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         padded = functional.pad(input, (self.dilation[0] * (self.kernel_size[0] - 1), 0))
-        answers: Tensor = super()._conv_forward(padded, weight, bias)
-        return answers
+        result: Tensor = super()._conv_forward(padded, weight, bias)
+        return result
 
 
 def convolution(inputs: int, outputs: int, walk: Walk, *, groups: int = 1, bias: bool = True) -> nn.Conv1d:

@@ -2,7 +2,7 @@
 
 Activations: unsigned, one range per tensor, learned as a moving average; 8 bits where nothing else is said. Weights:
 signed 8 bit, symmetric, one scale per output channel, on the grid that every CPU computes alike
-(`bedside.graph.grid`). `eval()` turns ranges into plain numbers, which is what the ONNX
+(`bedside.grid`). `eval()` turns ranges into plain numbers, which is what the ONNX
 exporter needs to write QuantizeLinear/DequantizeLinear; `train()` makes them follow the data again.
 """
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bedside.errors import NotFiniteError
-from bedside.graph.grid import MOST, row_scales
+from bedside.grid import MOST, row_scales
 
 _PASSES = 8  # a second is needed where rounding took the sum of a pair to another grid, about one row in 50,000
 FLOAT = 32  # bits of an activation that is not rounded at all
@@ -86,10 +86,10 @@ class ActivationQuantizer(nn.Module):
         return torch.onnx.ops.symbolic("DequantizeLinear", (steps, *grid), dtype=torch.float32, **like)
 
 
-def weight_scales(weight: Tensor) -> Tensor:
+def weight_scales(weight: Tensor, portable: bool = True) -> Tensor:
     """Symmetric scale of each output channel (output, ...) -> (output,)."""
     rows = weight.detach().flatten(1).cpu().numpy()
-    return torch.from_numpy(row_scales(rows)).to(weight.device)
+    return torch.from_numpy(row_scales(rows, portable)).to(weight.device)
 
 
 def quantize_weight(weight: Tensor, scales: Tensor) -> Tensor:
@@ -105,14 +105,16 @@ class WeightGrid(nn.Module):
 
     weight: Tensor
     scales: Tensor
+    portable = True  # False where no integers are multiplied, so that nothing can saturate: a finer grid
 
     def train(self, mode: bool = True) -> Self:
-        self.register_buffer("scales", weight_scales(self.weight), persistent=False)
+        self.register_buffer("scales", weight_scales(self.weight, self.portable), persistent=False)
         return super().train(mode)
 
     def rounded(self) -> Tensor:
         """The weight on its int8 grid."""
-        return quantize_weight(self.weight, weight_scales(self.weight) if self.training else self.scales)
+        scales = weight_scales(self.weight, self.portable) if self.training else self.scales
+        return quantize_weight(self.weight, scales)
 
 
 class QuantizedConv1d(WeightGrid, nn.Conv1d):

@@ -57,7 +57,8 @@ class WindowsSuite(Validate):
         label = [] if mine is None else mine.label.tolist()
         counts = {name: label.count(index) for index, name in enumerate(about["classes"])}
         others = {p for name, windows in splits.items() if name != split for p in windows.patient.tolist()}
-        few = {n: least for n, least in self.min_beats.get(split, {}).items() if counts.get(n, 0) < least}
+        needed = {name: beats for name, beats in self.min_beats.items() if name == split}
+        few = {n: least for beats in needed.values() for n, least in beats.items() if counts.get(n, 0) < least}
         return {
             KEY: split,
             "shared_patients": 0 if mine is None else len(others & set(mine.patient.tolist())),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedside.artifacts import sha256
 from bedside.errors import RefusedError
-from bedside.registry import aliases, describe
+from bedside.registry import aliases, describe, moved
 from bedside.registry.aliases import CHALLENGER, CHAMPION, verified
 from bedside.registry.log import Entry, PromotionLog, graphs_of, of_promotion, refused_since, rolled_back, signed_as
 from bedside.registry.models import Models
@@ -34,6 +34,7 @@ class ByHand:
 
     def roll_back(self, alias: str | None, reason: str) -> tuple[str, str, str]:
         """Point `alias` at the version it had before; returns alias, the version left and the one returned to."""
+        moved.tell(self.log, self.models, (CHALLENGER, CHAMPION), target=self.target)
         alias = alias or (CHAMPION if self.models.number(CHAMPION) else CHALLENGER)
         requested = self._sound_rollback(alias, reason)
         self.id, gone, back = requested["promotion"], requested["from"], requested["to"]
@@ -45,6 +46,7 @@ class ByHand:
 
     def approve(self, number: str, reviewer: str, reason: str) -> None:
         """Make a registered version champion on a reviewer's word; RefusedError (and an entry) if it may not be."""
+        moved.tell(self.log, self.models, (CHALLENGER, CHAMPION), target=self.target)
         self.id = f"approval-{len(self.log.read()) + 1}"
         present = self.models.number(CHAMPION)
         self._append("REQUESTED", version=number, reviewer=reviewer, reason=reason, expected={CHAMPION: present})

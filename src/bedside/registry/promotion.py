@@ -21,7 +21,7 @@ import pydantic
 from bedside import tracking
 from bedside.errors import RefusedError
 from bedside.params import Params
-from bedside.registry import aliases, bundle, describe, signing
+from bedside.registry import aliases, bundle, describe, moved, signing
 from bedside.registry.aliases import CHALLENGER, CHAMPION
 from bedside.registry.candidate import Candidate
 from bedside.registry.log import Entry, PromotionLog, of_promotion, refused_since, rolled_back
@@ -128,6 +128,7 @@ class Promotion:
                 return before[-1]
             if not any(entry["state"] in LAST for entry in of_promotion(entries, self.id)):
                 self._append("ABANDONED", {"reason": outdated})
+        moved.tell(self.log, self.models, (CHALLENGER, CHAMPION), target=self.target)
         self.id = f"{work}-{len(before) + 1}"
         expected = {alias: self.models.number(alias) for alias in (CHALLENGER, CHAMPION)}
         begun = {"work": work, "author": author(), "expected": expected, "candidates": asked["candidates"]}

@@ -14,13 +14,17 @@ GUIDE = "how-to-read.md"
 
 
 def deployments(artifacts: Path, params: Path = Path("params.yaml")) -> list[Summary]:
-    """All judged deployments under `artifacts`, in the order of `params.yaml`; every file is verified."""
-    folders = sorted(folder.parent for folder in (artifacts / "verdicts").glob("*/*/manifest.json"))
+    """The judged deployments that `params.yaml` names, in its order, or all where there is none; files are verified.
+
+    What an earlier run judged and the parameters no longer name is left where it lies.
+    """
+    order = _order(params)
+    found = sorted(file.parent for file in (artifacts / "verdicts").glob("*/*/manifest.json"))
+    folders = [folder for folder in found if not order or {folder.name, folder.parent.name} <= order.keys()]
     if not folders:
         raise RefusedError(f"{artifacts}: nothing has been judged here; run `make demo` or `make repro` first")
-    found = [_summary(folder, artifacts / "evidence" / folder.parent.name / folder.name) for folder in folders]
-    order = _order(params)
-    return sorted(found, key=lambda s: (order.get(s.target, 99), s.target, order.get(s.variant, 99), s.variant))
+    summaries = [_summary(folder, artifacts / "evidence" / folder.parent.name / folder.name) for folder in folders]
+    return sorted(summaries, key=lambda s: (order.get(s.target, 99), s.target, order.get(s.variant, 99), s.variant))
 
 
 def _summary(verdict: Path, evidence: Path) -> Summary:

@@ -22,6 +22,7 @@ COLORS = {"PASS": "bold green", "FAIL": "bold red"}
 def show(artifacts: Path) -> bool:
     """Print it for the results under `artifacts`; whether all that `params.yaml` beside them names was judged."""
     from bedside.reporting.finished import deployments, not_judged
+    from bedside.tracking import store
 
     params = artifacts.parent / "params.yaml"
     summaries, out = deployments(artifacts, params), console()
@@ -31,7 +32,8 @@ def show(artifacts: Path) -> bool:
     missing = not_judged(summaries, params)
     for line in [*failures(summaries), *(f"not judged: {deployment}" for deployment in missing)]:
         print(line)  # as long as it is: a terminal breaks it, and it can be searched for and pasted
-    flushed()
+    if store.uri().startswith("http"):  # into a file, `bedside ui` does it: importing MLflow takes seconds
+        flushed()
     for line in _next(artifacts, summaries):
         print(line)
     return not missing
@@ -87,17 +89,21 @@ def _next(artifacts: Path, summaries: Sequence[Summary]) -> Iterator[str]:
     else:
         yield f"  (cd {here} && {bedside} ui)"
         yield f"      MLflow: runs, models and their reviews, then at {PAGES.format(PORT)}"
-    yield f"  (cd {here} && {bedside} {_decide(artifacts, summaries)})"
+    command, about = _decide(artifacts, summaries)
+    yield f"  (cd {here} && {bedside} {command})"
+    yield f"      {about}"
 
 
-def _decide(artifacts: Path, summaries: Sequence[Summary]) -> str:
-    """The sign-off of the first model that waits for one; else what was decided so far."""
+def _decide(artifacts: Path, summaries: Sequence[Summary]) -> tuple[str, str]:
+    """The sign-off of the first model that waits for one, or what was decided so far; and what that is."""
     for target in dict.fromkeys(summary.target for summary in summaries):
         file = artifacts / "decisions" / target / "decision.json"
         found = json.loads(file.read_text()).get("challenger") if file.is_file() else None
         if found and found.get("version"):
-            return f"approve {target} {found['version']} --reviewer 'YOUR NAME' --reason 'WHAT YOU LOOKED AT'"
-    return "log"
+            command = f"approve {target} {found['version']} --reviewer 'YOUR NAME' --reason 'WHAT YOU LOOKED AT'"
+            variant = f" ({found['variant']})" if found.get("variant") else ""  # an earlier run's has no name here
+            return command, f"your sign-off of version {found['version']}{variant}: it becomes the champion on {target}"
+    return "log", "what was promoted and refused so far, and why"
 
 
 def flushed() -> None:

@@ -18,8 +18,13 @@ def expect_usable(uri: str) -> None:
         raise AddressError(f"{clean(uri)} is no address ({error}); {NEXT}") from None
     if parts.scheme in ("http", "https") and not parts.hostname:
         raise AddressError(f"{clean(uri)} names no server; {NEXT}")
-    if parts.scheme.partition("+")[0] in DATABASES:
+    if is_database(uri):
         _expect_database(uri)
+
+
+def is_database(uri: str) -> bool:
+    """Whether MLflow asks SQLAlchemy, and no server of its own."""
+    return uri.partition(":")[0].partition("+")[0] in DATABASES
 
 
 def _expect_database(uri: str) -> None:
@@ -39,7 +44,7 @@ def _expect_database(uri: str) -> None:
 
 def expect_answer(uri: str) -> None:
     """SQLAlchemyError with the reason where a database does not answer; MLflow would try 15 times before it tells."""
-    if urlsplit(uri).scheme.partition("+")[0] not in DATABASES:
+    if not is_database(uri):
         return
     from sqlalchemy import create_engine, inspect, pool
 

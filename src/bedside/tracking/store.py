@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bedside.redaction import clean
 from bedside.scratch import project
-from bedside.tracking.address import expect_answer, expect_usable
+from bedside.tracking.address import expect_answer, expect_usable, is_database
 from bedside.tracking.database import PATIENCE, create_if_missing
 from bedside.tracking.errors import TrackingError
 from bedside.tracking.patience import answered, at_most
@@ -69,7 +69,11 @@ def prepare() -> None:
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # a new database would tell the story of its tables
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.ERROR)  # its own retries; the reason is told once
-    import mlflow.tracking  # noqa: F401
+    import mlflow.tracking
+
+    if is_database(uri()):  # MLflow imports these when it is first asked
+        import mlflow.store.model_registry.sqlalchemy_store
+        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 
 def _sign_in() -> None:

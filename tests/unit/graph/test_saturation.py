@@ -1,5 +1,7 @@
 """Whether a file can saturate is read from its bytes, in every form that integer weights take."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -17,7 +19,7 @@ FITS = np.array([[127, 1, -127, -1], [64, 64, -64, -64]], np.int8)  # (output, i
 LEAVES = np.array([[127, 1, -127, -1], [64, 65, 0, 0]], np.int8)
 
 
-def model(node: onnx.NodeProto, **constants: NDArray[np.generic]) -> onnx.ModelProto:
+def model(node: onnx.NodeProto, **constants: Any) -> onnx.ModelProto:
     """One layer and its constants."""
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
     graph = helper.make_graph(

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from bedside.artifacts import open_artifact
+from bedside.edge.runner import RunSettings
 from bedside.errors import RefusedError
 from bedside.graph.export import export
 from bedside.graph.plain import Plain, plain
@@ -135,7 +136,7 @@ def test_a_measurement_has_a_labelled_figure_for_everything(target: OnnxRuntime 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_a_fresh_process_holds_numpy_and_the_runtime_and_nothing_heavy(runtime: str) -> None:
-    report = fresh_process(exported("int8", 12), runtime, 1, SIGNAL, RHYTHM)
+    report = fresh_process(exported("int8", 12), RunSettings(runtime), SIGNAL, RHYTHM)
     assert {"numpy", runtime} <= set(report["modules"])
     assert not HEAVY & set(report["modules"])
     assert len(report["logits"]) == 4
@@ -143,13 +144,13 @@ def test_a_fresh_process_holds_numpy_and_the_runtime_and_nothing_heavy(runtime: 
 
 def test_memory_is_that_of_the_fresh_process_not_of_the_one_that_starts_it() -> None:
     ballast = np.ones(300_000_000, np.uint8)
-    report = fresh_process(exported("int8", 12), "onnxruntime", 1, SIGNAL, RHYTHM)
+    report = fresh_process(exported("int8", 12), RunSettings("onnxruntime"), SIGNAL, RHYTHM)
     assert report["peak_bytes"] < len(ballast)
 
 
 def test_a_graph_that_cannot_be_loaded_is_refused_with_the_runtime_s_words() -> None:
     with pytest.raises(RefusedError, match="onnxruntime could not load"):
-        fresh_process(b"not a model", "onnxruntime", 1, SIGNAL, RHYTHM)
+        fresh_process(b"not a model", RunSettings("onnxruntime"), SIGNAL, RHYTHM)
 
 
 def test_answers_are_batched_only_where_that_changes_nothing() -> None:

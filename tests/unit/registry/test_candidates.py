@@ -9,7 +9,6 @@ import pytest
 
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.errors import RefusedError
-from bedside.gates.verdict import TITLES
 from bedside.registry import Candidate, candidates
 from tests.support.deployments import Deployed, Maker, rewritten
 
@@ -32,7 +31,7 @@ def objection(deployed: Deployed) -> str:
 
 def test_nothing_speaks_against_what_passes_and_the_verdict_against_what_does_not(maker: Maker) -> None:
     assert objection(maker.make("pruned")) == "None"
-    assert objection(maker.make("quantized", missed=0.2)).startswith(f"FAIL: 4 of {len(TITLES)} gates fail: G3")
+    assert objection(maker.make("quantized", missed=0.2)).startswith("FAIL: It finds too few V beats: ")
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,6 @@ def test_an_answer_and_an_error_come_through_and_silence_is_a_timeout() -> None:
         assert answered(lambda: 3) == 3
         assert answered(lambda: None) is None
         with pytest.raises(KeyError, match="missing"):
-            answered(lambda: {}["missing"])
+            answered(lambda: dict[str, int]()["missing"])
         with pytest.raises(TimeoutError, match=r"no answer in 0\.2 s"):
             answered(threading.Event().wait)

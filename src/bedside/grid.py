@@ -15,28 +15,42 @@ Steps = NDArray[np.int8]
 MOST = 127  # the largest int8 of a symmetric grid
 PAIR = 128  # the most that two weights of one sign add up to: 255 * 128 <= 32767 < 255 * 129
 _SMALLEST = 1e-8  # the scale of a row of zeros
-_HALF = (
-    0.5 + 1e-4
-)  # two values at or just below a half may both be rounded up: runtimes divide or multiply by the scale
+_ON_A_STEP = 1e-3  # float32 puts a multiple of the scale this close to a whole number of steps, other values rarely
+# Two values at or just below a half may both be rounded up: runtimes divide by the scale or multiply by its inverse.
+_HALF = 0.5 + 1e-4
 
 
-def row_scales(weight: NDArray[np.floating]) -> Array:
+def row_scales(weight: NDArray[np.floating], portable: bool = True) -> Array:
     """The scale of each row of `weight` (row, input): the finest at which no value leaves 127 and no pair leaves 128.
 
     For example [1, -0.5] -> 1/127: the two have unlike signs and never add up. [1, 0.9] -> 1.9/128: 67 + 61 = 128.
+    Not `portable`: pairs do not matter, because no integers are multiplied; [1, 0.9] -> 1/127.
     """
     rows = np.asarray(weight, np.float32)
-    scale = np.maximum(np.abs(rows).max(axis=1) / MOST, pair_sums(rows) / PAIR)
-    scale = np.maximum(scale, _SMALLEST).astype(np.float32)
+    full: Array = np.maximum(np.abs(rows).max(axis=1) / MOST, _SMALLEST).astype(np.float32)
+    if not portable:
+        return full
+    scale: Array = np.maximum(full, pair_sums(rows) / PAIR).astype(np.float32)
     beyond = pair_sums(np.floor(np.abs(rows) / scale[:, None] + _HALF) * np.sign(rows)) > PAIR
     scale[beyond] *= np.float32(1 + 2**-16)
     return scale
 
 
 def rows_to_steps(weight: NDArray[np.floating]) -> tuple[Steps, Array]:
-    """int8 steps (..., row, input) of `weight` and the scale (..., row) of each row."""
+    """int8 steps (..., row, input) of `weight` for integer kernels, and the scale (..., row) of each row."""
     rows = np.asarray(weight, np.float32).reshape(-1, weight.shape[-1])
-    scale = row_scales(rows)
+    return _steps(weight, rows, row_scales(rows))
+
+
+def stored_steps(weight: NDArray[np.floating]) -> tuple[Steps, Array]:
+    """The same for weights that are only stored in int8: rows that lie on the full grid already stay on it, exactly."""
+    rows = np.asarray(weight, np.float32).reshape(-1, weight.shape[-1])
+    full = row_scales(rows, portable=False)
+    on_it = np.abs(rows / full[:, None] - np.rint(rows / full[:, None])).max(axis=1) < _ON_A_STEP
+    return _steps(weight, rows, np.where(on_it, full, row_scales(rows)))
+
+
+def _steps(weight: NDArray[np.floating], rows: Array, scale: Array) -> tuple[Steps, Array]:
     steps = np.clip(np.rint(rows / scale[:, None]), -MOST, MOST).astype(np.int8)
     return steps.reshape(weight.shape), scale.reshape(weight.shape[:-1])
 

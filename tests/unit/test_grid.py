@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from bedside.graph.grid import MOST, PAIR, pair_sums, row_scales, rows_to_steps
+from bedside.grid import MOST, PAIR, pair_sums, row_scales, rows_to_steps, stored_steps
 from bedside.models.fake_quant import QuantizedLSTM, quantize_weight, weight_scales
+from tests.support.networks import int8_network
 
 
 def test_a_row_takes_all_of_int8_where_no_pair_of_one_sign_adds_up() -> None:
@@ -49,3 +50,21 @@ def test_settled_weights_are_read_back_as_the_very_steps_they_were_settled_on() 
         np.testing.assert_allclose(steps * scale[:, None], weight.detach().numpy(), rtol=2e-5, atol=0)
         settled = weight.detach().clone()
         torch.testing.assert_close(quantize_weight(settled, weight_scales(settled)), settled, rtol=1e-5, atol=0)
+
+
+def test_stored_weights_stay_on_the_grid_that_they_were_trained_on() -> None:
+    weight = np.random.default_rng(0).normal(size=(200, 30)).astype(np.float32)
+    for portable in (True, False):
+        scale = row_scales(weight, portable)[:, None]
+        trained = np.rint(weight / scale) * scale
+        steps, read = stored_steps(trained)
+        np.testing.assert_allclose(steps * read[:, None], trained, rtol=2e-5, atol=0)
+
+
+def test_layers_that_compute_in_float_use_all_of_int8() -> None:
+    network = int8_network(12)
+    network.use({"joined": 32, "convolution-0": 16})
+    used = {layer: layer.portable for layer in (*network.convolutions, network.hidden, network.output)}
+    assert list(used.values()) == [True, False, False, True]
+    full = network.hidden.weight.detach().abs().amax(1) / MOST
+    torch.testing.assert_close(network.hidden.scales, full)
