@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3.11
+# VERBOSE=1 shows everything that DVC and the stages print, of demo and repro.
+VERBOSE ?=
 # Where torch comes from: a Linux machine without a GPU saves 2 GB by naming PyTorch's index of CPU builds here.
 TORCH_INDEX ?=
 
@@ -31,13 +33,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@rm -f .venv/.installed-*
 	@touch $@
 
-demo: setup  ## The whole pipeline on a simulated cohort, in build/demo (about 5 minutes)
-	@python -m pipelines.workspace build/demo --profile profiles/simulated.yaml --run
+demo: setup  ## The whole pipeline on a simulated cohort, in build/demo (about 3 minutes; 8 on a slow core)
+	@python -m pipelines.workspace build/demo --profile profiles/simulated.yaml --run $(if $(VERBOSE),--verbose)
 
 repro: setup  ## The whole pipeline on the data that params.yaml names; redoes only what changed
-	@bedside check
-	@dvc repro --keep-going || { bedside unfinished; exit 1; }
-	@bedside verdicts
+	@bedside repro $(if $(VERBOSE),--verbose)
 
 test: setup  ## The default tests (a few minutes)
 	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -53,7 +53,7 @@ lint: setup  ## Formatting, lint, types
 	@ruff check .
 	@mypy
 
-format: setup  ## Put the formatting right, and what lint can mend by itself
+format: setup  ## Put the formatting right, and what lint can correct by itself
 	@ruff format .
 	@ruff check --fix .
 

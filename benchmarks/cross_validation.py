@@ -122,7 +122,8 @@ def page(rows: Sequence[Sequence[str]], source: str) -> str:
     lines = [f"| {' | '.join(row)} |" for row in [columns, ["---"] * len(columns), *rows]]
     told = (
         f"Written by `python -m benchmarks.cross_validation`: {source}, {sum(map(len, FOLDS))} training patients, each "
-        "judged by a network that never saw them; no test patient. The margin is the least distance to the floors of "
+        "judged by a network that never saw them; no test patient. The bias is added to the score of V: more of it "
+        "finds more V beats and makes more false calls. The margin is the least distance to the floors of "
         f"G3 ({FLOORS['sensitivity']}, lower bound {FLOORS['lower']}) and G4 (+P {FLOORS['predictivity']})."
     )
     return "\n\n".join(["# The teacher's recipe on patients it never saw", told, "\n".join(lines)]) + "\n"

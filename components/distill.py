@@ -26,6 +26,7 @@ from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.stages import (
     Splits,
     Validation,
+    built,
     open_splits,
     parameters,
     require_classes,
@@ -80,9 +81,9 @@ def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: M
     splits = open_splits(dataset, params.validation)
     require_classes("edge_cases.rare", params.edge_cases.rare, splits.classes)  # now, not after the training
     shape = splits.fitted(params.student)
-    guide, network = load(parent), shape.network()
+    guide, network = load(parent), built(shape, splits, "student")
     removed = require_fewer_parameters("distill", guide, network, params.least_share)
-    recorded = logits_of(guide, splits.train) if params.asks_once else None
+    recorded = logits_of(guide, splits.train, whose="the parent") if params.asks_once else None
     seen = splits if params.labelled or recorded is None else answered(splits, guide, recorded)
     imitate(network, guide, seen, recorded, params)
     edges = learn_edge_cases(
@@ -105,8 +106,8 @@ def imitate(network: nn.Module, guide: nn.Module, splits: Splits, recorded: Tens
     if params.features is None:
         fit(network, splits.train, classes, params.training, loss, score, name="soft-targets")
         return
-    pair = Hinted(network, guide)
-    with feature_distillation(params.features, pair, guide, loss) as both:
+    pair = Hinted(network, guide, *splits.inputs)
+    with feature_distillation(params.features, pair, loss) as both:
         fit(pair, splits.train, classes, params.training, both, score, name="soft-targets")
 
 

@@ -9,9 +9,7 @@ from bedside.component import Metrics, component
 from bedside.compression.adaptive import Switching, settle_thresholds
 from bedside.compression.distillation import SoftTargets, distillation_loss
 from bedside.compression.fidelity import fidelity
-from bedside.compression.gain import PairGain, require_cheaper_together
 from bedside.errors import RefusedError
-from bedside.graph.export import export
 from bedside.models import load, save
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork
 from bedside.models.early_exit import EarlyExit, cut
@@ -30,14 +28,12 @@ class FitEarlyExit(Params):
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=4, learning_rate=2e-3)
     switching: Switching = Switching()
-    gain: PairGain = PairGain()
     validation: Validation = Validation()
 
     example: ClassVar[dict[str, Any]] = {
         "exit": {"convolutions": [{"channels": 4, "kernel": 5, "stride": 4}], "head": 8},
         "training": {"epochs": 1, "sampling": {"windows": 64}},
         "switching": {"fidelity": 0.9, "most": 1.0},
-        "gain": {"cheaper": -9.0},
     }
     no_gain: ClassVar[dict[str, Any]] = {"training": {"epochs": 0}, "switching": {"fidelity": 1.0, "most": 0.01}}
 
@@ -61,15 +57,11 @@ def early_exit(
     loss, score = distillation_loss(params.soft_targets, full), fidelity(full, splits)
     fit(leaving, splits.train, len(splits.classes), params.training, loss, score, name="exit")
     figures = settle_thresholds(network, splits, params.switching)
-    inputs = splits.train.signal.shape[1:], splits.train.rhythm.shape[1:]
-    exit_, whole = (export(one, *inputs) for one in (leaving, full))
-    gain = require_cheaper_together(exit_, whole, figures["adaptive/switch_rate"], inputs, params.gain)
     save(network, shape, student)
     return {
         "model/parameters": float(parameters(network)),
         "model/parameters_of_exit": float(parameters(network.first)),
         **figures,
-        **gain,
         **validation_metrics(network, splits),
     }
 

@@ -1,18 +1,21 @@
 """Stage: optimized graph + test windows + target -> evidence. The one stage that opens the test set."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from bedside.artifacts import Artifact, DatasetIn, ModelIn, Out
+from bedside.artifacts import Artifact, DatasetIn, ModelIn, Out, write_json
 from bedside.component import Metrics, component
 from bedside.datasets.windows import Windows, load_split
+from bedside.edge.runner import FILE, RunSettings
+from bedside.errors import RefusedError
+from bedside.graph.plain import Plain
 from bedside.lineage import Deployment
 from bedside.measurement import Measure, Measurement
 from bedside.measurement.answers import answers
+from bedside.measurement.cpu import require_kind
 from bedside.measurement.environment import environment
 from bedside.measurement.openings import opened
 from bedside.measurement.provenance import provenance
@@ -45,17 +48,22 @@ def evaluate(
     params: Evaluate,
 ) -> Metrics:
     """Answer every test window with the deployed bytes, judge that beside the teacher's answers, measure the cost."""
+    require_kind(target.cpu, deployment.target)
     files = [(artifact / "model.onnx").read_bytes() for artifact in (graph, reference)]
     digests = [hashlib.sha256(file).hexdigest() for file in files]
+    _check_run_settings(graph, target)
     count = opened(test, digests[0], f"evaluate {deployment.variant} on {deployment.target}")
     windows = load_split(test, "test")
     logits, how = _answers(files, test, target, windows, params)
     judged = _judge(test, windows, logits, params)
-    measured = Measurement(target, files[0], files[1], windows.signal, windows.rhythm).take(params.measure)
+    candidate, teacher = files
+    measuring = Measurement(target, candidate, teacher, windows.signal, windows.rhythm, _without(graph))
+    measured = measuring.take(params.measure)
     _expect(measured, graph.json("complexity.json"))
     found: dict[str, Any] = {
         "deployment": deployment.model_dump(),
         "target": target.described(),
+        "run": target.run.as_json(),
         "graph_sha256": digests[0],
         "reference_sha256": digests[1],
         "proof": test.json("dataset.json")["proof"],
@@ -66,12 +74,18 @@ def evaluate(
         **measured,
     }
     found["provenance"] = _provenance(found)
-    (evidence / "evidence.json").write_text(
-        json.dumps(found, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    write_json(evidence / "evidence.json", found)
     _write_predictions(evidence / "predictions.safetensors", windows, logits[0])
     _draw(evidence, test, windows, logits, f"{deployment.variant} on {deployment.target}")
     return _metrics(found)
+
+
+def _check_run_settings(graph: Artifact, target: Target) -> None:
+    """What is judged here must be run as the device will run it."""
+    if (asked := RunSettings.read((graph / FILE).read_text(encoding="utf-8"))) != target.run:
+        raise RefusedError(
+            f"{graph.path} was optimized to be run by {asked}, and the target runs it by {target.run}; optimize again"
+        )
 
 
 def _answers(
@@ -85,12 +99,13 @@ def _answers(
         return answers(runner, windows.signal, windows.rhythm, batch=batch, sampled=sampled, name=name)
 
     graph, reference = files
+    around = environment()
     logits, how = answer("graph", graph)
     follows_from = {
         "graph": hashlib.sha256(reference).hexdigest(),
         "test": test.digest,
         "target": target.described(),
-        "cpu": environment()["cpu"],
+        "cpu": [around[name] for name in ("cpu_kind", "emulated")],
         "code": evaluate.code,
         "how": [params.batch, params.sampled],
     }
@@ -99,6 +114,13 @@ def _answers(
         return [logits, logits], {"graph": how, "reference": how}
     beside = remembered(follows_from, lambda: answer("reference", reference))
     return [logits, beside[0]], {"graph": how, "reference": beside[1]}
+
+
+def _without(graph: Artifact) -> Plain | None:
+    """What `optimize` put beside a graph with a trick: the file without it."""
+    if "plain.json" not in graph.manifest["files"]:
+        return None
+    return Plain(graph.json("plain.json")["kind"], (graph / "plain.onnx").read_bytes())
 
 
 def _judge(test: Artifact, windows: Windows, logits: list[Any], params: Evaluate) -> dict[str, Any]:
@@ -169,6 +191,7 @@ def _metrics(found: dict[str, Any]) -> Metrics:
         "latency/p50_ms": latency["p50_ms"],
         "latency/p99_ms": latency["p99_ms"],
         "latency/times_faster": latency["times_faster"]["p50"]["median"],
+        "latency/against_plain": (latency["against_plain"] or {}).get("median"),
         "memory/peak_rss_mb": found["memory"]["peak_rss_mb"],
         "cold_start/load_and_answer_ms": found["cold_start"]["load_and_answer_ms"],
         "graph/size_bytes": found["size_bytes"],

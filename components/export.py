@@ -1,10 +1,9 @@
 """Stage: trained network -> one ONNX file, with its parity to the network and its complexity."""
 
 import gzip
-import json
 from typing import Literal
 
-from bedside.artifacts import DatasetIn, ModelIn, ModelOut
+from bedside.artifacts import DatasetIn, ModelIn, ModelOut, write_json
 from bedside.component import Metrics, component
 from bedside.datasets.windows import load_split
 from bedside.params import Params
@@ -34,7 +33,7 @@ def export(*, dataset: DatasetIn, model: ModelIn, graph: ModelOut, params: Expor
     cost = complexity(onnx)
     (graph / "model.onnx").write_bytes(onnx)
     for name, facts in {"parity": compared, "complexity": cost}.items():
-        (graph / f"{name}.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_json(graph / f"{name}.json", facts)
     return {
         "graph/size_bytes": float(len(onnx)),
         "graph/compressed_bytes": float(len(gzip.compress(onnx, mtime=0))),  # what zeros gain: a shorter download

@@ -1,10 +1,9 @@
 """Stage: evidence -> an explained verdict."""
 
-import json
 from pathlib import Path
 
 from bedside import tracking
-from bedside.artifacts import In, Out
+from bedside.artifacts import In, Out, write_json
 from bedside.component import Metrics, component
 from bedside.gates import Budget, Gates, judge, open_case
 
@@ -13,9 +12,7 @@ from bedside.gates import Budget, Gates, judge, open_case
 def gate(*, evidence: In, reference: In, verdict: Out, gates: Gates, budget: Budget) -> Metrics:
     """Judge a deployment by the clinical gates, against the teacher's evidence on the same target."""
     outcome = judge(open_case(evidence, reference, gates, budget)) | {"labels": evidence.labels | reference.labels}
-    (Path(verdict) / "verdict.json").write_text(
-        json.dumps(outcome, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    write_json(Path(verdict) / "verdict.json", outcome)
     tracking.note(outcome["reason"])
     statuses = {f"gates/{result['id']}": float(result["status"] == "PASS") for result in outcome["gates"]}
     return statuses | {"gates/verdict": float(outcome["verdict"] == "PASS")}

@@ -1,15 +1,15 @@
 """ingest: publisher, mirror or simulator -> raw recordings, every file and every signal checked."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from bedside.artifacts import DatasetOut
+from bedside.artifacts import DatasetOut, write_json
 from bedside.component import Metrics, component
 from bedside.datasets.base import Source
 from bedside.datasets.people import describe
-from bedside.datasets.recording import SUFFIXES, RecordingError, differences, read_annotations, read_header, read_signal
+from bedside.datasets.reading import read
+from bedside.datasets.recording import SUFFIXES, RecordingError
 from bedside.errors import RefusedError
 
 
@@ -25,7 +25,7 @@ def ingest(*, recordings: DatasetOut, source: Source) -> Metrics:
             continue
         try:
             described.append(_describe(folder, header.stem, source))
-        except (RecordingError, OSError) as error:
+        except RecordingError as error:
             quarantine[header.stem] = str(error)
     if not described:
         reasons = "; ".join(f"{record}: {reason}" for record, reason in list(quarantine.items())[:3])
@@ -34,9 +34,9 @@ def ingest(*, recordings: DatasetOut, source: Source) -> Metrics:
         print(f"quarantined {record}: {reason}", file=sys.stderr)
         for suffix in SUFFIXES:
             (folder / f"{record}{suffix}").unlink(missing_ok=True)
-    _write(recordings / "records.json", described)
-    _write(recordings / "quarantine.json", quarantine)
-    _write(recordings / "labels.json", {"source": source.label})
+    write_json(recordings / "records.json", described)
+    write_json(recordings / "quarantine.json", quarantine)
+    write_json(recordings / "labels.json", {"source": source.label, **_assumed(described)})
     return {
         "recordings/records": float(len(described)),
         "recordings/patients": float(len({each["patient"] for each in described})),
@@ -47,22 +47,26 @@ def ingest(*, recordings: DatasetOut, source: Source) -> Metrics:
 
 def _describe(folder: Path, record: str, source: Source) -> dict[str, Any]:
     """One row of records.json, after the header, the signal and the annotations have been checked."""
-    header = read_header(folder / f"{record}.hea")
-    if problems := source.mismatches(header) + differences(header, read_signal(folder, header)):
+    recording = read(folder, {"record": record, "assumed_gain": source.uncalibrated_gain})
+    header = recording.header
+    if problems := source.mismatches(header) + recording.problems():
         raise RecordingError("; ".join(problems))
-    read_annotations(folder / f"{record}.atr")
+    assumed = {} if recording.assumed_gain is None else {"assumed_gain": recording.assumed_gain}
     return {
         "record": record,
-        "patient": source.same_person().get(record, record),
+        "patient": source.patient(record),
         **describe(header),
+        **assumed,
         "fs": header.rate,
         "leads": [lead.name for lead in header.leads],
         "samples": header.samples,
     }
 
 
-def _write(file: Path, value: object) -> None:
-    file.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def _assumed(described: list[dict[str, Any]]) -> dict[str, str]:
+    """A label that travels into the evidence: amplitudes that nobody measured are a premise of what was shown."""
+    gains = [each["assumed_gain"] for each in described if "assumed_gain" in each]
+    return {"assumed_gain": f"{gains[0]:g} in {len(gains)} of {len(described)} recordings"} if gains else {}
 
 
 if __name__ == "__main__":

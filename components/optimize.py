@@ -1,26 +1,35 @@
 """Stage: exported graph -> the file for one target, with an audit of what its runtime executes and its parity there."""
 
-import json
 import shutil
 
-from bedside.artifacts import ModelIn, ModelOut
+from bedside.artifacts import ModelIn, ModelOut, write_json
 from bedside.component import Metrics, component
+from bedside.edge.runner import FILE
 from bedside.targets import Target
 
 
 @component(image="runtime")
 def optimize(*, graph: ModelIn, optimized: ModelOut, target: Target) -> Metrics:
     """Make the very bytes that will be measured, gated and signed; refuse a quantized graph that would run in float."""
+    import onnx
+
+    from bedside.graph.finite import require_constants
     from bedside.graph.parity import on_target
+    from bedside.graph.plain import plain
 
     exported = (graph / "model.onnx").read_bytes()
+    require_constants(onnx.load_from_string(exported), f"the graph in {graph.path}")
     file, audit = target.optimize(exported)
+    if without := plain(exported):  # for `evaluate` to time it beside; never shipped
+        (optimized / "plain.onnx").write_bytes(target.compiled(without.graph))
+        write_json(optimized / "plain.json", {"kind": without.kind})
     (optimized / "model.onnx").write_bytes(file)
-    (optimized / "audit.json").write_text(json.dumps(audit, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(optimized / FILE, target.run.as_json())
+    write_json(optimized / "audit.json", audit)
     shutil.copyfile(graph / "complexity.json", optimized / "complexity.json")
     there = on_target(exported, target.session(file))
     parity = {**graph.json("parity.json"), "on_target": there}
-    (optimized / "parity.json").write_text(json.dumps(parity, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(optimized / "parity.json", parity)
     return {
         "graph/size_bytes": float(len(file)),
         "graph/operators_before": float(sum(audit["operators_before"].values())),

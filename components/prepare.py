@@ -5,7 +5,7 @@ from tqdm import tqdm
 from bedside.approval import accepted
 from bedside.artifacts import DatasetIn, DatasetOut, In
 from bedside.component import Metrics, component
-from bedside.tasks.assemble import assign, people_of, proof, write_dataset, write_label
+from bedside.tasks.assemble import assign, people_of, proof, sound, write_dataset, write_label
 from bedside.tasks.base import Task
 
 
@@ -13,10 +13,11 @@ from bedside.tasks.base import Task
 def prepare(*, recordings: DatasetIn, approval: In, dataset: DatasetOut, test: DatasetOut, task: Task) -> Metrics:
     """Cut, normalize, label and split; refuse when a patient, a recording or a window is in two splits."""
     people = people_of(recordings, accepted(approval, recordings))
-    assignment = assign(task, people)
+    folder = recordings.path / "records"
+    assignment = assign(task, people, folder)
     used = sorted((record, split == "train") for split, records in assignment.splits.items() for record in records)
     bar = tqdm(used, desc="windows", unit="record")
-    done = {record: task.windows(recordings.path / "records", record, training) for record, training in bar}
+    done = {record: sound(record, task.windows(folder, people[record], training)) for record, training in bar}
     about = {
         **task.description(),
         "proof": {**proof(recordings, people, assignment.splits, done), "left_out": assignment.left_out},

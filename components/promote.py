@@ -1,9 +1,7 @@
 """Stage: gated deployments of one target -> signed bundles, registered models, or recorded refusals."""
 
-import json
-
 from bedside import tracking
-from bedside.artifacts import In, ModelIn, Out
+from bedside.artifacts import In, ModelIn, Out, write_json
 from bedside.component import Metrics, component
 from bedside.registry import Promote, Promotion, candidates
 from bedside.reporting import advice
@@ -16,7 +14,7 @@ def promote(
     """Sign and register every deployment that passes its gates, point the aliases, record every refusal."""
     promotion = Promotion(candidates(graphs, evidence, verdicts), params, decision / "bundles")
     decided = promotion.run()
-    (decision / "decision.json").write_text(json.dumps(decided, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(decision / "decision.json", decided)
     tracking.note(f"{decided['target']}: {advice(decided)}")
     return {
         "promotion/registered": float(len(decided["registered"])),

@@ -1,12 +1,11 @@
 """Prune whole channels, LSTM cells and neurons, so that every runtime gains; fine-tune after each step."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import pydantic
 
-from bedside.artifacts import DatasetIn, ModelIn, ModelOut
+from bedside.artifacts import DatasetIn, ModelIn, ModelOut, write_json
 from bedside.component import Metrics, component
 from bedside.compression.distillation import SoftTargets, distillation_loss
 from bedside.compression.fidelity import fidelity
@@ -72,7 +71,7 @@ def prune(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mod
         fit(network, splits.train, len(splits.classes), params.training, loss, score, name=f"step-{step}")
     removed = require_fewer_parameters("prune", before, network, params.least_share)
     save(network, shape, student)
-    (student / "sensitivity.json").write_text(json.dumps(curves, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(student / "sensitivity.json", curves)
     return {
         "model/parameters": float(parameters(network)),
         "model/parameters_removed": removed,

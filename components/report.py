@@ -31,7 +31,7 @@ def report(*, evidence: list[In], verdicts: list[In], decisions: list[In], repor
     (report / "results.md").write_text(
         results(summaries, decided, params.claims) + "\n" + batches(summaries), encoding="utf-8"
     )
-    (report / "short.md").write_text(short(summaries, decided, params.claims), encoding="utf-8")
+    (report / "short.md").write_text(short(summaries, params.claims), encoding="utf-8")
     pictures = {
         (summary.target, summary.variant): [artifact / name for name in PICTURES if name in artifact.manifest["files"]]
         for summary, artifact in zip(summaries, evidence, strict=True)

@@ -19,6 +19,8 @@ from bedside.training.soft_targets import SoftTargets, distillation_loss
 from bedside.training.stages import (
     Splits,
     Validation,
+    answering,
+    built,
     open_splits,
     parameters,
     require_classes,
@@ -57,6 +59,7 @@ def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params
 def trained(splits: Splits, params: TrainTeacher) -> tuple[nn.Module, Architecture]:
     """The teacher, and the committee before it; what cross-validation runs on the patients of a fold, too."""
     require_classes("operating_point", params.operating_point, splits.classes)
+    _require_fit(splits, params)
     loss = _cross_entropy(params.label_smoothing)
     if params.committee is not None:
         shape = splits.fitted(params.committee.architecture)
@@ -64,8 +67,19 @@ def trained(splits: Splits, params: TrainTeacher) -> tuple[nn.Module, Architectu
         loss = distillation_loss(params.soft_targets, MeanAnswer(members))
     shape = splits.fitted(params.architecture)
     network = _fitted(shape, params.training, splits, loss, "fit")
-    shift_operating_point(network, splits.classes, params.operating_point)
+    if params.operating_point:
+        last = answering(network, splits, "operating_point")
+        shift_operating_point(last, splits.classes, params.operating_point)
     return network, shape
+
+
+def _require_fit(splits: Splits, params: TrainTeacher) -> None:
+    """Refuse networks that could not be used after their training, before it."""
+    if params.committee is not None:
+        built(splits.fitted(params.committee.architecture), splits, "committee.architecture")
+    network = built(splits.fitted(params.architecture), splits, "architecture")
+    if params.operating_point:
+        answering(network, splits, "operating_point")
 
 
 def _fitted(shape: Architecture, training: Training, splits: Splits, loss: Loss, name: str) -> nn.Module:

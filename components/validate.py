@@ -1,10 +1,12 @@
 """validate: recordings or windows -> an approval with Data Docs; fails closed."""
 
-import json
+import math
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from bedside.artifacts import In, Out
+from bedside.artifacts import In, Out, write_json
 from bedside.component import Metrics, component
 from bedside.errors import RefusedError
 from bedside.quality.base import Judgement, Validate
@@ -23,14 +25,19 @@ def validate(*, data: In, report: Out, params: Validate) -> Metrics:
         "problems": judgement.problems,
         "success": not judgement.problems,
     }
-    _write(report / "approval.json", approval)
-    _write(report / "table.json", judgement.rows)
+    write_json(report / "approval.json", approval)
+    write_json(report / "table.json", [_stated(row) for row in judgement.rows])
     if judgement.problems:
         raise RefusedError(_refusal(judgement, _set_aside(report, params.kind)))
     return {
         f"{params.kind}/accepted": float(len(judgement.accepted)),
         f"{params.kind}/quarantined": float(len(judgement.quarantined)),
     }
+
+
+def _stated(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for JSON, which has no NaN: such a figure is absent, as the judgement calls it too."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
 
 
 def _refusal(judgement: Judgement, kept: Path) -> str:
@@ -47,10 +54,6 @@ def _set_aside(report: Path, suite: str) -> Path:
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(report, kept)
     return kept
-
-
-def _write(file: Path, value: object) -> None:
-    file.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

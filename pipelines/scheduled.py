@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except RefusedError as error:
         print(f"scheduled: {error}", file=sys.stderr)
         sys.exit(REFUSED)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:  # OSError: a volume that is full or read-only, a container without git
         sys.exit(f"scheduled: {error}")
 
 
@@ -86,7 +86,7 @@ def checkout(repository: str, revision: str, source: Path) -> str:
     if _said(*git, "rev-parse", "--git-dir") != ".git":  # none yet, or one that was killed in the making
         shutil.rmtree(source, ignore_errors=True)
         source.mkdir(parents=True)
-        subprocess.run([*git, "init", "--quiet"], check=True)
+        _git(source, "init", "--quiet")
     for lock in (source / ".git").glob("*.lock"):  # of a killed run; ours is the only one
         lock.unlink()
     fetched = subprocess.run(
@@ -101,8 +101,8 @@ def checkout(repository: str, revision: str, source: Path) -> str:
         if "remote ref" in reason or "not our ref" in reason:
             raise RefusedError(f"{shown} has no revision {revision!r}; name a branch, a tag or a whole commit")
         raise RuntimeError(f"cannot fetch {revision!r} from {shown}: {reason}")
-    subprocess.run([*git, "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"], check=True)
-    subprocess.run([*git, "clean", "--quiet", "-ffdx"], check=True)
+    _git(source, "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
+    _git(source, "clean", "--quiet", "-ffdx")
     return _said(*git, "rev-parse", "HEAD")
 
 
@@ -167,6 +167,13 @@ def _call(command: Sequence[str], folder: Path, environment: dict[str, str]) -> 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
     """The first process of a container gets the signal alone; the kernel ignores it there unless it is handled."""
     sys.exit(128 + number)
+
+
+def _git(source: Path, *arguments: str) -> None:
+    """What must succeed in the checkout; RuntimeError in git's words where it does not (a full disk, another owner)."""
+    done = subprocess.run(["git", "-C", str(source), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"git {arguments[0]} fails in {source}: {clean(' '.join(done.stderr.split()))}")
 
 
 def _said(*command: str) -> str:

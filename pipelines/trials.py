@@ -22,13 +22,24 @@ from tqdm import tqdm
 
 import components
 from bedside import lineage, scratch
-from bedside.artifacts import Artifact, ArtifactError, DatasetIn, ModelIn, ModelOut, commit, open_artifact, staged
+from bedside.artifacts import (
+    Artifact,
+    ArtifactError,
+    DatasetIn,
+    ModelIn,
+    ModelOut,
+    commit,
+    open_artifact,
+    staged,
+    write_json,
+)
 from bedside.component import Component, Metrics, component
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.gates import Budget
 from bedside.measurement import Measure, Measurement
 from bedside.measurement.answers import answers
+from bedside.measurement.cpu import require_kind
 from bedside.measurement.environment import environment
 from bedside.models.io import architecture_of
 from bedside.params import ClassName, Params, ParamsError, Share, load, validate
@@ -76,9 +87,7 @@ def trial(
         file = (optimized / "model.onnx").read_bytes()
         (graph / "model.onnx").write_bytes(file)
         figures = _judged(dataset, file, (reference / "model.onnx").read_bytes(), target, params)
-    (graph / FIGURES).write_text(
-        json.dumps(figures, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    write_json(graph / FIGURES, figures)
     return {f"trial/{name}": float(value) for name, value in figures.items() if isinstance(value, int | float)}
 
 
@@ -116,7 +125,7 @@ def made(stage: Component, folder: Path, inputs: Mapping[str, Artifact], params:
     (output,) = (name for name, port in stage.ports.items() if port.direction == "out")
     with scratch.opened(record), staged(path) as staging:
         metrics = stage.function(**inputs, **models, **{output: staging})
-        (staging / METRICS).write_text(json.dumps(metrics, sort_keys=True), encoding="utf-8")
+        write_json(staging / METRICS, metrics)
         commit(staging, path, record)
     return open_artifact(path)
 
@@ -221,6 +230,7 @@ class Workbench:
 
     def check(self) -> None:
         """Find what cannot work now, not in the middle of a night of trials: a class, a chain, a mistyped parameter."""
+        require_kind(self.target.cpu, self.target.kind)
         classes = open_artifact(self.dataset).json("dataset.json")["classes"]
         require_classes("search.watched", self.search.watched, classes)
         root = {"architecture": {"kind": architecture_of(open_artifact(self.teacher)).kind}}

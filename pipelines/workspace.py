@@ -6,12 +6,14 @@ Only what changed is copied, so that a second run is as incremental as `dvc repr
 """
 
 import argparse
+import contextlib
 import filecmp
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,10 @@ from bedside.terminal import in_utf8
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = (".dvcignore", "components", "docker/kubernetes/cluster.yaml", "dvc.yaml", "pipelines", "src")
+BYPRODUCTS = ("__pycache__", "*.pyc", "*.egg-info", ".*.staging", ".*.old")  # of installing and running, no sources
 DVC_CONFIG = "[core]\n    analytics = false\n    no_scm = true\n"
+# Mappings whose keys are names, not parameters: an entry that a profile sets to null is no entry any more.
+NAMED = ("variants", "targets", "budgets", "gates.classes", "gates.G*.*", "train_teacher.operating_point")
 
 
 def main() -> None:
@@ -33,13 +38,14 @@ def main() -> None:
     parser.add_argument("--run", action="store_true", help="run the pipeline there and print the verdicts")
     parser.add_argument("--server", help="an MLflow server that takes the runs, instead of a store in the workspace")
     parser.add_argument("--pull", action="store_true", help="take what other workspaces finished from the DVC remote")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show everything that DVC and the stages print")
     given = parser.parse_args()
     try:
         lay_out(given.folder, given.profile)
     except (ParamsError, OSError) as error:
         sys.exit(f"workspace: {error}")
     if given.run:
-        sys.exit(run(given.folder, given.server, pull=given.pull))
+        sys.exit(run(given.folder, given.server, pull=given.pull, verbose=given.verbose))
 
 
 def lay_out(folder: Path, profile: Path | None = None) -> None:
@@ -57,22 +63,13 @@ def lay_out(folder: Path, profile: Path | None = None) -> None:
     _write(folder / ".dvc/config", DVC_CONFIG)
 
 
-def run(folder: Path, server: str | None = None, *, pull: bool = False) -> int:
-    """`make repro` there, with all run state inside the workspace; returns the exit status.
-
-    A variant that fails does not stop those that do not depend on it; the run then ends with what is missing.
-    """
-
-    def call(*command: str) -> int:
-        return subprocess.run(command, cwd=folder, env=environment_of(folder, server), check=False).returncode
-
-    bedside = (sys.executable, "-m", "bedside.cli")
-    if status := call(*bedside, "check"):
-        return status
-    if status := call("dvc", "repro", "--keep-going", *(["--pull"] if pull else [])):
-        call(*bedside, "unfinished")
-        return status
-    return call(*bedside, "verdicts")
+def run(folder: Path, server: str | None = None, *, pull: bool = False, verbose: bool = False) -> int:
+    """`bedside repro` there, with all run state inside the workspace; returns the exit status."""
+    command = [sys.executable, "-m", "bedside.cli", "repro", *["--pull"] * pull, *["--verbose"] * verbose]
+    child = subprocess.Popen(command, cwd=folder, env=environment_of(folder, server))
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):  # the child has it too, ends cleanly and says how to go on
+            return child.wait()
 
 
 def environment_of(folder: Path, server: str | None = None) -> dict[str, str]:
@@ -87,41 +84,38 @@ def environment_of(folder: Path, server: str | None = None) -> dict[str, str]:
     }
 
 
-def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], overlay: Mapping[str, Any], at: str = "") -> dict[str, Any]:
     """`base` with the overlay's values: mappings merge key by key, one of another `kind` replaces the old one.
 
-    A value of null takes its key away: `variants: {sparse: null}`.
+    null is a value like any other (`committee: null`), but an entry of `NAMED` cannot be null: there it takes the entry
+    away (`variants: {sparse: null}`), so that DVC, the lineage and `bedside check` all see the same variants.
     """
     result = dict(base)
     for key, value in overlay.items():
-        old = result.get(key)
-        if value is None:
+        old, path = result.get(key), f"{at}.{key}".lstrip(".")
+        if value is None and any(fnmatch(at, names) for names in NAMED):
             result.pop(key, None)
-            continue
-        same_kind = (
-            isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind")
-        )
-        result[key] = merged(old, value) if same_kind and isinstance(old, dict) else value
+        elif isinstance(value, dict):
+            result[key] = merged(_alike(old, value), value, path)
+        else:
+            result[key] = value
     return result
 
 
+def _alike(old: Any, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of the old value the new one is merged over: nothing of one of another kind."""
+    return old if isinstance(old, dict) and value.get("kind", old.get("kind")) == old.get("kind") else {}
+
+
 def _sources() -> set[str]:
-    """The files of this project that a pipeline runs on, as git sees them: tracked, or new and not ignored."""
-    listed = subprocess.run(
-        [
-            "git",
-            "ls-files",
-            "-z",
-            "-co",
-            "--exclude-standard",
-            "--",
-            *COPIED,
-        ],  # without -z names are written in escapes
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    return {name for name in map(os.fsdecode, listed.stdout.split(b"\0")) if (ROOT / name).is_file()}
+    """The files of this project that a pipeline runs on; found without git, which a copy or a mount may not have."""
+    tops = [ROOT / name for name in COPIED]
+    found = [path for top in tops for path in ([top] if top.is_file() else top.rglob("*")) if path.is_file()]
+    return {str(name) for name in (path.relative_to(ROOT) for path in found) if not _is_byproduct(name)}
+
+
+def _is_byproduct(name: Path) -> bool:
+    return any(fnmatch(part, made) for part in name.parts for made in BYPRODUCTS)
 
 
 def _python_files(folder: Path) -> set[str]:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.peers --artifacts artifacts --out docs/results/peers --install
 
-Settings are fixed in the peers' files before anything is measured. The test windows are opened for measuring alone, as
+Settings are fixed in the peers' files before anything is measured. The test windows are used only for measuring, as
 evaluate opens them, and counted there; nothing is chosen by what they show.
 """
 
@@ -126,17 +126,17 @@ def write(out: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def notes(rows: list[dict[str, Any]]) -> list[str]:
-    """Where the figures come from, and how often the test set has been opened."""
+    """Where the figures come from, and how often the test patients have been used."""
     teacher = rows[0]["summary"]
     openings = sorted(row["summary"].evidence["test"]["openings"] for row in rows if "summary" in row)
-    where = teacher.evidence["environment"]["cpu"]
+    where = teacher.cpu
     return [
         f"{teacher.source}, {teacher.evidence['statistics']['patients']} test patients, {where}, ONNX Runtime "
         f"{teacher.evidence['target']['version']}, one thread, batch 1. Every tool was given the same teacher (ONNX "
         "and torch), the same training, validation and calibration windows, and the settings that its documentation "
         "recommends; none was asked to distil.",
-        f"The test windows were opened for this comparison (openings {openings[0]} to {openings[-1]} of this "
-        "workspace), after all settings were fixed; nothing was chosen by them.",
+        f"The test patients were used for this comparison (times {openings[0]} to {openings[-1]} that this workspace "
+        "measured on them), after all settings were fixed; nothing was chosen by their answers.",
     ]
 
 

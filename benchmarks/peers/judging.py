@@ -42,7 +42,7 @@ class Judge:
         return self.wrapped(ROOT, self.target.compiled(self.handout.onnx.read_bytes()), None)
 
     def wrapped(self, name: str, file: bytes, expected: Path | None) -> Artifact:
-        """A file as the artifact that the evaluation reads: with its audit and its parity."""
+        """A file as the artifact that the evaluation reads: with its audit, its parity, and what it is timed beside."""
         exported = self.handout.onnx.read_bytes()
         facts = {
             "audit": self.target.audited(exported, file),
@@ -52,6 +52,9 @@ class Judge:
         path = self.work / "graphs" / name
         with staged(path) as staging:
             (staging / "model.onnx").write_bytes(file)
+            if facts["parity"]["kind"] == "int8":  # what the tool was given is what its integers are timed beside (G19)
+                (staging / "plain.onnx").write_bytes(self.target.compiled(exported))
+                facts["plain"] = {"kind": "float"}
             for key, told in facts.items():
                 (staging / f"{key}.json").write_text(json.dumps(told), encoding="utf-8")
             return open_artifact(commit(staging, path, {"labels": self.test.labels}).path)

@@ -9,12 +9,15 @@ import contextlib
 import functools
 import hashlib
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+
+from bedside.errors import RefusedError
 
 MANIFEST = "manifest.json"
 
@@ -150,6 +153,30 @@ def write_atomic(path: Path, text: str) -> None:
     partial.write_text(text, encoding="utf-8")
     _flush(partial)
     partial.replace(path)
+
+
+def write_json(path: Path, facts: object) -> None:
+    """Write facts and figures into an artifact; RefusedError names the first figure that is not a finite number."""
+    path.write_text(as_json(facts, path.name), encoding="utf-8")
+
+
+def as_json(facts: object, what: str) -> str:
+    """Facts as text, keys sorted; RefusedError where a figure is not finite: JSON knows no such number."""
+    for path, value in _not_finite(facts):
+        raise RefusedError(
+            f"{what}: {path} is {value}, not a finite number, so nothing is written; look at what this stage was given"
+        )
+    return json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _not_finite(facts: object, path: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(facts, float) and not math.isfinite(facts):
+        yield path, facts
+    inner: Iterable[tuple[Any, Any]] = (
+        facts.items() if isinstance(facts, Mapping) else enumerate(facts) if isinstance(facts, list | tuple) else ()
+    )
+    for key, value in inner:
+        yield from _not_finite(value, f"{path}.{key}" if path else str(key))
 
 
 def _flush(path: Path) -> None:

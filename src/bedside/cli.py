@@ -1,6 +1,7 @@
-"""Look at results, sign off, roll back, keep records. The pipeline itself is run by `dvc repro` (or `make demo`).
+"""Run the pipeline, look at results, sign off, roll back, keep records.
 
 bedside check                       will every stage take its parameters? before anything runs
+bedside repro                       run what has changed of the pipeline, and show the verdicts (`make repro`)
 bedside verdicts                    every deployment's verdict, and where to look
 bedside ui                          MLflow's pages: runs, models, aliases, review pages
 bedside results --write             put the results into README.md and docs/results
@@ -22,19 +23,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bedside.errors import RefusedError
 from bedside.params import ParamsError
-from bedside.terminal import console, in_utf8
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from bedside.summary import Summary
-
-PORT = 5000
-PAGES = "http://127.0.0.1:{}/#/models"
+from bedside.running import closing
+from bedside.terminal import in_utf8
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -63,17 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--params", type=Path, default=Path("params.yaml"), help="with `components/` beside it")
     check.set_defaults(run=_check)
 
-    verdicts = commands.add_parser("verdicts", description="every deployment's verdict, and where to look")
-    verdicts.add_argument(
-        "--artifacts",
-        type=Path,
-        default=Path("artifacts"),
-        help="where the pipeline put its results, with `params.yaml` beside it",
-    )
-    verdicts.set_defaults(run=_verdicts)
-
     ui = commands.add_parser("ui", description="flush what is recorded, then serve MLflow's pages on this machine")
-    ui.add_argument("--port", type=int, default=PORT)
+    ui.add_argument("--port", type=int, default=closing.PORT)
     ui.set_defaults(run=_ui)
 
     results = commands.add_parser("results", description="print all results, or put them into README.md and docs")
@@ -81,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("--readme", type=Path, default=Path("README.md"), help="gets the short table, between markers")
     results.add_argument("--docs", type=Path, default=Path("docs/results"), help="gets every variant, and the picture")
     results.add_argument("--write", action="store_true", help="write them instead of printing")
+    results.add_argument("--note", default="", metavar="TEXT", help="a sentence above them, as about their commit")
     results.set_defaults(run=_results)
 
     approve = commands.add_parser("approve", description="sign off a registered version: it becomes champion")
@@ -111,13 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     flush.add_argument("--timeout", type=float, default=60, metavar="SECONDS")
     flush.set_defaults(run=_flush)
 
-    unfinished = commands.add_parser("unfinished", description="what is missing after a run that failed, and what next")
-    unfinished.add_argument("--params", type=Path, default=Path("params.yaml"))
-    unfinished.add_argument("--models", type=Path, default=Path("artifacts/models"))
-    unfinished.set_defaults(run=_unfinished)
     from bedside.cluster import command as cluster
+    from bedside.running import command as running
     from bedside.search import command as search
 
+    running.add(commands)
     search.add(commands)
     cluster.add(commands)
     return parser
@@ -132,87 +115,14 @@ def _check(arguments: argparse.Namespace) -> None:
     print(f"{file}: every parameter is valid, and all {len(lineage.variants)} variants can be made from their parents")
 
 
-def _unfinished(arguments: argparse.Namespace) -> None:
-    from bedside.configuration import read
-    from bedside.lineage import Lineage
-    from bedside.params import validate
-    from bedside.unfinished import closing_message
-
-    lineage = validate(Lineage, {"variants": read(arguments.params).get("variants")}, where=str(arguments.params))
-    print("\n" + "\n".join(closing_message(lineage, arguments.models)), file=sys.stderr)
-
-
-def _verdicts(arguments: argparse.Namespace) -> None:
-    from rich.text import Text
-
-    from bedside.reporting.finished import deployments, not_judged
-
-    params = arguments.artifacts.parent / "params.yaml"
-    summaries, out = deployments(arguments.artifacts, params), console()
-    for target in dict.fromkeys(summary.target for summary in summaries):
-        out.print(_verdict_table(target, [summary for summary in summaries if summary.target == target]))
-    for summary in summaries:
-        if not summary.passes:
-            out.print(Text(f"{summary.variant} on {summary.target}: {summary.verdict['verdict']}. {summary.why}"))
-    missing = not_judged(summaries, params)
-    for deployment in missing:
-        out.print(Text(f"not judged: {deployment}"))
-    _where_to_look(arguments.artifacts)
-    if missing:
-        sys.exit(1)
-
-
-def _verdict_table(target: str, summaries: Sequence["Summary"]) -> "Table":
-    """One target's deployments, narrow enough for a terminal; the report has the intervals."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from bedside.reporting.table import cells, columns, is_simulated
-
-    colors = {"PASS": "bold green", "FAIL": "bold red"}
-    patients = "simulated patients" if is_simulated(summaries) else summaries[0].source
-    shown = [i for i, name in enumerate(columns(summaries)) if name not in ("target", "p50", "peak memory")]
-    table = Table(title=f"{target}, {patients}", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for position, i in enumerate(shown):
-        texts = position < 2  # a variant's name and its verdict are never cut
-        table.add_column(columns(summaries)[i], justify="left" if texts else "right", no_wrap=texts)
-    for summary in summaries:
-        told = [Text(cells(summary)[i].split(" [")[0].removesuffix(" (yardstick)")) for i in shown]
-        told[1].stylize(colors.get(str(summary.verdict["verdict"]), "bold yellow"))
-        table.add_row(*told)
-    return table
-
-
-def _where_to_look(artifacts: Path) -> None:
-    """The last lines of a run: what to open."""
-    from bedside import tracking
-    from bedside.tracking import store
-
-    try:
-        tracking.flush(timeout=30)
-    except tracking.TrackingError as error:
-        print(f"tracking: {error}", file=sys.stderr)
-    page = artifacts / "report" / "index.html"
-    if page.is_file():
-        print(f"\nReport:  {page.resolve().as_uri()}")
-    if store.uri().startswith("http"):
-        print(f"MLflow:  {store.shown()}")
-    else:
-        print(f"MLflow:  (cd {Path.cwd()} && {Path(sys.executable).parent / 'bedside'} ui)   then {PAGES.format(PORT)}")
-
-
 def _ui(arguments: argparse.Namespace) -> None:
-    from bedside import tracking
     from bedside.tracking import store
 
-    try:
-        tracking.flush(timeout=30)
-    except tracking.TrackingError as error:
-        print(f"tracking: {error}", file=sys.stderr)
+    closing.flushed()
     if store.uri().startswith("http"):
         print(f"The tracking store is a server: open {store.shown()}")
         return
-    print(f"Registered models: {PAGES.format(arguments.port)}  (Ctrl-C ends it)", flush=True)
+    print(f"Registered models: {closing.PAGES.format(arguments.port)}  (Ctrl-C ends it)", flush=True)
     # Their job runner is eight processes for features that this project does not use.
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri(), "--workers", "1"]
@@ -224,13 +134,13 @@ def _results(arguments: argparse.Namespace) -> None:
     from bedside.reporting.finished import write_into, write_page
 
     report = open_artifact(arguments.report)
+    table = (report / "results.md").read_text(encoding="utf-8")
     if not arguments.write:
-        print((report / "results.md").read_text(encoding="utf-8"), end="")
+        print(table, end="")
         return
-    write_into(arguments.readme, (report / "short.md").read_text(encoding="utf-8"))
-    page = write_page(
-        arguments.docs, (report / "results.md").read_text(encoding="utf-8"), (report / "pareto.png").read_bytes()
-    )
+    note, brief = arguments.note, (report / "short.md").read_text(encoding="utf-8")
+    write_into(arguments.readme, f"{note}\n\n{brief}" if note else brief)
+    page = write_page(arguments.docs, table, (report / "pareto.png").read_bytes(), note)
     print(f"results written to {arguments.readme} and {page}")
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside import code, scratch, tracking
-from bedside.artifacts import Artifact, ArtifactError, Port, commit, open_artifact, staged, write_atomic
+from bedside.artifacts import Artifact, ArtifactError, Port, as_json, commit, open_artifact, staged, write_atomic
 from bedside.errors import RefusedError
 from bedside.params import Params, ParamsError, load, lookup, parts
 from bedside.terminal import in_utf8
@@ -96,6 +96,7 @@ class Component:
             cost: dict[str, float] = {}
             with measured(cost, own_process=self.is_process):
                 result = self.function(**inputs, **staging, **models)
+            figures = as_json(result, f"metrics of {self.name}")  # before any output is there to be used
             labels = _merged([record["labels"], _own_labels(staging.values())])
             for name in self.outs:
                 run.artifacts(name, staging[name])
@@ -103,7 +104,7 @@ class Component:
                 run.output(name, artifact)
             run.metrics({**result, **cost})
             if metrics is not None:
-                write_atomic(metrics, json.dumps(result, indent=1, sort_keys=True) + "\n")
+                write_atomic(metrics, figures)
         return result
 
     def main(self, argv: Sequence[str] | None = None) -> None:

@@ -102,6 +102,7 @@ def _problems(params: Mapping[str, Any], components: Path, where: str) -> Iterat
     for section in sections(params):
         if section[0][0] != "variants" or section[1] in known:  # the lineage tells of an unknown technique
             yield from _told(_accept, params, section, where, accepted)
+    yield from (f"{where}:task.{objection}" for objection in _objections(params))
     if "search" in params:
         yield from _told(_accept_search, params["search"], known, f"{where}:search", accepted)
     yield from _of_other_tasks(accepted, f"{where}:task")
@@ -119,6 +120,17 @@ def _accept(params: Mapping[str, Any], section: Section, where: str, accepted: d
     keys, name, parameter = section
     raw, path = value(params, keys, where), f"{where}:{'.'.join(keys)}"
     accepted[path] = validate(stage(name).models[parameter], raw, path)
+
+
+def _objections(params: Mapping[str, Any]) -> list[str]:
+    """Why the task cannot take what the source gives, if each is accepted by itself."""
+    from bedside.datasets.base import Source
+    from bedside.tasks.base import Task
+
+    try:
+        return Task.build(params.get("task")).objections(Source.build(params.get("source")))
+    except ValueError:  # refused by itself
+        return []
 
 
 def _accept_search(raw: object, known: Collection[str], where: str, accepted: dict[str, Params]) -> None:

@@ -8,6 +8,7 @@ from bedside.lineage import ROOT
 
 PASS = "PASS"
 MISSING = "-"
+UNNAMED = "an unnamed kind of CPU"
 SIMULATED = "simulated"
 
 
@@ -86,6 +87,11 @@ class Summary:
         """The verdict's reason in words."""
         return str(self.verdict.get("reason", ""))
 
+    @property
+    def briefly(self) -> str:
+        """Why it did not pass, in one sentence about it: `answers wrongly on more V beats than its teacher: ...`."""
+        return str(self.verdict.get("plain") or f"does not pass, {self.verdict['verdict']}: {self.why}")
+
     def gross(self, name: str, metric: str) -> Share:
         """`sensitivity` or `predictivity` of class `name`, all beats pooled."""
         figures = self.evidence["gross"][name]
@@ -141,6 +147,27 @@ class Summary:
         return self.figure("latency.times_faster.p50.median")
 
     @property
+    def cpu_kind(self) -> str:
+        """The kind of CPU that times were measured on, in words; those of another kind are not compared with them."""
+        around = self.evidence.get("environment") or {}
+        return f"{around.get('cpu_kind') or UNNAMED}{' (emulated)' if around.get('emulated') else ''}"
+
+    @property
+    def cpu(self) -> str:
+        """That kind, with the model's name."""
+        return f"{self.cpu_kind} ({(self.evidence.get('environment') or {}).get('cpu', 'an unnamed model')})"
+
+    @property
+    def against_plain(self) -> str | None:
+        """How its time compares with the same answers without its trick; None for a float graph of one network."""
+        path = "latency.against_plain"
+        found, ratio = (self.evidence.get("latency") or {}).get("against_plain"), self.figure(f"{path}.median")
+        if not found or ratio is None:
+            return None
+        label = self.provenance(f"{path}.median")
+        return f"{ratio:.2f} times as long as {found['what']}" + ("" if label == "measured" else f" ({label})")
+
+    @property
     def worst_patients(self) -> list[Mapping[str, Any]]:
         """Patients whose sensitivity fell most against the teacher, each with its class."""
         found = self.evidence.get("worst_patients") or {}
@@ -149,7 +176,7 @@ class Summary:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Smaller is better among deployments that pass: p99 latency, then size."""
+        """Smaller is better among deployments that pass, measured on one kind of CPU: p99 latency, then size."""
         unknown = float("inf")
         p99, size = self.figure("latency.p99_ms"), self.figure("size_bytes")
         return (unknown if p99 is None else p99, unknown if size is None else size)

@@ -24,14 +24,14 @@ def closing_message(lineage: Lineage, models: Path) -> Iterator[str]:
         return
     yield _not_made(str(models.parent / unmade), DATA[unmade])
     yield f"Everything else waits for that{_earlier(models, (ROOT, *lineage.variants), 'holds')}."
-    yield "Next: mend what that message names; the same command then runs only what is missing."
+    yield "Next: fix what that message names; the same command then runs only what is missing."
 
 
 def _about_models(lineage: Lineage, models: Path) -> Iterator[str]:
     missing = [name for name in (ROOT, *lineage.order()) if not _is_made(models / name)]
     failed = [name for name in missing if name == ROOT or lineage.variants[name].parent not in missing]
     if not failed:
-        yield "Every model was made; DVC names the stage that failed above (ERROR), and its message stands before it."
+        yield "Every model was made; the stage that failed, and why, stands above."
         return
     waiting = [name for name in lineage.order() if set(lineage.path(name)[:-1]) & set(failed)]
     made = [name for name in lineage.variants if name not in {*failed, *waiting}]
@@ -48,7 +48,7 @@ def _about_models(lineage: Lineage, models: Path) -> Iterator[str]:
 
 
 def _not_made(name: str, stage: str) -> str:
-    return f"NOT MADE: {name}; its reason stands above, after \"Running stage '{stage}'\"."
+    return f"NOT MADE: {name}; its reason stands above, where stage {stage} failed."
 
 
 def _earlier(models: Path, names: Iterable[str], holds: str) -> str:

@@ -178,7 +178,7 @@ def test_the_report_shows_verdicts_and_pictures_without_the_network(browser: "Br
     )
     page = context.new_page()
     page.goto((run / "artifacts" / "report" / "index.html").as_uri())
-    sees(page, "Every variant on every target", "Seed claims against what was measured")
+    sees(page, "Every variant on every target", "What the article claims, and what was measured")
     page.locator("details").last.locator("summary").click()
     widths = page.locator("img").evaluate_all("images => images.map(image => image.naturalWidth)")
     assert len(widths) == 1 + 3 * 4

@@ -3,10 +3,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bedside.artifacts import open_artifact
+from bedside.edge.runner import RunSettings
 from bedside.params import ParamsError
+from bedside.targets import Target
 from components.optimize import optimize
 from tests.conftest import MakeArtifact
 from tests.support.networks import exported, noise
@@ -31,6 +34,9 @@ def test_every_target_gets_its_file_its_audit_and_what_was_known_before(graph: P
     assert optimized.json("complexity.json") == {"macs": 5}
     assert metrics["graph/size_bytes"] == (optimized / "model.onnx").stat().st_size < len(exported("int8", 12))
     assert optimized.labels == {"source": "simulated"}
+    assert RunSettings.read((optimized / "run.json").read_text()).runtime == kind
+    assert audit["pairs"]["safe"]
+    assert min(audit["pairs"]["layers"].values()) > 0
 
 
 @pytest.mark.parametrize("kind", ["onnxruntime", "openvino"])
@@ -42,6 +48,27 @@ def test_the_measured_bytes_are_compared_with_the_exported_graph_on_the_target(
     found = open_artifact(tmp_path / "optimized").json("parity.json")["on_target"]
     assert 0 < found["max_abs_difference"] == metrics["on_target/max_abs_difference"] < 1e-5
     assert found["label_changes"] == metrics["on_target/label_changes"] == 0
+
+
+@pytest.mark.parametrize("kind", ["onnxruntime", "openvino"])
+def test_beside_a_graph_with_a_trick_lies_what_it_would_be_without(graph: Path, tmp_path: Path, kind: str) -> None:
+    made = [tmp_path / "optimized", tmp_path / "again"]
+    for path in made:
+        optimize(graph=graph, optimized=path, target={"kind": kind})
+    first, again = map(open_artifact, made)
+    assert first.json("plain.json") == {"kind": "float"}
+    assert (first / "plain.onnx").read_bytes() == (again / "plain.onnx").read_bytes()
+    windows, target = noise(20), Target.build({"kind": kind})
+    found, expected = (
+        target.session(file)(*windows) for file in ((first / "plain.onnx").read_bytes(), exported("fp32", 12))
+    )
+    np.testing.assert_allclose(found, expected, atol=2e-2)  # its weights stand on the grid they were trained on
+
+
+def test_a_float_graph_of_one_network_has_nothing_beside_it(make_artifact: MakeArtifact, tmp_path: Path) -> None:
+    graph = make_artifact("graph", {"model.onnx": exported("fp32", 12), **FILES}, source="simulated")
+    optimize(graph=graph, optimized=tmp_path / "optimized", target={"kind": "onnxruntime"})
+    assert not {"plain.onnx", "plain.json"} & set(open_artifact(tmp_path / "optimized").manifest["files"])
 
 
 def test_the_command_line_reads_the_target_from_a_params_file(graph: Path, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
+from bedside.tasks.assemble import sound
+from bedside.tasks.base import RecordWindows
 from bedside.tasks.ecg_arrhythmia import EcgArrhythmia
 from bedside.tasks.splits.by_share import ByShare
 from components.prepare import prepare
@@ -93,7 +95,7 @@ def test_counts_records_and_patients_agree_with_the_windows(cohort: Cohort) -> N
 
 
 def test_unclassifiable_beats_are_kept_for_the_test_table_and_never_learned(cohort: Cohort, tmp_path: Path) -> None:
-    from bedside.datasets.recording import read_annotations
+    from bedside.datasets.annotations import read_annotations
 
     made = again(cohort, tmp_path, split=ByShare(test=0.5, validation=0.2, calibration=0.15))
     test = open_artifact(made.test)
@@ -145,7 +147,9 @@ def test_a_person_under_two_names_is_found_by_the_windows_when_the_start_was_cut
 ) -> None:
     import wfdb
 
-    from bedside.datasets.recording import read_annotations, read_header, read_signal
+    from bedside.datasets.annotations import read_annotations
+    from bedside.datasets.headers import read_header
+    from bedside.datasets.samples import read_signal
 
     test = open_artifact(cohort.test).json("dataset.json")["records"][0]
     train = open_artifact(cohort.dataset).json("dataset.json")["splits"]["train"]["records"][0]
@@ -196,3 +200,12 @@ def test_an_empty_split_is_refused_by_name(cohort: Cohort, tmp_path: Path) -> No
     with pytest.raises(RefusedError, match="no record is left for calibration"):
         again(cohort, tmp_path, split=ByShare(test=0.5, validation=0.3, calibration=0.001))
     assert not (tmp_path / "dataset").exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("signal", np.nan), ("rhythm", -np.inf)])
+def test_a_window_that_is_not_finite_is_refused_by_its_record_and_sample(name: str, value: float) -> None:
+    arrays = {"signal": np.zeros((4, 2, 5), np.float32), "rhythm": np.zeros((4, 3), np.float32)}
+    arrays[name][2:].flat[0] = value
+    windows = RecordWindows(**arrays, label=np.zeros(4, np.int64), sample=np.arange(4) * 100, digests=frozenset())
+    with pytest.raises(RefusedError, match=r"^the window of record 117 at sample 200 holds numbers .* \(so do 1 of 4"):
+        sound("117", windows)

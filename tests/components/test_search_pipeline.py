@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PARAMS = {
     "search": desk.SETTINGS,
     "targets": {"onnxruntime-cpu": {"kind": "onnxruntime", "threads": 1}},
-    "budgets": {"onnxruntime-cpu": {"size_bytes": 1000, "p99_ms": 2.0, "peak_rss_mb": 100.0}},
+    "budgets": {"onnxruntime-cpu": desk.BUDGET.model_dump()},
 }
 
 

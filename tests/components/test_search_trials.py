@@ -57,7 +57,7 @@ SETTINGS = {
     "tolerance": 1.0,  # whatever keeps the floors, the fastest is taken
     "measure": {"windows": 3, "runs": 100, "warmup": 10, "seconds": 0.3, "batches": [1], "processes": 1},
 }
-BUDGET = {"size_bytes": 10_000_000, "p99_ms": 50.0, "peak_rss_mb": 400.0}
+BUDGET = {"size_bytes": 10_000_000, "p99_ms": 50.0, "peak_rss_mb": 400.0, "slower": 0.1, "cheaper": 0.1}
 
 
 def beats(count: int, seed: int) -> Windows:
@@ -132,13 +132,11 @@ def test_the_fastest_on_the_target_wins_not_the_smallest_and_never_one_below_the
     done = bedside(searched, "search-recipe", "--out", "recipe.yaml")
     assert done.returncode == 0, done.stderr
     lineage = Lineage.model_validate(yaml.safe_load((searched / "recipe.yaml").read_text()))
-    slow, fast, useless = (tried(searched)[channels] for channels in (8, 32, 1))
-    assert slow["size_bytes"] < fast["size_bytes"]
-    assert slow["p50_ms"] > fast["p50_ms"]  # about four times, which only a clock can tell
-    assert useless["V_sensitivity"] < 0.8 or useless["V_predictivity"] < 0.8
-    assert useless["p50_ms"] < fast["p50_ms"]
+    figures = tried(searched)
+    assert figures[1]["V_sensitivity"] < 0.8 or figures[1]["V_predictivity"] < 0.8
+    fastest = min((8, 32), key=lambda channels: float(figures[channels]["p99_ms"]))  # by what was measured there
     found = load(Distill, json.dumps(lineage.variants["found"].params))
-    assert found.student.model_dump()["convolutions"][0]["channels"] == 32
+    assert found.student.model_dump()["convolutions"][0]["channels"] == fastest
     assert found.training.epochs == 30  # the recipe is for a full training, not for the search's short one
 
 
@@ -178,7 +176,7 @@ def chain(*names: str, student: Any = SMALL) -> Chain:
     params: dict[str, Any] = {
         "distill": {"student": student, "training": TRAINING, "edge_training": {"epochs": 0}},
         "prune": {"schedule": {"ratio": 0.5, "steps": 1, "multiple": 8}, "training": training},
-        "quantize": {"training": {**training, "learning_rate": 0.0005}, "gain": {"smaller": 0.0, "slower": 9.0}},
+        "quantize": {"training": {**training, "learning_rate": 0.0005}, "gain": {"smaller": 0.0}},
     }
     return tuple(Step(technique=name, params=params[name]) for name in names)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from bedside.artifacts import commit, open_artifact, staged
 from bedside.datasets.simulated import Simulated
 from bedside.datasets.windows import Windows, read_windows, write_windows
 from bedside.errors import RefusedError
+from bedside.params import ParamsError
+from bedside.params import validate as check_params
 from bedside.quality.recordings import Recordings
 from bedside.quality.windows import WindowsSuite
 from bedside.scratch import home
@@ -145,6 +148,8 @@ def test_one_bad_window_refuses_the_dataset(
     data = changed(cohort.dataset, tmp_path / "dataset", rewritten(change))
     with pytest.raises(RefusedError, match=reason):
         validate(data=data, report=tmp_path / "report", params=WindowsSuite())
+    table = (home() / "refused/windows/table.json").read_text()
+    assert not {"NaN", "Infinity"} & set(re.findall(r"\w+", table)), "JSON has no such numbers"
 
 
 def test_a_window_that_is_in_two_splits_refuses_the_dataset_by_window_and_by_person(
@@ -162,6 +167,62 @@ def test_a_window_that_is_in_two_splits_refuses_the_dataset_by_window_and_by_per
         validate(data=data, report=tmp_path / "report", params=WindowsSuite())
     assert "no window may be there twice (duplicates is 5)" in str(refusal.value)
     assert "a person may be in one split only (shared_patients is 1)" in str(refusal.value)
+
+
+def test_a_record_of_a_split_without_beats_refuses_the_dataset_by_name(cohort: Cohort, tmp_path: Path) -> None:
+    record = open_artifact(cohort.dataset).json("dataset.json")["splits"]["train"]["records"][0]
+    index = open_artifact(cohort.dataset).json("dataset.json")["records"].index(record)
+    data = changed(cohort.dataset, tmp_path / "dataset", rewritten(lambda windows: windows[windows.record != index]))
+    with pytest.raises(RefusedError, match=f"train/{record}: a record in a split has beats, and this one has none"):
+        validate(data=data, report=tmp_path / "report", params=WindowsSuite())
+
+
+@pytest.mark.parametrize(("name", "value"), [("rate", 500.0), ("gain", 100.0), ("units", "uV")])
+def test_a_limit_that_is_named_goes_before_what_ingest_found(
+    cohort: Cohort, tmp_path: Path, name: str, value: object
+) -> None:
+    limits = Recordings.model_validate({name: value, "min_beats": {}})
+    with pytest.raises(RefusedError, match="too many records are damaged"):
+        validate(data=cohort.recordings, report=tmp_path / "report", params=limits)
+
+
+def test_what_validate_lets_pass_prepare_takes_so_no_sample_may_be_missing(cohort: Cohort, tmp_path: Path) -> None:
+    import wfdb
+
+    def lose(folder: Path) -> None:
+        signal = wfdb.rdrecord(str(folder / "records/s001"), physical=False).d_signal
+        signal[5000, 1] = -2048
+        wfdb.wrsamp(
+            "s001",
+            360.0,
+            ["mV"] * 2,
+            ["MLII", "V5"],
+            d_signal=signal.astype(np.int64),
+            fmt=["212"] * 2,
+            adc_gain=[200.0] * 2,
+            baseline=[1024] * 2,
+            write_dir=str(folder / "records"),
+        )
+
+    data = changed(cohort.recordings, tmp_path / "recordings", lose)
+    validate(data=data, report=tmp_path / "report", params=Recordings())
+    quarantined = open_artifact(tmp_path / "report").json("approval.json")["quarantined"]
+    assert quarantined == {"s001": "no sample may be missing (missing_share is 4.63e-05)"}
+    with pytest.raises(ParamsError, match="max_missing_share: unknown parameter"):
+        check_params(Recordings, {"kind": "recordings", "max_missing_share": 0.01}, "validate.recordings")
+
+
+def test_a_recording_with_one_beat_is_quarantined_however_slow_a_heart_may_be(cohort: Cohort, tmp_path: Path) -> None:
+    import wfdb
+
+    def stop(folder: Path) -> None:
+        wfdb.wrann("s001", "atr", np.array([5000]), ["N"], write_dir=str(folder / "records"))
+
+    data = changed(cohort.recordings, tmp_path / "recordings", stop)
+    limits = Recordings(beats_per_minute=(0.0, 250.0), max_implausible_intervals=1.0)
+    validate(data=data, report=tmp_path / "report", params=limits)
+    quarantined = open_artifact(tmp_path / "report").json("approval.json")["quarantined"]
+    assert quarantined == {"s001": "a rhythm is between beats (beats is 1)"}
 
 
 def test_a_split_that_is_missing_refuses_the_dataset(cohort: Cohort, tmp_path: Path) -> None:

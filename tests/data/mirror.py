@@ -4,6 +4,7 @@ import base64
 import contextlib
 import http.server
 import threading
+import urllib.parse
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ def serving(folder: Path) -> Iterator[Publisher]:
 
 
 def _answer(request: http.server.BaseHTTPRequestHandler, publisher: Publisher) -> None:
-    name = request.path.lstrip("/")
+    name = urllib.parse.unquote(request.path.lstrip("/"))
     if publisher.asks_for is not None:
         known = base64.b64encode(publisher.asks_for.encode()).decode()
         if request.headers.get("Authorization") != f"Basic {known}":

@@ -249,5 +249,5 @@ def test_kubernetes_manifests_are_a_pipeline_and_a_version_named_after_its_conte
     found = [version["spec"]["pipelineSpec"], version["spec"]["platformSpec"]]
     assert all(not pod_security.violations(pod) for _, pod in kubeflow_pods.pods(found))
     assert version == written()[1]
-    other = written(source={"kind": "simulated"})[1]
+    other = written(source={"kind": "mitdb", "connections": 2})[1]
     assert other["metadata"]["name"] != version["metadata"]["name"]  # a version never changes, so it is another one

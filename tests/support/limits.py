@@ -29,8 +29,9 @@ GATES: dict[str, Any] = {
     "G8": {"events": 20, "fall": {"V": 0.10}},
     "G14": {"max_logit_difference": 1e-4, "label_changes": 0},
     "G15": {"provenance": "measured"},
+    "G19": {"provenance": "measured"},
 }
-BUDGET = Budget(size_bytes=200_000, p99_ms=1.0, peak_rss_mb=100.0)
+BUDGET = Budget(size_bytes=200_000, p99_ms=1.0, peak_rss_mb=100.0, slower=0.1, cheaper=0.1)
 ABSENT = object()
 
 

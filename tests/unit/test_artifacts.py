@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bedside.artifacts import MANIFEST, ArtifactError, commit, open_artifact, staged, write_atomic
+from bedside.artifacts import MANIFEST, ArtifactError, commit, open_artifact, staged, write_atomic, write_json
+from bedside.errors import RefusedError
 from tests.conftest import MakeArtifact
 
 FILES = {"a.json": '{"x": 1}', "deep/b.txt": "b"}
@@ -142,3 +143,13 @@ def test_a_small_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     write_atomic(tmp_path / "metrics" / "m.json", "new")
     assert (tmp_path / "metrics" / "m.json").read_text() == "new"
     assert [entry.name for entry in (tmp_path / "metrics").iterdir()] == ["m.json"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_figure_that_is_not_finite_is_refused_by_its_path_and_nothing_is_written(
+    tmp_path: Path, value: float
+) -> None:
+    figures = {"windows": 5, "layers": [{"name": "hidden", "fall": 0.5}, {"name": "lstm", "fall": value}]}
+    with pytest.raises(RefusedError, match=rf"^sensitivity\.json: layers\.1\.fall is {value}, not a finite number"):
+        write_json(tmp_path / "sensitivity.json", figures)
+    assert not list(tmp_path.iterdir())

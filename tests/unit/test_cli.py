@@ -1,5 +1,9 @@
 """What commands say and how they end where the wrong folder, or half a result, would look like a good one."""
 
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,7 +43,15 @@ def test_verdicts_name_what_was_not_judged_and_end_with_1(judged: Path, capsys: 
         "not judged: pruned on openvino-cpu",
         "not judged: tiny on openvino-cpu",
     ]
-    assert "MLflow:" in printed
+    assert "\nNext:\n" in printed
+
+
+def test_what_the_parameters_no_longer_name_is_not_shown(judged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(evaluated(judged, "teacher, pruned"))
+    assert "\npruned " in capsys.readouterr().out
+    (judged / "artifacts/evidence/onnxruntime-cpu/pruned/evidence.json").write_text("{}")  # nor held against its seal
+    main(evaluated(judged, "teacher"))
+    assert "\npruned " not in capsys.readouterr().out
 
 
 def test_verdicts_are_held_against_the_parameters_beside_them_and_not_those_of_this_folder(
@@ -49,6 +61,59 @@ def test_verdicts_are_held_against_the_parameters_beside_them_and_not_those_of_t
     evaluated(here, "teacher, something-else")
     monkeypatch.chdir(here)
     main(evaluated(judged, "teacher, pruned"))
+
+
+def test_the_screen_explains_what_did_not_pass_in_a_sentence_and_once_for_all_targets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maker = Maker(tmp_path / "artifacts")
+    for target in ("onnxruntime-cpu", "openvino-cpu"):
+        maker.make("teacher", target)
+        maker.make("pruned", target, missed=0.02)
+    maker.make("distilled", "openvino-cpu", p99_ms=30)
+    main(["verdicts", "--artifacts", str(tmp_path / "artifacts")])
+    lines = capsys.readouterr().out.splitlines()
+    told = lines[lines.index(next(line for line in lines if line.startswith("distilled is"))) - 1 :]
+    assert re.fullmatch(
+        r"pruned answers wrongly on more V beats than its teacher: \d\.?\d*% changed, 1% allowed "
+        r"\(on onnxruntime-cpu and openvino-cpu\)",
+        told[0],
+    )
+    assert told[1] == "distilled is too slow for its target: 30 ms p99 latency, 20 allowed (on openvino-cpu)"
+    assert told[2] == "All figures and reasons: in the report."
+    assert "gates fail" not in "\n".join(lines)
+
+
+def test_the_screen_ends_with_commands_that_can_be_pasted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the folder's name has blanks, and from any other folder."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
+    project = tmp_path / "a demo's folder"
+    Maker(project / "artifacts").make("pruned")
+    for name, text in {
+        "report/index.html": "",
+        "decisions/onnxruntime-cpu/decision.json": '{"challenger": {"version": "7"}}',
+    }.items():
+        (project / "artifacts" / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / "artifacts" / name).write_text(text)
+    main(["verdicts", "--artifacts", str(project / "artifacts")])
+    printed = capsys.readouterr().out
+    commands = [line.strip() for line in printed[printed.index("Next:") :].splitlines() if re.match(r"  \S", line)]
+    there = ["cd", str(project), "&&", str(Path(sys.executable).parent / "bedside")]
+    assert [shlex.split(line.strip("()")) for line in commands] == [
+        [sys.executable, "-m", "webbrowser", (project / "artifacts/report/index.html").as_uri()],
+        [*there, "ui"],
+        [*there, "approve", "onnxruntime-cpu", "7", "--reviewer", "YOUR NAME", "--reason", "WHAT YOU LOOKED AT"],
+    ]
+    assert "your sign-off of version 7: it becomes the champion on onnxruntime-cpu" in printed
+    where = subprocess.run(
+        ["bash", "-c", commands[1].partition(" &&")[0].strip("(") + " && pwd"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert where.stdout.strip() == str(project)
 
 
 @pytest.mark.parametrize(

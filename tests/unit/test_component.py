@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def shrink(*, dataset: DatasetIn, parent: ModelIn, student: ModelOut, log: Out, 
         raise RefusedError("a ratio of 1 leaves nothing, use a smaller one")
     (student / "model.txt").write_text(f"{(dataset / 'd').read_text()} {(parent / 'm').read_text()} {params.ratio}")
     (log / "log.txt").write_text("done")
-    return {"validation/loss": params.ratio}
+    return {"validation/loss": params.ratio if params.epochs else math.nan}
 
 
 @component(image="runtime")
@@ -200,3 +201,12 @@ def test_the_help_names_every_port_and_field(capsys: pytest.CaptureFixture[str])
     assert "Write what came in to both outputs." in text
     for part in ("--dataset", "input Dataset folder", "--student", "output Model folder", "ratio=0.5, epochs=1"):
         assert part in text
+
+
+def test_a_metric_that_is_not_finite_refuses_the_stage_before_any_output_is_there(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(RefusedError, match="metrics of shrink: validation/loss is nan, not a finite number"):
+        shrink(**inputs, params=Shrink(epochs=0), metrics=tmp_path / "metrics.json")
+    assert not (tmp_path / "metrics.json").exists()
+    assert not list((tmp_path / "out").iterdir())

@@ -71,7 +71,7 @@ def test_every_reference_of_dvc_yaml_is_checked_with_the_model_that_its_stage_re
         ("gates.G77", {}, "gates.G77: unknown parameter; known: classes, G1"),
         ("gates.G7", ..., "gates.G7: Field required"),
         ("gates", ..., "gates: missing; there are: source, validate"),
-        ("source.kind", "mitbd", "source: unknown Source kind 'mitbd'; known: mitdb, simulated"),
+        ("source.kind", "mitbd", "source: unknown Source kind 'mitbd'; known: mitdb, simulated, wfdb"),
         ("task.kind", "ecg", "task: unknown Task kind 'ecg'"),
         ("targets.openvino-cpu.kind", "tpu", "targets.openvino-cpu: unknown Target kind 'tpu'"),
         ("budgets.openvino-cpu", ..., "budgets.openvino-cpu: missing; there are: onnxruntime-cpu"),
@@ -92,6 +92,14 @@ def test_every_reference_of_dvc_yaml_is_checked_with_the_model_that_its_stage_re
         ),
         ("train_teacher", None, "train_teacher: Input should be a valid dictionary"),
         ("train_teacher.architecture", None, "train_teacher.architecture: a Architecture is a mapping"),
+        ("task.rate", 0.7, "task.rate: 0.7 Hz is too low to see a beat"),
+        ("task.rate", 119.83, "task.rate: 360 Hz cannot become 119.83 Hz in few steps; choose a simpler ratio, 120 Hz"),
+        (
+            "source",
+            {"kind": "simulated"},
+            "task.split.kind: de-chazal divides MIT-BIH's records by name, not simulated",
+        ),
+        ("source", {"kind": "mitdb", "same_person": {"202": "201", "201": "200"}}, "source: same_person: 201 is of"),
         ("train_teacher.training.epochs", True, "train_teacher.training.epochs: Input should be a number, not true"),
         ("train_teacher.operating_point", {"Z": 0.1}, "train_teacher.operating_point: no class 'Z'; the task has N"),
         (
@@ -128,7 +136,7 @@ def test_every_reference_of_dvc_yaml_is_checked_with_the_model_that_its_stage_re
         ("train_teacher.training.seed", -1, "train_teacher.training.seed: Input should be greater than or equal to 0"),
         ("train_teacher.architecture.lstm", [0], "train_teacher.architecture.lstm.0: Input should be greater than 0"),
         ("export.split", "test", "export.split: Input should be 'train', 'validation' or 'calibration'"),
-        ("source.kind", ["mitdb"], "source: unknown Source kind ['mitdb']; known: mitdb, simulated"),
+        ("source.kind", ["mitdb"], "source: unknown Source kind ['mitdb']; known: mitdb, simulated, wfdb"),
         (
             "search.space.techniques.prune.schedule.ratio",
             {"low": 0.1, "high": 1.5},

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,6 +92,17 @@ def test_what_may_help_to_try_again_and_what_not_have_different_exit_statuses(re
     assert (profile.returncode, "no profile 'profiles/none.yaml'" in profile.stderr) == (2, True)
 
 
+def test_what_git_refuses_in_the_checkout_is_told_in_its_words(repository: Path, tmp_path: Path) -> None:
+    commit(repository, **{".gitattributes": "*.txt filter=broken", "data.txt": "1"})
+    (tmp_path / "work/source").mkdir(parents=True)
+    git(tmp_path / "work/source", "init", "-q")
+    git(tmp_path / "work/source", "config", "filter.broken.smudge", "false")
+    git(tmp_path / "work/source", "config", "filter.broken.required", "true")
+    done = run(tmp_path / "work", repository, "--revision", "main")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert re.match(r"scheduled: git checkout fails in .*/source: .*smudge filter broken failed", done.stderr)
+
+
 def test_a_token_in_the_repositorys_address_is_in_no_line_of_the_log(repository: Path, tmp_path: Path) -> None:
     token = "canary-77e1"
     host = f"file://user:{token}@localhost"  # git leaves the host of such an address out of account
@@ -130,15 +142,15 @@ def test_a_lock_that_dvc_left_in_a_killed_container_does_not_block_the_next_one(
 
 def test_a_signal_reaches_the_whole_run(repository: Path, tmp_path: Path) -> None:
     started = tmp_path / "started"
-    sleeps = f"import subprocess; subprocess.run(['sh', '-c', 'echo $$ > {started}; sleep 60'])"
+    sleeps = f"import subprocess; subprocess.run(['sh', '-c', 'echo $$ > {started}; sleep 900'])"
     commit(repository, **{"pipelines/workspace.py": sleeps})
     command = [sys.executable, "-m", "pipelines.scheduled", str(tmp_path / "work"), "--repository", str(repository)]
     process = subprocess.Popen([*command, "--revision", "main"])
     while not started.exists() or not started.read_text():
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 128 + signal.SIGTERM
-    deadline = time.monotonic() + 10
+    assert process.wait(timeout=300) == 128 + signal.SIGTERM
+    deadline = time.monotonic() + 300
     while psutil.pid_exists(int(started.read_text())):  # until its new parent has buried it
         assert time.monotonic() < deadline, "a process of the run outlived it"
         time.sleep(0.05)

@@ -3,6 +3,7 @@
 import configparser
 import contextlib
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -70,12 +71,19 @@ def _remote(name: str | None, folder: Path) -> dict[str, str]:
 
 
 def _git(repository: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    """What git answers; RefusedError, in git's words, where it will not even look (no repository, another owner's)."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # of a hook, say
-    return subprocess.run(
-        ["git", "-C", str(repository), *command],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-        env=environment,
-    )
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(repository), *command],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            env=environment,
+        )
+    except FileNotFoundError:
+        raise RefusedError("there is no git here, which a revision is looked up with; install it") from None
+    if re.match("fatal: (not a git repository|detected dubious ownership)", done.stderr):
+        raise RefusedError(f"git: {' '.join(done.stderr.removeprefix('fatal: ').split())}")
+    return done

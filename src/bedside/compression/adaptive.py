@@ -47,7 +47,7 @@ def settle_thresholds(network: SwitchedNetwork, splits: Splits, how: Switching) 
     """Choose the thresholds on validation patients and build them in; refuse where nothing is gained."""
     first, second = (Alone(part, network.shared) for part in (network.first, network.second))
     data = splits.validation
-    fast, slow = (logits_of(part, data) for part in (first, second))
+    fast, slow = logits_of(first, data, whose="the first network"), logits_of(second, data, whose="the second network")
     chosen = thresholds(fast, slow, data.label, how.fidelity)
     network.thresholds.copy_(chosen)
     rate = float((slack(fast, chosen) < 0).double().mean())

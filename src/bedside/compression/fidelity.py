@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from bedside.errors import RefusedError
 from bedside.training.loop import Score
 from bedside.training.stages import Splits
 from bedside.training.validation import logits_of
@@ -15,7 +16,9 @@ def fidelity(teacher: nn.Module, splits: Splits) -> Score:
     harmful flips (G7) asks on test patients, with every class counting the same.
     """
     label = splits.validation.label
-    right = logits_of(teacher, splits.validation).argmax(dim=1) == label
+    right = logits_of(teacher, splits.validation, whose="the teacher").argmax(dim=1) == label
+    if not right.any():
+        raise RefusedError("the teacher has no validation beat right, so nobody can be true to it; train it again")
     beats = {name: right & (label == c) for c, name in enumerate(splits.classes)}
 
     def score(network: nn.Module) -> dict[str, float]:

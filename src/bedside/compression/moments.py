@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from bedside.models.factored_cnn_lstm import layer, steps
+from bedside.errors import NotFiniteError, RefusedError
+from bedside.models.convolution import walk
+from bedside.models.factored_cnn_lstm import layer
 from bedside.training.batches import Batch, epoch_batches
 from bedside.training.loop import Training
 from bedside.training.stages import Splits
@@ -21,7 +22,10 @@ RIDGE = 1e-6  # share of the mean energy, for directions in which no input lies
 
 @torch.no_grad()
 def second_moments(network: nn.Module, names: Sequence[str], batches: Iterable[Batch]) -> Moments:
-    """C of each named layer, (inputs, inputs) in float64, with a ridge that makes it invertible."""
+    """C of each named layer, (inputs, inputs) in float64, with a ridge that makes it invertible.
+
+    RefusedError for a layer that reads what is not finite, or nothing but zeros: neither says what it should answer.
+    """
     found: dict[str, Tensor] = {}
 
     def watch(name: str) -> torch.utils.hooks.RemovableHandle:
@@ -37,7 +41,17 @@ def second_moments(network: nn.Module, names: Sequence[str], batches: Iterable[B
         network(batch.signal, batch.rhythm)
     for hook in hooks:
         hook.remove()
+    for name in names:
+        _require_signal(name, found[name])
     return {name: ridged(found[name]) for name in names}
+
+
+def _require_signal(name: str, moment: Tensor) -> None:
+    if not torch.isfinite(moment).all():
+        found = f"gives its layer {name} numbers that are not finite"
+        raise NotFiniteError("the parent", found, "train it again with a lower training.learning_rate")
+    if not moment.diagonal().any():
+        raise RefusedError(f"the parent's layer {name} reads nothing but zeros, so it is dead: train the parent again")
 
 
 def drawn(splits: Splits, training: Training, windows: int) -> Iterator[Batch]:
@@ -55,9 +69,7 @@ def read_by(module: nn.Module, values: Tensor) -> Tensor:
     """One row per answer: of a convolution its patches (batch * instant, channel * kernel), else the last axis."""
     if not isinstance(module, nn.Conv1d):
         return values.flatten(0, -2)
-    kernel, stride, padding = steps(module)
-    seen = functional.pad(values, (padding, padding)).unfold(2, kernel, stride)
-    return seen.transpose(1, 2).flatten(2).flatten(0, 1)
+    return walk(module).patches(values).transpose(1, 2).flatten(2).flatten(0, 1)
 
 
 def energy(weight: Tensor, moment: Tensor) -> Tensor:

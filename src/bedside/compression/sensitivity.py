@@ -32,12 +32,12 @@ def sensitivity(network: QuantizedCnnLstmNetwork, parent: nn.Module, data: Tenso
 
     Weights are on their int8 grid all along, so what differs between entries is the activation. Bits stay as they were.
     """
-    answers = logits_of(parent, data)
+    answers = logits_of(parent, data, whose="the parent")
     before = {name: grid.bits for name, grid in network.grids.items()}
     losses = {}
     for name in tqdm(before, "sensitivity", leave=False):
         network.use({other: FLOAT for other in before if other != name})
-        losses[name] = divergence(answers, logits_of(network, data))
+        losses[name] = divergence(answers, logits_of(network, data, whose="the network in 8 bits"))
     network.use(before)
     return losses
 

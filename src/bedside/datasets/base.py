@@ -10,11 +10,15 @@ from bedside.plugins import Plugin
 
 
 class Source(Plugin, abc.ABC):
-    """Recordings in WFDB format; every header must say `rate` (Hz), `gain` (ADC units per `units`) and `units`."""
+    """Recordings in WFDB format; every header must say `rate` (Hz), `units`, and `gain` (ADC units per `units`) if one
+    is named. `uncalibrated_gain` stands in for a gain of 0, which is "not calibrated"; without it such a record is
+    refused.
+    """
 
     rate: pydantic.PositiveFloat = 360.0
-    gain: pydantic.PositiveFloat = 200.0
+    gain: pydantic.PositiveFloat | None = 200.0
     units: str = "mV"
+    uncalibrated_gain: float | None = pydantic.Field(default=None, gt=0)
 
     @property
     @abc.abstractmethod
@@ -25,15 +29,15 @@ class Source(Plugin, abc.ABC):
     def fetch(self, folder: Path) -> dict[str, str]:
         """Fill `folder` with `<record>.hea`, `.dat` and `.atr`; return the reason for each record it cannot have."""
 
-    def same_person(self) -> dict[str, str]:
-        """Records that are another recording of a person: `{record: patient}`; every other record is a patient."""
-        return {}
+    def patient(self, record: str) -> str:
+        """Whose recording it is; where a source does not know better, every record is a patient."""
+        return record
 
     def mismatches(self, header: Header) -> list[str]:
         """Where a header says another rate, gain or unit than this source publishes, one sentence each."""
         found = [] if header.rate == self.rate else [f"rate is {header.rate:g} Hz, not {self.rate:g}"]
         for lead in header.leads:
-            if lead.gain != self.gain:
+            if self.gain is not None and lead.gain != self.gain:
                 found.append(f"{lead.name}: gain is {lead.gain:g}, not {self.gain:g} per {self.units}")
             if lead.units != self.units:
                 found.append(f"{lead.name}: unit is {lead.units}, not {self.units}")

@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import http.client
+import os
 import shutil
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from bedside.artifacts import sha256
 from bedside.errors import RefusedError
@@ -55,7 +56,9 @@ def text(place: str, name: str) -> str:
         if is_url(place):
             with _open(f"{place}/{name}") as answer:
                 return str(answer.read().decode())
-        return (Path(place) / name).read_text(encoding="utf-8")
+        return (
+            (Path(place) / name).read_bytes().decode("utf-8")
+        )  # its digest is of these bytes: no newline is translated
     except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: no address
         raise DownloadError(str(getattr(error, "reason", error))) from None
 
@@ -65,15 +68,17 @@ def digest_of(listing: str) -> str:
 
 
 def _copy(place: str, name: str, partial: Path) -> None:
-    try:
-        shutil.copyfile(Path(place) / name, partial)
-    except (FileNotFoundError, IsADirectoryError):
-        raise DownloadError(f"{name}: not in the mirror {place}") from None
+    source = Path(place) / name
+    if not source.is_file():
+        raise DownloadError(f"{name}: not in the mirror {place}")
+    if not os.access(source, os.R_OK):
+        raise DownloadError(f"{name}: may not be read in the mirror {place}")
+    shutil.copyfile(source, partial)
 
 
 def _download(place: str, name: str, partial: Path) -> None:
     """Get the rest of a file; a connection that keeps breaking is refused, because it is no damage of the file."""
-    url = f"{place}/{name}"
+    url = f"{place}/{quote(name)}"
     for attempt in range(ATTEMPTS):
         try:
             return _resume(url, partial)

@@ -4,7 +4,7 @@ import re
 
 from bedside.datasets.recording import Header
 
-_AGE_SEX = re.compile(r"(-?\d+) ([MF?])\b")
+_AGE_SEX = re.compile(r"(-?\d{1,3}) ([MF?])\b")
 
 
 def describe(header: Header) -> dict[str, str]:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from bedside.datasets.base import Source
 from bedside.datasets.simulated_rhythm import Rhythm, beats
-from bedside.datasets.simulated_signal import Heart, Placement, digitize, disturb, draw
+from bedside.datasets.simulated_signal import RESOLUTION, ZERO, Heart, Placement, digitize, disturb, draw
 from bedside.params import Seed
 
 
@@ -24,6 +24,7 @@ class Simulated(Source):
     """
 
     kind: Literal["simulated"] = "simulated"
+    gain: float = 200.0
     patients: int = Field(default=36, gt=0)
     seconds: float = Field(default=240.0, gt=0)
     seed: Seed = 7
@@ -33,8 +34,8 @@ class Simulated(Source):
     def label(self) -> str:
         return "simulated"
 
-    def same_person(self) -> dict[str, str]:
-        return {_name(self.patients + 1): _name(self.patients)}
+    def patient(self, record: str) -> str:
+        return _name(self.patients) if record == _name(self.patients + 1) else record
 
     def fetch(self, folder: Path) -> dict[str, str]:
         numbers = range(1, self.patients + (3 if self.lead_off else 2))
@@ -55,7 +56,7 @@ class Simulated(Source):
         clean = draw(found, heart, self.seconds, self.rate, random)
         signal = digitize(disturb(clean, Placement.draw(random), self.rate, random), self.gain)
         if number == self.patients + 2:
-            signal[len(signal) // 2 :] = 1024
+            signal[len(signal) // 2 :] = ZERO
         leads = ["MLII", "V5" if number % 2 else "V1"]
         order = [1, 0] if number == 5 else [0, 1]
         jitter = random.normal(0, 0.004, len(found.time))  # a person marked the peaks: a few ms off
@@ -86,18 +87,22 @@ def _write(
 ) -> None:
     import wfdb
 
-    wfdb.wrsamp(
-        record,
+    made = wfdb.Record(
+        record_name=record,
         fs=source.rate,
         units=[source.units] * 2,
         sig_name=leads,
         d_signal=signal,
         fmt=["212"] * 2,
         adc_gain=[source.gain] * 2,
-        baseline=[1024] * 2,
+        baseline=[ZERO] * 2,
+        adc_res=[RESOLUTION] * 2,
+        adc_zero=[ZERO] * 2,
         comments=comments,
-        write_dir=str(folder),
     )
+    made.set_d_features()
+    made.set_defaults()
+    made.wrsamp(write_dir=str(folder))
 
 
 def _annotate(

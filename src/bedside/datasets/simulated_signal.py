@@ -30,6 +30,7 @@ VENTRICULAR = np.array(
     ]
 )
 BEFORE_S, AFTER_S = 0.32, 0.62
+RESOLUTION, ZERO = 11, 1024  # of the converter: its bits, and what it gives for 0 mV
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,10 @@ def disturb(signal: Array, placement: Placement, rate: float, random: np.random.
     return np.asarray(signal * placement.gain + common[:, None] + noise * loud[:, None])
 
 
-def digitize(signal: Array, gain: float = 200.0, zero: int = 1024) -> NDArray[np.int64]:
-    """ADC values (sample, lead) of an 11-bit converter, which clips at its ends."""
-    return np.clip(np.round(signal * gain) + zero, 0, 2047).astype(np.int64)
+def digitize(signal: Array, gain: float = 200.0) -> NDArray[np.int64]:
+    """ADC values (sample, lead) of the converter, which clips at its ends."""
+    half = 1 << (RESOLUTION - 1)
+    return (np.clip(np.round(signal * gain), -half, half - 1) + ZERO).astype(np.int64)
 
 
 def _waves(beats: Beats, heart: Heart, random: np.random.Generator) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.artifacts import Artifact
+from bedside.errors import NotFiniteError
 
 DTYPES = {
     "signal": np.float32,
@@ -68,5 +69,23 @@ def read_windows(path: Path) -> Windows:
 
 
 def load_split(artifact: Artifact, split: str) -> Windows:
-    """The windows of `train`, `validation` or `calibration` of a dataset, or of `test` of a test artifact."""
-    return read_windows(artifact / f"{split}.safetensors")
+    """The windows of `train`, `validation` or `calibration` of a dataset, or of `test` of a test artifact.
+
+    NotFiniteError names the first window that holds a number that is not finite.
+    """
+    windows = read_windows(artifact / f"{split}.safetensors")
+    if len(rows := not_finite(windows.signal, windows.rhythm)):
+        record, sample = windows.record[rows[0]], windows.sample[rows[0]]
+        names = artifact.json("dataset.json")["records"]
+        raise NotFiniteError(
+            f"the {split} window of record {names[record]} at sample {sample} in {artifact.path}",
+            f"holds numbers that are not finite (so do {len(rows)} of {len(windows)} windows)",
+            "run prepare again: validate refuses such windows",
+        )
+    return windows
+
+
+def not_finite(signal: NDArray[np.float32], rhythm: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Rows (row,) with a number that is not finite, of signal (window, channel, time) and rhythm (window, feature)."""
+    sound = np.isfinite(signal).all(axis=(1, 2)) & np.isfinite(rhythm).all(axis=1)
+    return np.flatnonzero(~sound)

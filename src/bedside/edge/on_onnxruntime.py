@@ -1,20 +1,24 @@
 """ONNX Runtime on the CPU, set up for one small model and short answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
+from bedside.edge.options import require_known
 from bedside.edge.runner import Floats, Runner
 
 ERROR = 3
 
 
-def options(threads: int) -> ort.SessionOptions:
-    """Operators one after the other, in `threads` threads; no output but errors."""
+def options(threads: int, extra: Mapping[str, str] | None = None) -> ort.SessionOptions:
+    """Operators one after the other, in `threads` threads; no output but errors. `extra`: session configuration."""
     result = ort.SessionOptions()
+    require_known("ONNX Runtime", ort.__version__, extra or {})
+    for name, value in (extra or {}).items():
+        result.add_session_config_entry(name, value)
     result.intra_op_num_threads, result.inter_op_num_threads = threads, 1
     result.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     result.log_severity_level = ERROR
@@ -37,8 +41,8 @@ def rewritten(model: bytes, level: ort.GraphOptimizationLevel, target: Path) -> 
 class OnnxRuntimeRunner(Runner):
     """A session and its ways to be called."""
 
-    def __init__(self, model: bytes, threads: int = 1) -> None:
-        self.session = session(model, options(threads))
+    def __init__(self, model: bytes, threads: int = 1, extra: Mapping[str, str] | None = None) -> None:
+        self.session = session(model, options(threads, extra))
 
     def __call__(self, signal: Floats, rhythm: Floats) -> Floats:
         (logits,) = self.session.run(["logits"], {"signal": signal, "rhythm": rhythm})

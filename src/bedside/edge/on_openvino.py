@@ -1,18 +1,19 @@
 """OpenVINO on the CPU: compiled once per batch size, because known shapes cost half the time of free ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import openvino as ov
 
+from bedside.edge.options import FLOAT32, UnfitRuntimeError, require_known
 from bedside.edge.runner import Floats, Runner
 
 
-def settings(threads: int) -> dict[str, Any]:
-    """Float layers stay in float32 (elsewhere OpenVINO may choose bf16), one stream, `threads` threads."""
+def settings(threads: int, options: Mapping[str, str]) -> dict[str, Any]:
+    """The options that answers depend on, one stream, `threads` threads."""
     return {
-        "INFERENCE_PRECISION_HINT": "f32",
+        **options,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
@@ -22,8 +23,9 @@ def settings(threads: int) -> dict[str, Any]:
 class OpenVinoRunner(Runner):
     """A model and the request for each batch size that was asked for."""
 
-    def __init__(self, model: bytes, threads: int = 1) -> None:
-        self.model, self.threads = model, threads
+    def __init__(self, model: bytes, threads: int = 1, options: Mapping[str, str] = FLOAT32) -> None:
+        require_known("OpenVINO", ov.__version__, options)
+        self.model, self.threads, self.options = model, threads, options
         self.core = ov.Core()
         self.requests: dict[int, ov.InferRequest] = {}
 
@@ -31,7 +33,14 @@ class OpenVinoRunner(Runner):
         """The model for this batch size."""
         model = self.core.read_model(self.model)
         model.reshape({port.any_name: [batch, *list(port.partial_shape)[1:]] for port in model.inputs})
-        return self.core.compile_model(model, "CPU", settings(self.threads))
+        try:
+            compiled = self.core.compile_model(model, "CPU", settings(self.threads, self.options))
+        except RuntimeError as error:  # of several lines, the last of which says what is wrong
+            asked = ", ".join(f"{name}={value}" for name, value in self.options.items())
+            reason = str(error).strip().splitlines()[-1]
+            raise UnfitRuntimeError(f"OpenVINO cannot load the model with {asked}: {reason}") from None
+        _require_honoured(compiled, self.options)
+        return compiled
 
     def request(self, batch: int) -> ov.InferRequest:
         """The request for this batch size; made on first use."""
@@ -55,3 +64,12 @@ class OpenVinoRunner(Runner):
             return logits
 
         return call
+
+
+def _require_honoured(compiled: ov.CompiledModel, options: Mapping[str, str]) -> None:
+    """OpenVINO takes a hint for a wish: what it made of it can be read."""
+    for name, wanted in options.items():
+        found = compiled.get_property(name)
+        shown = found.get_type_name() if isinstance(found, ov.Type) else str(found)
+        if shown != wanted:
+            raise UnfitRuntimeError(f"the model asks for {name}={wanted}, and OpenVINO made it {shown} on this CPU")

@@ -1,6 +1,6 @@
 """Load one model in a fresh process, answer once, and say what it took. Imports numpy and the runtime only.
 
-python -m bedside.edge.run_once model.onnx --runtime onnxruntime --threads 1
+python -m bedside.edge.run_once model.onnx --run run.json
 """
 
 import argparse
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bedside.edge.runner import load
+from bedside.edge.runner import RunSettings, load
 
 STATUS = Path("/proc/self/status")
 
@@ -21,21 +21,21 @@ def main(argv: list[str] | None = None) -> None:
     """Print one JSON object: milliseconds of each phase, memory in bytes, and the modules that were loaded."""
     parser = argparse.ArgumentParser(prog="python -m bedside.edge.run_once", description=__doc__)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--runtime", required=True)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--run", type=Path, required=True, help="run.json: the runtime and how it must run the model")
     parser.add_argument("--signal", type=int, nargs="+", default=[2, 120])
     parser.add_argument("--rhythm", type=int, nargs="+", default=[14])
     arguments = parser.parse_args(argv)
     print(json.dumps(run_once(**vars(arguments)), sort_keys=True))
 
 
-def run_once(model: Path, runtime: str, threads: int, signal: list[int], rhythm: list[int]) -> dict[str, Any]:
+def run_once(model: Path, run: Path, signal: list[int], rhythm: list[int]) -> dict[str, Any]:
     """Phases in the order a device goes through them: import the runtime, load the model, first answer."""
     inputs = np.zeros((1, *signal), np.float32), np.zeros((1, *rhythm), np.float32)
+    settings = RunSettings.read(run.read_text(encoding="utf-8"))
     started = time.perf_counter()
-    __import__(runtime)
+    __import__(settings.runtime)
     imported, memory = time.perf_counter(), peak_memory()
-    runner = load(runtime, model.read_bytes(), threads)
+    runner = load(settings, model.read_bytes())
     logits = runner(*inputs)
     answered = time.perf_counter()
     return {

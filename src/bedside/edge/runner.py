@@ -1,13 +1,46 @@
 """A loaded model, whatever runtime it is loaded into."""
 
 import abc
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bedside.edge.options import UnfitRuntimeError
+
 Floats = NDArray[np.float32]
+FILE = "run.json"  # beside the model, in a bundle too
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a model was run when it was judged, and so must be run on the device.
+
+    `options` are the runtime's own, by its names for them: those that answers depend on.
+    """
+
+    runtime: str
+    threads: int = 1
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str) -> "RunSettings":
+        """From the text of a `run.json`; UnfitRuntimeError for one that asks for what this code does not know."""
+        try:
+            found = json.loads(text)
+            settings = cls(**found)
+        except (ValueError, TypeError) as error:
+            raise UnfitRuntimeError(f"{FILE} holds no run settings that this version knows: {error}") from None
+        if not isinstance(settings.threads, int) or not isinstance(settings.options, Mapping):
+            raise UnfitRuntimeError(f"{FILE}: threads must be a number and options a mapping, not {found}")
+        return settings
+
+    def as_json(self) -> dict[str, Any]:
+        """What `read` reads."""
+        return asdict(self)
 
 
 class Runner(abc.ABC):
@@ -22,14 +55,17 @@ class Runner(abc.ABC):
         """A call without arguments that runs on these very arrays: the least that a device has to do per window."""
 
 
-def load(runtime: str, model: bytes, threads: int) -> Runner:
-    """The model in `runtime` (onnxruntime or openvino); only that runtime is imported."""
-    if runtime == "onnxruntime":
+def load(settings: RunSettings, model: bytes) -> Runner:
+    """The model in the runtime that `settings` name, run as they say; only that runtime is imported.
+
+    UnfitRuntimeError where the runtime cannot honour them: it would run, and answer otherwise than was judged.
+    """
+    if settings.runtime == "onnxruntime":
         from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
 
-        return OnnxRuntimeRunner(model, threads)
-    if runtime == "openvino":
+        return OnnxRuntimeRunner(model, settings.threads, settings.options)
+    if settings.runtime == "openvino":
         from bedside.edge.on_openvino import OpenVinoRunner
 
-        return OpenVinoRunner(model, threads)
-    raise ValueError(f"unknown runtime {runtime!r}; known: onnxruntime, openvino")
+        return OpenVinoRunner(model, settings.threads, settings.options)
+    raise UnfitRuntimeError(f"no runtime {settings.runtime!r} here; known: onnxruntime, openvino")

@@ -37,10 +37,12 @@ def split_integrity(case: Case) -> Findings:
     limits, patients = case.gates.G1, known(case.evidence, "proof.splits.test.patients")
     text = ", ".join(f"{count:g} {name.replace('_', ' ')}" for name, count in shared.items())
     status = PASS if all(count <= limits.shared for count in shared.values()) else FAIL
-    apart = Finding(status, f"{text} between the splits")
+    plain = "is judged on patients, records or windows that another split has too, so its figures mean nothing"
+    apart = Finding(status, f"{text} between the splits", plain=plain)
     # records that are missing or quarantined drop out, and those left may be the easy ones
     whole = PASS if patients >= limits.test_patients else FAIL
-    tested = Finding(whole, f"{patients:g} test patients (needs {limits.test_patients})")
+    few = f"is judged on too few test patients: {patients:g}, {limits.test_patients} needed"
+    tested = Finding(whole, f"{patients:g} test patients (needs {limits.test_patients})", plain=few)
     return Findings([apart, tested], {**shared, "test_patients": patients}, limits.model_dump())
 
 
@@ -67,13 +69,20 @@ def sensitivity_floor(case: Case) -> Findings:
     if replicates < LEAST_REPLICATES:
         raise MissingFigureError(f"the intervals come from {replicates:g} resamples, not {LEAST_REPLICATES} or more")
     normal = known(case.evidence, "gross.N.sensitivity")
-    findings = [at_least(normal, limits.normal_specificity, "N specificity")]
+    false = "calls too many normal beats something else: {} stay normal, {} needed"
+    findings = [at_least(normal, limits.normal_specificity, "N specificity", plain=false)]
     values: dict[str, Any] = {"N": {"specificity": normal}}
     for name in case.gates.classes:
         gross = figure(case.evidence, f"gross.{name}.sensitivity")
         lower = figure(case.evidence, f"gross.{name}.{BOUNDS[limits.interval]}.sensitivity.low")
-        findings.append(at_least(gross, limits.floors[name].gross, f"{name} sensitivity", name))
-        findings.append(at_least(lower, limits.floors[name].lower, f"its lower bound over {name} patients", name))
+        few, fewest = (
+            f"finds too few {name} beats: {{}}, {{}} needed",
+            f"may find too few {name} beats: {{}} at worst, {{}} needed",
+        )
+        findings.append(at_least(gross, limits.floors[name].gross, f"{name} sensitivity", name, few))
+        findings.append(
+            at_least(lower, limits.floors[name].lower, f"its lower bound over {name} patients", name, fewest)
+        )
         values[name] = {"gross": gross, "lower": lower}
     return Findings(findings, values, limits.model_dump())
 
@@ -83,7 +92,8 @@ def predictivity_floor(case: Case) -> Findings:
     limits, findings, values = case.gates.G4, [], {}
     for name in case.gates.classes:
         gross = figure(case.evidence, f"gross.{name}.predictivity")
-        findings.append(at_least(gross, limits.floors[name], f"{name} +P", name))
+        false = f"calls too many beats {name} that are not: {{}} of its {name} calls are right, {{}} needed"
+        findings.append(at_least(gross, limits.floors[name], f"{name} +P", name, false))
         rates = {kind: figure(case.evidence, f"false_calls.{name}.{kind}") for kind in ("median", "max")}
         if all(rate is not None for rate in rates.values()):
             text = f"false {name} calls per hour: median {rates['median']:.3g}, worst patient {rates['max']:.3g}"

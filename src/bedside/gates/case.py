@@ -77,6 +77,9 @@ def open_case(evidence: Artifact, reference: Artifact, gates: Gates, budget: Bud
             f"the evidence is of target {here['target']!r}, the reference of {there['target']!r}; "
             "give the teacher's evidence on the same target"
         )
+    for told in (judged, baseline):
+        if objection := foreign(told):
+            raise RefusedError(objection)
     _check_teacher(judged, baseline, there["variant"])
     _check_same_test(judged, baseline)
     return Case(
@@ -87,6 +90,16 @@ def open_case(evidence: Artifact, reference: Artifact, gates: Gates, budget: Bud
         budget,
         is_reference=here["variant"] == ROOT,
     )
+
+
+def foreign(evidence: Mapping[str, Any]) -> str | None:
+    """Why evidence is not of the kind of CPU that its own target names; None if it is, or if the target takes any."""
+    target, around = evidence.get("target") or {}, evidence.get("environment") or {}
+    wanted, found = target.get("cpu"), around.get("cpu_kind") or "an unnamed kind of CPU"
+    if wanted in (None, found):
+        return None
+    name = (evidence.get("deployment") or {}).get("target")
+    return f"measured on {found}, but {name} asks for times on {wanted} (targets.{name}.cpu); evaluate it on such a CPU"
 
 
 def _check_teacher(judged: Mapping[str, Any], baseline: Mapping[str, Any], variant: str) -> None:

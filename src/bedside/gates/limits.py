@@ -116,12 +116,24 @@ class WithinBudget(Params):
     provenance: Literal["measured"]
 
 
+class NoSlower(Params):
+    """G19: which figures count; how much slower a graph may be is the target's to say."""
+
+    provenance: Literal["measured"]
+
+
 class Budget(Params):
-    """What a target allows a graph to cost."""
+    """What a target allows a graph to cost.
+
+    `slower`: 0.1 allows integers 1.1 times their float parent's time. `cheaper`: 0.1 asks of two networks that answer
+    as one to save a tenth of the second's.
+    """
 
     size_bytes: Annotated[int, Field(gt=0)]
     p99_ms: Annotated[float, Field(gt=0)]
     peak_rss_mb: Annotated[float, Field(gt=0)]
+    slower: Annotated[float, Field(ge=0)]
+    cheaper: Annotated[float, Field(lt=1)]
 
 
 class Gates(Params):
@@ -137,6 +149,7 @@ class Gates(Params):
     G8: WorstPatient
     G14: Parity
     G15: WithinBudget
+    G19: NoSlower
 
     @model_validator(mode="after")
     def _complete(self) -> "Gates":

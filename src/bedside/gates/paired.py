@@ -11,7 +11,18 @@ from bedside.evaluation.inferiority import METRICS, Difference, difference
 from bedside.evaluation.predictions import Predictions
 from bedside.gates.case import Case, check_same_windows, tables, weights
 from bedside.gates.limits import NonInferiority
-from bedside.gates.result import FAIL, INSUFFICIENT, PASS, Finding, Findings, GateResult, at_least, at_most, section
+from bedside.gates.result import (
+    FAIL,
+    INSUFFICIENT,
+    PASS,
+    Finding,
+    Findings,
+    GateResult,
+    at_least,
+    at_most,
+    percent,
+    section,
+)
 
 ITSELF = Finding(PASS, "this is the reference itself, so nothing can differ from it")
 SHORT = {"sensitivity": "sensitivity", "predictivity": "+P"}
@@ -41,12 +52,14 @@ def compare(
                 weights=drawn,
                 confidence=(limits.gross_confidence, limits.average_confidence),
             )
-            findings.append(_inferiority(apart, limits.delta[name], f"{name} {SHORT[metric]}", name))
+            findings.append(_inferiority(apart, limits.delta[name], metric, name))
             values[f"{name}.{metric}"] = vars(apart)
     over = limits.macro_f1_classes
     scores = [counts.macro_f1(table.sum(0), candidate.classes, over) for table in (now, before)]
     quotient = scores[0] / scores[1] if scores[1] > 0 else float("nan")
-    findings.append(at_least(quotient, limits.macro_f1_ratio, f"macro-F1 over {', '.join(over)}, as a ratio,"))
+    plain = "answers worse than its teacher over all classes: {} of its macro-F1, {} needed"
+    what = f"macro-F1 over {', '.join(over)}, as a ratio,"
+    findings.append(at_least(quotient, limits.macro_f1_ratio, what, plain=plain))
     values["macro_f1"] = {"candidate": scores[0], "baseline": scores[1], "ratio": quotient}
     return Findings(findings, values, limits.model_dump())
 
@@ -103,22 +116,37 @@ def worst_patient(case: Case) -> Findings:
             findings.append(Finding(INSUFFICIENT, text, name))
             continue
         what = f"largest fall of {name} sensitivity in the {enough.sum()} patients with {limits.events} beats or more"
-        findings.append(at_most(values[name]["largest_fall"], allowed, what, name))
+        plain = f"misses more {name} beats of one patient than its teacher: {{}} of them, {{}} allowed"
+        findings.append(at_most(values[name]["largest_fall"], allowed, what, name, plain))
     return _noting_itself(case, Findings(findings, values, limits.model_dump()))
 
 
-def _inferiority(apart: Difference, delta: float, what: str, about: str) -> Finding:
+def _inferiority(apart: Difference, delta: float, metric: str, about: str) -> Finding:
     text = (
-        f"{what} {apart.gross:+.4f}, at worst {apart.gross_lower:+.4f}, and on average over patients "
+        f"{about} {SHORT[metric]} {apart.gross:+.4f}, at worst {apart.gross_lower:+.4f}, and on average over patients "
         f"{apart.average:+.4f}, at worst {apart.average_lower:+.4f} (limit {-delta:+g})"
     )
-    return Finding(PASS if apart.above(delta) else FAIL, text, about)
+    return Finding(PASS if apart.above(delta) else FAIL, text, about, _worse(apart, delta, metric, about))
+
+
+def _worse(apart: Difference, delta: float, metric: str, about: str) -> str:
+    """What a difference comes to that is too large or might be, by the lower of its two bounds."""
+    lowest = min(apart.gross_lower, apart.average_lower)
+    if not np.isfinite([apart.gross_lower, apart.average_lower]).all():
+        return f"cannot be compared with its teacher on {about} beats"
+    share = f"{percent(-lowest, delta)} of them at worst, {percent(delta)} allowed"
+    if metric == "sensitivity":
+        return f"may miss more {about} beats than its teacher: {share}"
+    return f"may be wrong with more of its {about} calls than its teacher: {share}"
 
 
 def _flipped(bad: Any, where: Any, limit: float, what: str, about: str | None = None) -> Finding:
     share, text = _share(bad, where), f"{bad[where].sum()} of {where.sum()} {what} turn from right to wrong"
-    # not `share > limit`: an undefined share keeps to no limit
-    return Finding(PASS if share <= limit else FAIL, f"{text} ({100 * share:.2f}%, limit {100 * limit:g}%)", about)
+    plain = (
+        f"answers wrongly on more {what} than its teacher: {percent(share, limit)} changed, {percent(limit)} allowed"
+    )
+    text = f"{text} ({100 * share:.2f}%, limit {100 * limit:g}%)"
+    return Finding(PASS if share <= limit else FAIL, text, about, plain)  # an undefined share keeps to no limit
 
 
 def _share(flags: Any, where: Any) -> float:

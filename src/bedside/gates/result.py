@@ -14,11 +14,15 @@ NOT_CLAIMED: Status = "NOT CLAIMED"
 
 @dataclass(frozen=True)
 class Finding:
-    """One answer in words: about one class, or about all beats (`about` is None)."""
+    """One answer in words: about one class, or about all beats (`about` is None).
+
+    `plain` is what it comes to if it fails, for someone who reads no gates: a sentence about the variant, without it.
+    """
 
     status: Status
     text: str
     about: str | None = None
+    plain: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,10 @@ class Findings:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The outcome of one gate as the verdict shows it; `failing` repeats what of the reason decided against it."""
+    """The outcome of one gate as the verdict shows it; `failing` repeats what of the reason decided against it.
+
+    `plain` is the first of that in plain words.
+    """
 
     id: str
     title: str
@@ -41,6 +48,7 @@ class GateResult:
     values: dict[str, Any]
     limits: dict[str, Any]
     failing: list[str] = field(default_factory=list)
+    plain: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -82,15 +90,32 @@ def known(evidence: Mapping[str, Any], path: str) -> float:
     return value
 
 
-def at_least(value: float | None, floor: float, what: str, about: str | None = None) -> Finding:
-    """Whether `value` reaches `floor`; an undefined value does not."""
+def at_least(value: float | None, floor: float, what: str, about: str | None = None, plain: str = "") -> Finding:
+    """Whether the share `value` reaches `floor`; an undefined value does not. `plain` has room for both."""
     if value is None or math.isnan(value):
         return Finding(FAIL, f"{what} is undefined (floor {floor:g})", about)
-    return Finding(PASS if value >= floor else FAIL, f"{what} {value:.4f} (floor {floor:g})", about)
+    told = plain.format(percent(value, floor), percent(floor))
+    return Finding(PASS if value >= floor else FAIL, f"{what} {value:.4f} (floor {floor:g})", about, told)
 
 
-def at_most(value: float | None, limit: float, what: str, about: str | None = None) -> Finding:
-    """Whether `value` keeps to `limit`; an undefined value does not."""
+def at_most(value: float | None, limit: float, what: str, about: str | None = None, plain: str = "") -> Finding:
+    """Whether the share `value` keeps to `limit`; an undefined value does not. `plain` has room for both."""
     if value is None or math.isnan(value):
         return Finding(FAIL, f"{what} is undefined (limit {limit:g})", about)
-    return Finding(PASS if value <= limit else FAIL, f"{what} {value:.4g} (limit {limit:g})", about)
+    told = plain.format(percent(value, limit), percent(limit))
+    return Finding(PASS if value <= limit else FAIL, f"{what} {value:.4g} (limit {limit:g})", about, told)
+
+
+def percent(share: float, limit: float | None = None) -> str:
+    """A share as `1.3%`, told apart from its limit."""
+    return f"{apart(100 * share, None if limit is None else 100 * limit)}%"
+
+
+def apart(value: float, limit: float | None = None, least: int = 2) -> str:
+    """A figure with `least` digits or as many as tell it from a limit that it does not equal."""
+    told = ""
+    for digits in range(least, 8):
+        told = f"{value:,.{digits}g}"
+        if limit is None or value == limit or told != f"{limit:,.{digits}g}":
+            break
+    return told

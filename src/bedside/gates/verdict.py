@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bedside.evaluation.assemble import plain
-from bedside.gates import alone, paired, shipped
+from bedside.gates import alone, paired, shipped, timed
 from bedside.gates.case import Case, windows_digest
 from bedside.gates.result import (
     FAIL,
@@ -28,7 +28,10 @@ TITLES = {
     "G8": "worst patient",
     "G14": "parity with the trained network",
     "G15": "budget of the target",
+    "G19": "no slower than without the trick",
 }
+# Of several gates that fail, the one that says it best: what a patient would notice before what follows from it.
+PLAINEST = ("G1", "G3", "G4", "G7", "G8", "G5", "G14", "G15", "G19", "G2")
 GATES: dict[str, Callable[[Case], Findings]] = {
     "G1": alone.split_integrity,
     "G2": alone.enough_evidence,
@@ -38,6 +41,7 @@ GATES: dict[str, Callable[[Case], Findings]] = {
     "G7": paired.few_harmful_flips,
     "G8": paired.worst_patient,
     "G15": shipped.within_budget,
+    "G19": timed.no_slower,
 }
 
 
@@ -53,8 +57,10 @@ def judge(case: Case) -> dict[str, Any]:
             {
                 "deployment": case.evidence.get("deployment"),
                 "graph_sha256": case.evidence.get("graph_sha256"),
+                "cpu_kind": (case.evidence.get("environment") or {}).get("cpu_kind"),  # of the times that were judged
                 "verdict": verdict,
                 "reason": reason,
+                "plain": next((settled[name].plain for name in PLAINEST if settled[name].status == FAIL), ""),
                 "claims": claims,
                 "gates": [settled[name].as_json() for name in TITLES],
                 "gates_digest": case.gates.digest,
@@ -92,8 +98,9 @@ def settle(gate: str, found: Findings, claims: Mapping[str, Mapping[str, Any]]) 
     order: list[Status] = [FAIL, INSUFFICIENT, PASS, NOT_CLAIMED]
     status = next((s for s in order if s in statuses), FAIL)
     reason = "; ".join(_worded(*pair) for pair in counted) or "nothing was found out"
-    failing = [finding.text for own, finding in counted if own == FAIL]
-    return GateResult(gate, TITLES[gate], status, reason, found.values, found.limits, failing)
+    failing = [finding for own, finding in counted if own == FAIL]
+    texts, plain = [finding.text for finding in failing], next((f.plain or f.text for f in failing), reason)
+    return GateResult(gate, TITLES[gate], status, reason, found.values, found.limits, texts, plain)
 
 
 def _counted(finding: Finding, claims: Mapping[str, Mapping[str, Any]]) -> Status:
@@ -118,7 +125,8 @@ def conclude(settled: Mapping[str, GateResult], claims: Mapping[str, Mapping[str
     rest = f"; no {', '.join(lost)} claim" if lost else ""
     if failed:
         reasons = "; ".join(f"{name} ({TITLES[name]}): {', '.join(settled[name].failing)}" for name in failed)
-        return FAIL, f"{len(failed)} of {len(TITLES)} gates fail: {reasons}{rest}"
+        plain = next(settled[name].plain for name in PLAINEST if name in failed)
+        return FAIL, f"It {plain}. {len(failed)} of {len(TITLES)} gates fail: {reasons}{rest}"
     if thin:
         return INSUFFICIENT, f"too few patients or events to claim {', '.join(thin)}{rest}"
     return PASS, f"all gates hold; intended use: {', '.join(held)} beats{rest}"
@@ -128,4 +136,5 @@ def _ask(gate: Callable[[Case], Findings], case: Case) -> Findings:
     try:
         return gate(case)
     except MissingFigureError as error:
-        return Findings([Finding(FAIL, f"{error}; a missing figure never passes")])
+        text = f"{error}; a missing figure never passes"
+        return Findings([Finding(FAIL, text, plain=f"cannot be judged: {error}")])

@@ -96,6 +96,24 @@ def is_switched(model: onnx.ModelProto) -> bool:
     return bool(of_type(model.graph, "If"))
 
 
+def second(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The second network by itself, which answers every window: what one would run without the first."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    choice = View(graph).made_by("If", LOGITS)
+    branch: onnx.GraphProto | None = attribute(choice, "then_branch") if choice else None
+    chosen = View(branch).made_by("Where", branch.output[0].name) if branch else None
+    if branch is None or chosen is None:
+        raise ValueError("this graph makes no decision of bedside.graph.branches")
+    slow = chosen.input[1]
+    relabel(branch, lambda name: LOGITS if name == slow else name)
+    graph.initializer.extend(branch.initializer)
+    set_nodes(graph, [*(node for node in graph.node if LOGITS not in node.output), *branch.node])
+    drop_unused(graph)
+    return result
+
+
 def path(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     """The graph that a call runs through which takes the branch `name` (then_branch or else_branch) of every If."""
     result = onnx.ModelProto()

@@ -10,8 +10,10 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from bedside.errors import RefusedError
 from bedside.graph.branches import switched
 from bedside.graph.canonical import canonical_bytes
+from bedside.graph.finite import require_constants
 from bedside.graph.folding import fold_constants
 from bedside.graph.quantized import separate_zero_points, store_integer_biases
 from bedside.graph.rewrites import tidy_recurrence
@@ -37,8 +39,11 @@ def export(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> 
     """The ONNX file of `network(signal (batch, *signal), rhythm (batch, *rhythm)) -> logits (batch, class)`.
 
     Fake-quantized layers become QuantizeLinear/DequantizeLinear around integer weights. Same weights, same bytes.
+    NotFiniteError for a graph with constants that are not finite, RefusedError for a network that torch cannot export.
     """
-    return canonical_bytes(_exported(network.eval(), signal, rhythm))
+    model = _exported(network.eval(), signal, rhythm)
+    require_constants(model, "the exported graph")
+    return canonical_bytes(model)
 
 
 def _exported(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> onnx.ModelProto:
@@ -62,17 +67,23 @@ def _trace(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> 
     example = (torch.zeros(2, *signal), torch.zeros(2, *rhythm))  # two: a batch of one would be taken for a constant
     with warnings.catch_warnings(), torch.no_grad(), _quiet("torch.onnx", "onnxscript"):
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            network,
-            example,
-            dynamo=True,
-            opset_version=_opset(network),
-            external_data=False,
-            input_names=INPUTS,
-            output_names=OUTPUTS,
-            dynamic_shapes=({0: batch}, {0: batch}),
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                network,
+                example,
+                dynamo=True,
+                opset_version=_opset(network),
+                external_data=False,
+                input_names=INPUTS,
+                output_names=OUTPUTS,
+                dynamic_shapes=({0: batch}, {0: batch}),
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise RefusedError(
+                f"this network cannot be written as a graph ({reason}); write its forward for torch.export"
+            ) from error
     assert program is not None  # it is None only without dynamo
     return program.model_proto
 

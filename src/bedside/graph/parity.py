@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
 from bedside.edge.runner import Floats, Runner
+from bedside.graph.finite import require_answers
 from bedside.graph.quantized import is_quantized
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 def parity(network: "nn.Module", graph: bytes, signal: Floats, rhythm: Floats, batch: int = 256) -> dict[str, Any]:
     """Largest difference of a logit and number of changed answers, torch against ONNX Runtime on the same windows.
 
-    For an int8 graph torch computes with fake quantization, the runtime with integers.
+    For an int8 graph torch computes with fake quantization, the runtime with integers. NotFiniteError says which of the
+    two gives answers that are not finite.
     """
     import torch  # not at the top: targets compare without it
 
@@ -28,7 +30,7 @@ def parity(network: "nn.Module", graph: bytes, signal: Floats, rhythm: Floats, b
         with torch.inference_mode():
             answers.append((network(*map(torch.from_numpy, part)).numpy(), runner(*part)))
     kind = "int8" if is_quantized(onnx.load_from_string(graph)) else "fp32"
-    return {"kind": kind, **_compared(answers)}
+    return {"kind": kind, **_compared(answers, "the network", "the exported graph in ONNX Runtime")}
 
 
 def on_target(graph: bytes, target: Runner, windows: int = 64) -> dict[str, Any]:
@@ -46,12 +48,14 @@ def on_target(graph: bytes, target: Runner, windows: int = 64) -> dict[str, Any]
             for name in ("signal", "rhythm")
         )
         answers.append((exported(signal, rhythm), target(signal, rhythm)))
-    return _compared(answers)
+    return _compared(answers, "the exported graph in ONNX Runtime", "the target's file")
 
 
-def _compared(answers: list[tuple[Floats, Floats]]) -> dict[str, Any]:
-    """How far the two sides are apart, of logits (window, class) in batches."""
+def _compared(answers: list[tuple[Floats, Floats]], first: str, second: str) -> dict[str, Any]:
+    """How far the two sides are apart, of logits (window, class) in batches; the second is made of the first."""
     expected, found = (np.concatenate(side) for side in zip(*answers, strict=True))
+    require_answers(first, expected, "train the network again with a lower training.learning_rate")
+    require_answers(second, found, f"{first} answers them all: weights are too large for this runtime; train it again")
     return {
         "max_abs_difference": float(np.abs(expected - found).max()),
         "label_changes": int((expected.argmax(1) != found.argmax(1)).sum()),

@@ -49,6 +49,23 @@ def compute_in_float(model: onnx.ModelProto, linear_from: int = 0) -> None:
     drop_unused(graph)
 
 
+def without_grids(model: onnx.ModelProto) -> None:
+    """Round nothing and compute from float weights: the float twin of a quantized graph (one without branches)."""
+    graph, view = model.graph, View(model.graph)
+    for node in graph.node:
+        node.input[:] = [_unrounded(graph, view, name) for name in node.input]
+    drop_unused(graph)
+
+
+def _unrounded(graph: onnx.GraphProto, view: View, name: str) -> str:
+    """The tensor that a grid was laid over, or the float constant that stands on one."""
+    grid = view.made_by("DequantizeLinear", name)
+    if grid is None:
+        return name
+    source = view.made_by("QuantizeLinear", grid.input[0])
+    return _unrounded(graph, view, source.input[0]) if source is not None else _as_float(graph, view, name)
+
+
 def is_narrow(grid: onnx.NodeProto, view: View) -> bool:
     """Whether a QuantizeLinear is one of 8 bits: no kernel here computes on more."""
     zero = view.constant(grid.input[2])

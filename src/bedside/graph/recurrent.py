@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from bedside.graph.surgery import Array, View, attribute, constant, drop_unused, of_type, set_nodes
+from bedside.grid import rows_to_steps, stored_steps
 
 VENDOR = "com.microsoft"
 WEIGHTS = (1, 2)  # W and R among the inputs of ONNX's LSTM, each (direction, 4 * units, inputs)
@@ -21,12 +22,6 @@ STORED = {"LSTM": WEIGHTS, "Conv": (1,), "FusedConv": (1,), "Gemm": (1,), "Fused
 def units(layer: onnx.NodeProto) -> int:
     """Hidden units of an LSTM node."""
     return int(attribute(layer, "hidden_size"))
-
-
-def rows_to_integers(weight: Array) -> tuple[Array, Array]:
-    """int8 values and the scale of each row (last axis), absmax / 127; for example [1, -0.5] -> [127, -64], 1/127."""
-    scale = np.maximum(np.abs(weight).max(axis=-1) / 127, 1e-8).astype(np.float32)
-    return np.clip(np.rint(weight / scale[..., None]), -127, 127).astype(np.int8), scale
 
 
 def store_integer_weights(model: onnx.ModelProto) -> int:
@@ -57,7 +52,7 @@ def store_integer_weights(model: onnx.ModelProto) -> int:
 def _rows(weight: Array, operator: str) -> tuple[Array, Array]:
     """int8 values and scales that multiply them, one per output channel: (1, 4 * units, 1), (channels, 1, 1), ..."""
     flat = weight if operator == "LSTM" else weight.reshape(len(weight), -1)
-    steps, scale = rows_to_integers(flat)
+    steps, scale = stored_steps(flat)
     aligned = scale[..., None] if operator == "LSTM" else scale.reshape(-1, *[1] * (weight.ndim - 1))
     return steps.reshape(weight.shape), aligned
 
@@ -81,7 +76,7 @@ def _dynamic(graph: onnx.GraphProto, view: View, layer: onnx.NodeProto) -> onnx.
     weights, grids = [], []
     for index in WEIGHTS:
         name = layer.input[index]
-        steps, scale = rows_to_integers(_value(view, name))
+        steps, scale = rows_to_steps(_value(view, name))
         weights.append(constant(graph, f"{name}.steps", steps.transpose(0, 2, 1)))
         grids.append(constant(graph, f"{name}.scale", scale))
         grids.append(constant(graph, f"{name}.zero", np.zeros(scale.shape, np.int8)))

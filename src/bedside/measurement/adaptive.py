@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from bedside.edge.runner import Floats, Runner
 from bedside.graph.branches import is_switched, router
@@ -22,7 +23,7 @@ def both_paths(  # noqa: PLR0917  (what is measured, and for how long)
     model = onnx.load_from_string(graph)
     if not is_switched(model):
         return None
-    long = unsure(target.session(router(model).SerializeToString()), signal, rhythm)
+    long = unsure(target, model, signal, rhythm)
     paths = {"short_p50_ms": ~long, "long_p50_ms": long}
     medians = {
         name: _median(Rotation(runner, signal[rows], rhythm[rows]), runs, seconds) if rows.any() else None
@@ -33,8 +34,9 @@ def both_paths(  # noqa: PLR0917  (what is measured, and for how long)
     return {"switch_rate": rate, **medians, "expected_ms": expected}
 
 
-def unsure(decides: Runner, signal: Floats, rhythm: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def unsure(target: Target, model: onnx.ModelProto, signal: Floats, rhythm: Floats) -> NDArray[np.bool_]:
     """Which windows take the long path, (window,), asked of the graph's own decision (`branches.router`)."""
+    decides = target.session(router(model).SerializeToString())
     starts = range(0, len(signal), BATCH)
     slack = [decides(signal[i : i + BATCH], rhythm[i : i + BATCH]) for i in starts]
     return np.concatenate(slack)[:, 0] < 0

@@ -69,14 +69,12 @@ def affordable(call: Call, runs: int, seconds: float) -> int:
     return int(np.clip(seconds / max(typical, 1e-9), min(LEAST_RUNS, runs), runs))
 
 
-def interleaved(
-    candidate: Call, reference: Call, *, windows: int, runs: int, warmup: int, seconds: float
-) -> tuple[list[Milliseconds], list[Milliseconds]]:
-    """`windows` pairs of windows, candidate then reference; a window has `runs` runs or what fits into `seconds`."""
-    counts = [affordable(call, runs, seconds) for call in (candidate, reference)]
-    result: tuple[list[Milliseconds], list[Milliseconds]] = ([], [])
+def interleaved(*calls: Call, windows: int, runs: int, warmup: int, seconds: float) -> list[list[Milliseconds]]:
+    """`windows` rounds of one window of each call, in turns; a window has `runs` runs or what fits into `seconds`."""
+    counts = [affordable(call, runs, seconds) for call in calls]
+    result: list[list[Milliseconds]] = [[] for _ in calls]
     for _ in range(windows):
-        for call, count, taken in zip((candidate, reference), counts, result, strict=True):
+        for call, count, taken in zip(calls, counts, result, strict=True):
             timed(call, min(warmup, count))
             taken.append(timed(call, count))
     return result

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bedside.edge.runner import Runner
+from bedside.graph.plain import Plain
 from bedside.measurement.adaptive import both_paths
 from bedside.measurement.environment import environment, pinned
 from bedside.measurement.latency import Rotation, affordable, interleaved, percentiles, ratios, timed
+from bedside.measurement.plain import against_plain
 from bedside.measurement.process import cold_starts
 from bedside.measurement.provenance import provenance
 from bedside.params import Params
@@ -31,22 +33,31 @@ class Measure(Params):
     batches: tuple[pydantic.PositiveInt, ...] = (1, 4, 16, 64, 256)
     processes: int = pydantic.Field(default=3, gt=0)
 
+    @property
+    def spent(self) -> dict[str, Any]:
+        """What graphs that take turns are given (`latency.interleaved`)."""
+        return self.model_dump(include={"windows", "runs", "warmup", "seconds"})
+
 
 @dataclass(frozen=True)
 class Measurement:
-    """The two graphs (files as optimized for `target`) and real windows to run them on."""
+    """The two graphs (files as optimized for `target`) and real windows to run them on.
+
+    `without` is what the graph would be without its trick, as a file for the same target; None where it has none.
+    """
 
     target: Target
     graph: bytes
     reference: bytes
     signal: Floats
     rhythm: Floats
+    without: Plain | None = None
 
     def take(self, how: Measure) -> dict[str, Any]:
         """latency, throughput, cold_start, memory, energy, size_bytes, environment; the provenance of each figure."""
         around = environment()
         shapes = self.signal.shape[1:], self.rhythm.shape[1:]
-        started = cold_starts(how.processes, self.graph, self.target.runtime, self.target.threads, *shapes)
+        started = cold_starts(how.processes, self.graph, self.target.run, *shapes)
         with pinned(self.target.threads) as cores:
             graph, reference = self.target.session(self.graph), self.target.session(self.reference)
             latency = self._latency(graph, reference, how)
@@ -63,21 +74,26 @@ class Measurement:
         return {
             **figures,
             "environment": {**around, "cores_pinned": cores, "energy": POWER},
-            "provenance": provenance(figures, "measured"),
+            "provenance": _labelled(figures, emulated=around["emulated"]),
         }
 
     def _latency(self, graph: Runner, reference: Runner, how: Measure) -> dict[str, Any]:
         """Batch 1: percentiles of both, and how many times faster than the reference, pair by pair."""
         calls = [Rotation(runner, self.signal, self.rhythm) for runner in (graph, reference)]
-        spent = {"windows": how.windows, "runs": how.runs, "warmup": how.warmup, "seconds": how.seconds}
-        mine, theirs = interleaved(calls[0], calls[1], **spent)  # type: ignore[arg-type]  # one dict for four keywords
+        mine, theirs = interleaved(*calls, **how.spent)
         return {
             **percentiles(mine),
             "window_p50_ms": [float(np.median(window)) for window in mine],
             "runs_per_window": len(mine[0]),
             "reference": {**percentiles(theirs), "runs_per_window": len(theirs[0])},
             "times_faster": ratios(mine, theirs),
+            "against_plain": self._against_plain(graph, how),
         }
+
+    def _against_plain(self, graph: Runner, how: Measure) -> dict[str, Any] | None:
+        if self.without is None:
+            return None
+        return against_plain(self.target, self.graph, graph, self.without, self.signal, self.rhythm, **how.spent)
 
     def _throughput(self, graph: Runner, batch: int, how: Measure) -> dict[str, float]:
         """Windows per second at this batch size."""
@@ -85,3 +101,9 @@ class Measurement:
         spent = timed(call, affordable(call, max(how.runs // batch, 20), how.seconds / 4))
         p50 = float(np.median(spent))
         return {"p50_ms": p50, "windows_per_second": batch / p50 * 1e3}
+
+
+def _labelled(figures: dict[str, Any], *, emulated: bool) -> dict[str, str]:
+    """An emulated CPU's time, memory and energy are not those of any device; a file has its size anywhere."""
+    size = {"size_bytes": figures["size_bytes"]}
+    return provenance(figures, "emulated" if emulated else "measured") | provenance(size, "measured")

@@ -9,15 +9,30 @@ import torch
 from torch import Tensor, nn
 
 from bedside.models.base import Architecture
+from bedside.models.convolution import Walk, convolution
 from bedside.params import Params
 
 
 class ConvBlock(Params):
-    """One Conv1d + BatchNorm + ReLU with `channels` outputs."""
+    """One Conv1d + BatchNorm + ReLU with `channels` outputs.
+
+    Fields that say nothing new are left out where a block is written down: older networks keep their very words.
+    """
 
     channels: int = pydantic.Field(gt=0)
     kernel: int = pydantic.Field(gt=0)
     stride: int = pydantic.Field(default=1, gt=0)
+    dilation: int = pydantic.Field(default=1, gt=0, exclude_if=lambda taps: taps == 1, description="samples per tap")
+    causal: bool = pydantic.Field(
+        default=False, exclude_if=lambda causal: not causal, description="zeros before the signal alone"
+    )
+
+    @property
+    def walk(self) -> Walk:
+        """How the convolution walks: zeros on either side, so that stride 1 keeps the length, or all of them before."""
+        around = self.dilation * (self.kernel // 2)
+        before, after = (self.dilation * (self.kernel - 1), 0) if self.causal else (around, around)
+        return Walk(self.kernel, self.stride, before, after, self.dilation)
 
 
 class CnnLstm(Architecture):
@@ -44,7 +59,7 @@ class CnnLstm(Architecture):
         """Length of the signal after the convolutions."""
         length = self.signal_length
         for block in self.convolutions:
-            length = (length + 2 * (block.kernel // 2) - block.kernel) // block.stride + 1
+            length = block.walk.length(length)
         return length
 
     def network(self) -> "CnnLstmNetwork":
@@ -52,11 +67,11 @@ class CnnLstm(Architecture):
 
 
 class ConvBnRelu(nn.Module):
-    """Convolution with "same" padding, batch norm, ReLU."""
+    """Convolution, batch norm, ReLU."""
 
     def __init__(self, inputs: int, block: ConvBlock) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(inputs, block.channels, block.kernel, block.stride, block.kernel // 2, bias=False)
+        self.conv = convolution(inputs, block.channels, block.walk, bias=False)
         self.norm = nn.BatchNorm1d(block.channels)
 
     def forward(self, signal: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from bedside.artifacts import Artifact
 from bedside.errors import RefusedError
 from bedside.models.base import Architecture
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork
+from bedside.models.convolution import convolution, walk
 from bedside.models.io import architecture_of, load
 
 
@@ -98,7 +99,7 @@ def low_rank(like: nn.Module, rank: int) -> nn.Sequential:
     match like:
         case nn.Conv1d():
             return nn.Sequential(
-                nn.Conv1d(like.in_channels, rank, *steps(like), bias=False),
+                convolution(like.in_channels, rank, walk(like), bias=False),
                 nn.Conv1d(rank, like.out_channels, 1, bias=like.bias is not None),
             )
         case nn.LSTM():
@@ -121,12 +122,6 @@ def depthwise_pointwise(like: nn.Module) -> nn.Sequential:
     assert isinstance(like, nn.Conv1d)
     channels = like.in_channels
     return nn.Sequential(
-        nn.Conv1d(channels, channels, *steps(like), groups=channels, bias=False),
+        convolution(channels, channels, walk(like), groups=channels, bias=False),
         nn.Conv1d(channels, like.out_channels, 1, bias=like.bias is not None),
     )
-
-
-def steps(convolution: nn.Conv1d) -> tuple[int, int, int]:
-    """How a convolution walks through time: kernel, stride, padding."""
-    (kernel,), (stride,), padding = convolution.kernel_size, convolution.stride, convolution.padding[0]
-    return kernel, stride, int(padding)

@@ -1,18 +1,23 @@
 """Layers that compute in float what an int8 kernel will compute, so that training can adapt to it.
 
 Activations: unsigned, one range per tensor, learned as a moving average; 8 bits where nothing else is said. Weights:
-signed 8 bit, symmetric, one scale per output channel. `eval()` turns ranges into plain numbers, which is what the ONNX
+signed 8 bit, symmetric, one scale per output channel, on the grid that every CPU computes alike
+(`bedside.grid`). `eval()` turns ranges into plain numbers, which is what the ONNX
 exporter needs to write QuantizeLinear/DequantizeLinear; `train()` makes them follow the data again.
 """
 
+import math
 from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bedside.errors import NotFiniteError
+from bedside.grid import MOST, row_scales
+
+_PASSES = 8  # a second is needed where rounding took the sum of a pair to another grid, about one row in 50,000
 FLOAT = 32  # bits of an activation that is not rounded at all
-WEIGHT_MAX = 127
 WIDE_OPSET = 21  # the first in which QuantizeLinear knows uint16
 
 
@@ -51,6 +56,9 @@ class ActivationQuantizer(nn.Module):
 
     def _fix(self) -> None:
         low, high = min(float(self.low), 0.0), max(float(self.high), 0.0)
+        if not math.isfinite(high - low):
+            found = f"has an activation between {low:g} and {high:g}, which no grid holds"
+            raise NotFiniteError("the quantized network", found, "train it with a lower training.learning_rate")
         self.scale = max((high - low) / self.steps, 1e-8)
         self.zero_point = round(min(max(-low / self.scale, 0.0), float(self.steps)))
 
@@ -78,15 +86,18 @@ class ActivationQuantizer(nn.Module):
         return torch.onnx.ops.symbolic("DequantizeLinear", (steps, *grid), dtype=torch.float32, **like)
 
 
-def weight_scales(weight: Tensor) -> Tensor:
-    """Symmetric scale of each output channel: absmax / 127."""
-    return (weight.detach().flatten(1).abs().amax(1) / WEIGHT_MAX).clamp_min(1e-8)
+def weight_scales(weight: Tensor, portable: bool = True) -> Tensor:
+    """Symmetric scale of each output channel (output, ...) -> (output,)."""
+    rows = weight.detach().flatten(1).cpu().numpy()
+    return torch.from_numpy(row_scales(rows, portable)).to(weight.device)
 
 
 def quantize_weight(weight: Tensor, scales: Tensor) -> Tensor:
     """Round each output channel of `weight` to its int8 grid; gradients pass straight through."""
     zeros = torch.zeros(len(scales), dtype=torch.int32)
-    return torch.fake_quantize_per_channel_affine(weight, scales, zeros, 0, -128, WEIGHT_MAX)
+    return torch.fake_quantize_per_channel_affine(
+        weight, scales, zeros, 0, -128, MOST
+    )  # the exporter knows this range alone
 
 
 class WeightGrid(nn.Module):
@@ -94,14 +105,16 @@ class WeightGrid(nn.Module):
 
     weight: Tensor
     scales: Tensor
+    portable = True  # False where no integers are multiplied, so that nothing can saturate: a finer grid
 
     def train(self, mode: bool = True) -> Self:
-        self.register_buffer("scales", weight_scales(self.weight), persistent=False)
+        self.register_buffer("scales", weight_scales(self.weight, self.portable), persistent=False)
         return super().train(mode)
 
     def rounded(self) -> Tensor:
         """The weight on its int8 grid."""
-        return quantize_weight(self.weight, weight_scales(self.weight) if self.training else self.scales)
+        scales = weight_scales(self.weight, self.portable) if self.training else self.scales
+        return quantize_weight(self.weight, scales)
 
 
 class QuantizedConv1d(WeightGrid, nn.Conv1d):
@@ -146,6 +159,10 @@ class QuantizedLSTM(nn.LSTM):
 
     @torch.no_grad()
     def settle(self) -> None:
-        """Put the weights on their grid; doing it twice changes nothing."""
+        """Put the weights on their grid; doing it twice changes nothing, and their grid can be read off them again."""
         for weight in self.weights():
-            weight.copy_(quantize_weight(weight, weight_scales(weight)))
+            for _ in range(_PASSES):
+                settled = quantize_weight(weight, weight_scales(weight))
+                if torch.allclose(settled, weight, rtol=1e-5, atol=0):
+                    break
+                weight.copy_(settled)

@@ -1,4 +1,4 @@
-"""Reading and writing model artifacts: `architecture.json` and `model.safetensors`, never pickle."""
+"""Reading and writing model artifacts: `architecture.json` and `model.safetensors`, never pickle, numbers alone."""
 
 from pathlib import Path
 
@@ -6,13 +6,19 @@ import safetensors.torch
 from torch import nn
 
 from bedside.artifacts import Artifact, write_atomic
+from bedside.errors import NotFiniteError
 from bedside.models.base import Architecture
+from bedside.models.finite import not_finite
 
 ARCHITECTURE, WEIGHTS = "architecture.json", "model.safetensors"
 
 
 def save(network: nn.Module, architecture: Architecture, folder: Path) -> None:
-    """Write the network into an artifact's staging folder."""
+    """Write the network into an artifact's staging folder; NotFiniteError for weights that are not finite."""
+    if found := not_finite(network):
+        raise NotFiniteError(
+            f"the {architecture.kind}", f"holds {found} and is not saved", "lower its training.learning_rate"
+        )
     write_atomic(folder / ARCHITECTURE, architecture.model_dump_json(indent=1) + "\n")
     tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
     safetensors.torch.save_file(tensors, folder / WEIGHTS)
@@ -24,7 +30,14 @@ def architecture_of(model: Artifact) -> Architecture:
 
 
 def load(model: Artifact) -> nn.Module:
-    """Rebuild the network of a verified model artifact, in evaluation mode."""
+    """Rebuild the network of a verified model artifact, in evaluation mode.
+
+    NotFiniteError for one with weights that are not finite, before anything is made of it: it names who made it.
+    """
     network = architecture_of(model).network()
     network.load_state_dict(safetensors.torch.load_file(model / WEIGHTS))
+    if found := not_finite(network):
+        maker = model.manifest.get("component", "the stage that made it")
+        advice = f"run {maker} again with a lower training.learning_rate"
+        raise NotFiniteError(f"the network in {model.path}", f"holds {found}", advice)
     return network.eval()

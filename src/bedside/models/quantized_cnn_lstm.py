@@ -10,7 +10,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bedside.models.base import Architecture
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, summary
-from bedside.models.fake_quant import ActivationQuantizer, QuantizedConv1d, QuantizedLinear, QuantizedLSTM
+from bedside.models.convolution import CausalConv1d
+from bedside.models.fake_quant import ActivationQuantizer, QuantizedConv1d, QuantizedLinear, QuantizedLSTM, WeightGrid
 
 
 class QuantizedCnnLstm(Architecture):
@@ -80,7 +81,16 @@ class QuantizedCnnLstmNetwork(nn.Module):
         """Set the width of every grid: 8 where `bits` does not name it."""
         for name, grid in self.grids.items():
             grid.bits = bits.get(name, 8)
+        for layer, before in self._readers:
+            layer.portable = before.bits == 8  # what reads other activations computes in float
         self.train(self.training)
+
+    @property
+    def _readers(self) -> list[tuple[WeightGrid, ActivationQuantizer]]:
+        """Every layer on an int8 grid with the grid of the activations that it reads; LSTMs round theirs per call."""
+        before = [self.grid_signal, *self.grid_convolutions]
+        pairs = [*zip(self.convolutions, before, strict=False), (self.hidden, self.grid_joined)]
+        return cast(list[tuple[WeightGrid, ActivationQuantizer]], [*pairs, (self.output, self.grid_hidden)])
 
     def settle(self) -> None:
         """Put the LSTM weights on their grid, so that the plain LSTM computes what was trained."""
@@ -88,10 +98,16 @@ class QuantizedCnnLstmNetwork(nn.Module):
             layer.settle()
 
 
+class QuantizedCausalConv1d(QuantizedConv1d, CausalConv1d):
+    """A causal convolution whose weights lie on the int8 grid; its zeros before the signal are a level of any grid."""
+
+
 def quantized_convolution(like: nn.Conv1d) -> QuantizedConv1d:
     """A quantized convolution of the same shape, with the bias that the folded batch norm needs."""
-    (kernel,), (stride,), padding = like.kernel_size, like.stride, like.padding[0]
-    return QuantizedConv1d(like.in_channels, like.out_channels, kernel, stride, int(padding))
+    kind = QuantizedCausalConv1d if isinstance(like, CausalConv1d) else QuantizedConv1d
+    (kernel,), (stride,), (dilation,) = like.kernel_size, like.stride, like.dilation
+    padding = int(like.padding[0])
+    return kind(like.in_channels, like.out_channels, kernel, stride, padding, dilation)
 
 
 def quantized(network: CnnLstmNetwork, shape: CnnLstm) -> QuantizedCnnLstmNetwork:

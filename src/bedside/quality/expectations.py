@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,16 @@ class Rule:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of plain values, each with a `row` key that names it, and what must hold of every row."""
+    """Rows of plain values, each with a `row` key that names it, and what must hold of every row.
+
+    `expected` are the keys that must have a row, and what it means when one has none: of a row that is not there every
+    rule holds.
+    """
 
     name: str
     rows: Sequence[Mapping[str, Any]]
     rules: Sequence[Rule]
+    expected: Mapping[str, str] = field(default_factory=dict)
 
 
 Judge = Callable[[Table], dict[str, list[str]]]
@@ -63,7 +68,8 @@ def _judge(context: Any, table: Table) -> dict[str, list[str]]:
 
     columns = [KEY, *dict.fromkeys(rule.column for rule in table.rules)]
     frame = pd.DataFrame([{c: _plain(row.get(c)) for c in columns} for row in table.rows], columns=columns)
-    reasons: dict[str, list[str]] = {}
+    there = {row[KEY] for row in table.rows}
+    reasons = {key: [meaning] for key, meaning in table.expected.items() if key not in there}
     for rule, broken in _run(context, table, frame):
         for key, value in broken:
             text = f"{rule.meaning} ({rule.column} is {_show(value)})"

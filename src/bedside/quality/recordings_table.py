@@ -1,70 +1,82 @@
 """One row per recording: what can be said of its signal quality without looking at it."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bedside.datasets.reading import Entry, read
 from bedside.datasets.recording import (
     Annotations,
     Header,
+    Lead,
     RecordingError,
-    differences,
+    Samples,
     millivolts,
-    read_annotations,
-    read_header,
-    read_signal,
 )
 from bedside.tasks.aami import BEATS, CLASSES, NOT_BEATS, SYMBOLS, UNCLASSIFIED
 
 FLAT_MV = 0.01  # less movement than this in a second is no heart: the leads are off
-RAILS = (0, 2047)  # ends of the 11-bit converter; a sample at an end was cut off
 PLAUSIBLE_S = (0.2, 3.0)  # intervals between beats outside this are missed or doubled beats
 
 Row = dict[str, Any]
 
 
-def row(folder: Path, entry: Mapping[str, Any]) -> Row:
+def row(folder: Path, entry: Entry) -> Row:
     """Judge one recording of records.json; `problem` says why it could not be read at all, then the rest is absent."""
-    record = str(entry["record"])
     try:
-        header = read_header(folder / f"{record}.hea")
-        signal = read_signal(folder, header)
-        annotations = read_annotations(folder / f"{record}.atr")
-    except (RecordingError, OSError) as error:
-        return {"record": record, "problem": str(error)}
+        recording = read(folder, entry)
+        header = recording.header
+        signal = _signal(header, recording.signal)
+    except RecordingError as error:
+        return {"record": entry["record"], "problem": str(error)}
+    gains = [lead.gain for lead in header.leads]
     return {
-        "record": record,
-        "problem": "; ".join(differences(header, signal)),
+        "record": entry["record"],
+        "problem": "; ".join(recording.problems()),
         "rate": header.rate,
         "units": " ".join(sorted({lead.units for lead in header.leads})),
-        "gain": next((lead.gain for lead in header.leads if lead.gain != 200.0), 200.0),
+        "smallest_gain": min(gains),
+        "largest_gain": max(gains),
         "seconds": header.samples / header.rate,
-        **_signal(header, signal),
-        **_beats(header, annotations),
+        **signal,
+        **_beats(header, recording.annotations),
     }
 
 
-def _signal(header: Header, signal: NDArray[np.int16]) -> Row:
+def _signal(header: Header, signal: Samples) -> Row:
     """Shares and amplitudes of the worst lead: a lead that is off must not hide behind one that is on."""
-    leads = [_lead(millivolts(adc, lead), adc, header.rate) for lead, adc in zip(header.leads, signal.T, strict=True)]
+    leads = [_lead(lead, adc, max(1, round(header.rate))) for lead, adc in zip(header.leads, signal.T, strict=True)]
     return {key: (min if key == "amplitude_mv" else max)(lead[key] for lead in leads) for key in leads[0]}
 
 
-def _lead(signal: NDArray[np.float64], adc: NDArray[np.int16], rate: float) -> dict[str, float]:
+def _lead(lead: Lead, adc: Samples, second: int) -> dict[str, float]:
+    """What one lead shows; `second` is how many samples make one."""
+    signal = millivolts(adc, lead)
     missing = np.isnan(signal)
     known = signal[~missing] if not missing.all() else np.zeros(1)
     low, high = np.percentile(known, [0.5, 99.5])
-    seconds = np.nan_to_num(signal[: len(signal) // round(rate) * round(rate)]).reshape(-1, round(rate))
+    seconds = np.nan_to_num(signal[: len(signal) // second * second]).reshape(-1, second)
     return {
         "missing_share": float(missing.mean()),
-        "flat_share": float((np.ptp(seconds, axis=1) < FLAT_MV).mean()),
-        "clipped_share": float(((adc <= RAILS[0]) | (adc >= RAILS[1])).mean()),
+        "flat_share": float((np.ptp(seconds, axis=1) < FLAT_MV).mean()) if len(seconds) else 1.0,
+        "clipped_share": _clipped_share(lead, adc[~missing]),
         "amplitude_mv": float(high - low),
         "largest_mv": float(np.abs(known).max()),
     }
+
+
+def _clipped_share(lead: Lead, adc: Samples) -> float:
+    """Share of the known samples (sample,) at an end of the converter.
+
+    The header describes the converter, and is not always right: a sample beyond an end shows that the converter went
+    on, and then it ends where this lead does.
+    """
+    if not len(adc):
+        return 0.0
+    low, high = min(lead.rails[0], int(adc.min())), max(lead.rails[1], int(adc.max()))
+    values = adc.astype(np.int64)
+    return float(((values <= low) | (values >= high)).mean())
 
 
 def _beats(header: Header, annotations: Annotations) -> Row:

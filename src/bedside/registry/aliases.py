@@ -14,7 +14,7 @@ from bedside.registry.candidate import Candidate
 from bedside.registry.log import PromotionLog, signed_as
 from bedside.registry.models import Models
 from bedside.registry.signing import SignatureError
-from bedside.summary import PASS, SIMULATED
+from bedside.summary import PASS, SIMULATED, UNNAMED
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -33,12 +33,17 @@ class Choice:
 
 
 def challenger(
-    models: Models, passed: Sequence[Candidate], versions: Mapping[str, str], gone: Collection[str]
+    models: Models,
+    passed: Sequence[Candidate],
+    versions: Mapping[str, str],
+    gone: Collection[str],
+    measured: Collection[str] = (),
 ) -> Choice:
     """The best compressed deployment: lowest p99 latency, then size; none of the versions and graphs in `gone`.
 
-    The present challenger stays where it is better by the same gates, windows, data and processor, and it is another
-    graph (the same graph measured again replaces the older evidence). A simulated one never displaces a real one.
+    The present challenger stays where it is better by the same gates, windows and data on the same kind of CPU, and it
+    is another graph (the same graph measured again replaces the older evidence). One that was measured on another kind
+    stays until its graph is among those `measured` now. A simulated one never displaces a real one.
     """
     eligible = [c for c in passed if c.summary.is_compressed and not {versions[c.variant], c.graph_sha256} & set(gone)]
     if not eligible:
@@ -46,7 +51,7 @@ def challenger(
     best = min(eligible, key=lambda candidate: candidate.summary.rank)
     number, present = versions[best.variant], models.aliased(CHALLENGER)
     if present is not None and str(present.version) != number:
-        objection = _against(best, present, gone)
+        objection = _against(best, present, gone, measured)
         if objection:
             return Choice(None, objection)
     p99, size = best.summary.said("latency.p99_ms", "ms"), best.summary.size
@@ -72,10 +77,22 @@ def fit_for_champion(models: Models, source: str | None, number: str, candidate:
         return Choice(number, "passes all gates, and there is no other champion to compare with")
     with tempfile.TemporaryDirectory() as folder:
         found = _compared(models, number, candidate, present, Path(folder))
-    return Choice(number if found is None else None, found or f"not inferior to champion version {present.version}")
+    if found is not None:
+        return Choice(None, found)
+    return Choice(number, f"not inferior to champion version {present.version}{_other_times(models, number, present)}")
 
 
-def _against(best: Candidate, present: "ModelVersion", gone: Collection[str]) -> str | None:
+def _other_times(models: Models, number: str, present: "ModelVersion") -> str:
+    """That the two were timed on different kinds of CPU, in words: nothing here says which is faster."""
+    version = models.version(number)
+    here, there = (
+        describe.facts_of(one.tags if one else {}).get(describe.CPU) or UNNAMED for one in (version, present)
+    )
+    told = f"; timed on {here}, the champion on {there}, and times of different kinds of CPU are not compared"
+    return "" if here == there else told
+
+
+def _against(best: Candidate, present: "ModelVersion", gone: Collection[str], measured: Collection[str]) -> str | None:
     """Why the present challenger stays; None if it should give way."""
     held, own = describe.facts_of(present.tags), describe.facts(best, "", "")
     if {str(present.version), held.get(describe.GRAPH)} & set(gone):
@@ -83,11 +100,35 @@ def _against(best: Candidate, present: "ModelVersion", gone: Collection[str]) ->
     named = f"version {present.version} ({present.tags.get('variant')})"
     if best.summary.is_simulated and held.get("source") != SIMULATED:
         return f"{named} was made from real data and stays; simulated ones never displace it"
-    comparable = all(held.get(name) == own[name] for name in describe.COMPARABLE)
-    if not comparable or held.get(describe.GRAPH) == own[describe.GRAPH] or held[describe.RANK] >= own[describe.RANK]:
+    if not all(held.get(name) == own[name] for name in describe.COMPARABLE):
+        return None
+    if elsewhere := _other_cpu(held, own, best, measured):
+        return f"{named} stays: {elsewhere}"
+    if (
+        held.get(describe.CPU) != own[describe.CPU]
+        or held.get(describe.GRAPH) == own[describe.GRAPH]
+        or held[describe.RANK] >= own[describe.RANK]
+    ):
         return None
     return (
         f"{named} stays: p99 {held[describe.RANK][0]:.3g} ms against {own[describe.RANK][0]:.3g} ms of {best.variant}"
+    )
+
+
+def _other_cpu(
+    held: Mapping[str, Any], own: Mapping[str, Any], best: Candidate, measured: Collection[str]
+) -> str | None:
+    """Why nobody can say which is faster: their times are of different kinds of CPU; None where they are of one.
+
+    None too where the present graph was measured again beside `best`, and where the target names the kind of `best`.
+    """
+    there, here = held.get(describe.CPU) or UNNAMED, own[describe.CPU]
+    named = (best.summary.evidence.get("target") or {}).get("cpu")
+    if there == here or named is not None or held.get(describe.GRAPH) in measured:
+        return None
+    return (
+        f"it was measured on {there}, {best.variant} on {here}, and times of different kinds of CPU are not compared; "
+        f"evaluate both on one kind, or name the one that devices have (targets.{best.summary.target}.cpu)"
     )
 
 

@@ -15,6 +15,7 @@ def write(candidate: Candidate, folder: Path, intended_use: str) -> str:
     folder.mkdir(parents=True)
     for artifact, name in (
         (candidate.graph, "model.onnx"),
+        (candidate.graph, "run.json"),
         (candidate.evidence, "evidence.json"),
         (candidate.evidence, "predictions.safetensors"),
         (candidate.verdict, "verdict.json"),

@@ -63,7 +63,10 @@ class Candidate:
 
     def objection(self) -> str | None:
         """Why this may not be promoted, in words; None if nothing speaks against it."""
-        return self._maker() or self._mismatch() or self._contradiction() or self._verdict()
+        from bedside.gates.case import foreign
+
+        elsewhere = foreign(self.summary.evidence)
+        return self._maker() or self._mismatch() or elsewhere or self._contradiction() or self._verdict()
 
     def _maker(self) -> str | None:
         """Each artifact must be what its own stage made: any other may have written the same file names."""
@@ -133,7 +136,16 @@ def candidates(
         raise RefusedError(f"given twice: {', '.join(doubled)}; give each variant once")
     _check_alike("gates", {c.variant: c.gates for c in found})
     _check_alike("references", {c.variant: c.reference for c in found})
+    _check_one_cpu({c.variant: c.summary.cpu_kind for c in found})
     return found
+
+
+def _check_one_cpu(kinds: dict[str, str]) -> None:
+    """The fastest is sought, and times of different kinds of CPU cannot be ranked; RefusedError names one of each."""
+    examples = {kind: variant for variant, kind in reversed(kinds.items())}
+    if len(examples) > 1:
+        told = ", ".join(f"{variant} on {kind}" for kind, variant in reversed(examples.items()))
+        raise RefusedError(f"measured on different kinds of CPU: {told}; evaluate them again, all on one")
 
 
 def _check_alike(what: str, digests: Mapping[str, str]) -> None:

@@ -85,11 +85,12 @@ def costs(summary: Summary) -> str:
         "peak memory with only the runtime": (summary.said("memory.peak_rss_mb", "MB"), "memory.peak_rss_mb"),
         "energy per window": (summary.said("energy.millijoule_per_window", "mJ"), "energy.millijoule_per_window"),
     }
-    cpu = (summary.evidence.get("environment") or {}).get("cpu", "an unnamed processor")
+    if summary.against_plain is not None:
+        told["its time"] = (summary.against_plain, "latency.against_plain.median")
     lines = [f"- {what}: {text(value)} ({text(summary.provenance(path))})" for what, (value, path) in told.items()]
     complexity = summary.evidence.get("complexity") or {}
     lines += [f"- {text(name).replace('_', ' ')}: {value:,} (counted)" for name, value in complexity.items()]
-    return "\n".join([f"On {text(cpu)}:", "", *lines])
+    return "\n".join([f"On {text(summary.cpu)}:", "", *lines])
 
 
 def gates(summary: Summary) -> str:

@@ -10,8 +10,8 @@ from bedside.registry.candidate import Candidate
 from bedside.summary import MISSING, text
 
 FACTS = "facts"  # what promotions compare, in one tag: the registry's table shows every tag of every version
-DIGEST, GRAPH, RANK = "bundle", "graph", "rank"
-COMPARABLE = ("gates", "windows", "source", "cpu")
+DIGEST, GRAPH, RANK, CPU = "bundle", "graph", "rank", "cpu_kind"
+COMPARABLE = ("gates", "windows", "source")  # and the kind of CPU, for times
 ROLLED_BACK = "rolled back"
 LONGEST = 5000  # characters that the registry's tables take
 
@@ -88,7 +88,7 @@ def facts(candidate: Candidate, digest: str, author: str) -> dict[str, Any]:
         "gates": str(summary.verdict.get("gates_digest")),
         "windows": str(summary.verdict.get("windows_digest")),
         "source": candidate.labels.get("source", "unlabelled"),
-        "cpu": str((summary.evidence.get("environment") or {}).get("cpu", "unknown")),
+        CPU: summary.cpu_kind,
         "claims": summary.claimed,
         "author": author,
         RANK: list(summary.rank),

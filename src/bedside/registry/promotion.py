@@ -218,7 +218,8 @@ class Promotion:
     ) -> dict[str, Any]:
         """Move the aliases; where they point afterwards, where they pointed before, and why."""
         gone = rolled_back(self.log.verify(), self.name)
-        challenger = aliases.challenger(self.models, passed, versions, gone)
+        measured = {candidate.graph_sha256 for candidate in self.candidates}
+        challenger = aliases.challenger(self.models, passed, versions, gone, measured)
         leader = next((c for c in passed if versions[c.variant] == challenger.version), None)
         champion = aliases.champion(self.models, leader, challenger.version, sign_off=self.params.sign_off)
         moved = {}

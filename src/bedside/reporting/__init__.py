@@ -1,5 +1,6 @@
 """What people read: the comparison of all deployments, and the review page of one."""
 
+from bedside.reporting.brief import short as short
 from bedside.reporting.claims import SeedClaim as SeedClaim
 from bedside.reporting.pages import PICTURES as PICTURES
 from bedside.reporting.pages import comparison_page as comparison_page
@@ -9,7 +10,6 @@ from bedside.reporting.pareto import draw as draw_pareto
 from bedside.reporting.table import advice as advice
 from bedside.reporting.table import batches as batches
 from bedside.reporting.table import results as results
-from bedside.reporting.table import short as short
 
 __all__ = [
     "PICTURES",

@@ -34,9 +34,9 @@ SEED = {
 COLUMNS = (
     "technique",
     "target",
-    "size: claimed",
+    "smaller: claimed",
     "measured",
-    "speed: claimed",
+    "faster: claimed",
     "measured",
     "accuracy: claimed",
     "measured",

@@ -10,16 +10,21 @@ from bedside.params import lookup
 from bedside.summary import Summary
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+GUIDE = "how-to-read.md"
 
 
 def deployments(artifacts: Path, params: Path = Path("params.yaml")) -> list[Summary]:
-    """All judged deployments under `artifacts`, in the order of `params.yaml`; every file is verified."""
-    folders = sorted(folder.parent for folder in (artifacts / "verdicts").glob("*/*/manifest.json"))
+    """The judged deployments that `params.yaml` names, in its order, or all where there is none; files are verified.
+
+    What an earlier run judged and the parameters no longer name is left where it lies.
+    """
+    order = _order(params)
+    found = sorted(file.parent for file in (artifacts / "verdicts").glob("*/*/manifest.json"))
+    folders = [folder for folder in found if not order or {folder.name, folder.parent.name} <= order.keys()]
     if not folders:
         raise RefusedError(f"{artifacts}: nothing has been judged here; run `make demo` or `make repro` first")
-    found = [_summary(folder, artifacts / "evidence" / folder.parent.name / folder.name) for folder in folders]
-    order = _order(params)
-    return sorted(found, key=lambda s: (order.get(s.target, 99), s.target, order.get(s.variant, 99), s.variant))
+    summaries = [_summary(folder, artifacts / "evidence" / folder.parent.name / folder.name) for folder in folders]
+    return sorted(summaries, key=lambda s: (order.get(s.target, 99), s.target, order.get(s.variant, 99), s.variant))
 
 
 def _summary(verdict: Path, evidence: Path) -> Summary:
@@ -57,14 +62,21 @@ def write_into(readme: Path, table: str) -> None:
     write_atomic(readme, f"{before}{BEGIN}\n{table.strip()}\n{END}{after}")
 
 
-def write_page(folder: Path, table: str, pareto: bytes) -> Path:
-    """`README.md` and `pareto.png` in `folder`: all results, as a page that a repository shows; returns the page."""
+def write_page(folder: Path, table: str, pareto: bytes, note: str = "") -> Path:
+    """`README.md` and `pareto.png` in `folder`: all results, as a page that a repository shows; returns the page.
+
+    `note` is a sentence for its top. `how-to-read.md`, where the folder has one, is linked.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pareto.png").write_bytes(pareto)
     page = folder / "README.md"
-    told = (
+    parts = [
+        "# Results: every variant on every target",
+        f"**{note}**" if note else "",
         "Written by `bedside results --write` from the evidence of one run; `dvc.lock` names its data, code and models."
-    )
-    picture = "![Sensitivity of the worst claimed class against p99 latency and size](pareto.png)"
-    write_atomic(page, f"# Results: every variant on every target\n\n{told}\n\n{picture}\n\n{table}")
+        + (f" What it means: [how to read the results]({GUIDE})." if (folder / GUIDE).is_file() else ""),
+        "![Sensitivity against p99 latency and file size; what passes is green](pareto.png)",
+        table,
+    ]
+    write_atomic(page, "\n\n".join(filter(None, parts)))
     return page

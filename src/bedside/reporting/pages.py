@@ -56,6 +56,9 @@ def headline(summaries: Sequence[Summary]) -> str:
     told = f"{len(passing)} of {len(compressed)} compressed deployments pass every gate."
     if not passing:
         return told
+    kinds = sorted({summary.cpu_kind for summary in passing})
+    if len(kinds) > 1:
+        return f"{told} They were measured on {' and '.join(kinds)}, and times of different kinds are not compared."
     best = passing[0]
     faster = f", {best.times_faster:.0f} times faster than its teacher" if best.times_faster else ""
     worst = best.worst_sensitivity

@@ -1,36 +1,64 @@
 """The trade: sensitivity of the worst claimed class against what it costs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
+from typing import TYPE_CHECKING, NamedTuple
 
+from bedside.reporting.labels import Point, place
 from bedside.summary import Summary
 
-COSTS = (("latency.p99_ms", 1.0, "p99 latency, batch 1 (ms)"), ("size_bytes", 1e-3, "size (kB)"))
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COSTS = (
+    ("latency.p99_ms", 1.0, "p99 latency of one answer, ms  (left is better)"),
+    ("size_bytes", 1e-3, "file size, kB  (left is better)"),
+)
 MARKERS, GREY = "osD^vP", "#555555"
-CROWDED = 12  # points; with more, only those are named that a reader would choose among, and the yardstick
+CROWDED = 12  # variants; of more, only those are named that a reader would choose among, and the yardstick
 COLORS = {"PASS": "#1a7f4b", "FAIL": "#c4362b", "INSUFFICIENT EVIDENCE": "#b07d12"}
 
 
+class Dot(NamedTuple):
+    """One deployment in a panel."""
+
+    summary: Summary
+    cost: float
+    share: float
+
+    @property
+    def at(self) -> Point:
+        return self.cost, self.share
+
+
 def draw(summaries: Sequence[Summary]) -> bytes:
-    """A PNG with two panels; shape is the target, colour the verdict, the circled ones nothing beats."""
+    """The picture as a PNG."""
+    png = BytesIO()
+    picture(summaries).savefig(png, format="png", metadata={"Software": None})
+    return png.getvalue()
+
+
+def picture(summaries: Sequence[Summary]) -> "Figure":
+    """Two panels; shape is the target, colour the verdict, the circled ones nothing beats."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.6), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    for index, (path, scale, label) in enumerate(COSTS):
-        axes = figure.add_subplot(1, 2, index + 1)
-        _panel(axes, _points(summaries, path, scale), label)
-        axes.set_ylabel("sensitivity of the worst claimed class" if index == 0 else "")
+    panels = [(figure.add_subplot(1, 2, i + 1), _dots(summaries, *cost[:2])) for i, cost in enumerate(COSTS)]
+    for (axes, dots), (_, _, label) in zip(panels, COSTS, strict=True):
+        _panel(axes, dots, label)
+    panels[0][0].set_ylabel(_height(summaries))
     _legend(figure, summaries)
     if any(summary.is_simulated for summary in summaries):
         figure.suptitle("simulated cohort", color=COLORS["FAIL"])
-    png = BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": None})
-    return png.getvalue()
+    for axes, dots in panels:  # only now: titles and legends move the panels
+        place(axes, _named(dots), [dot.at for dot in dots])
+    return figure
 
 
-def front(points: Sequence[tuple[float, float]]) -> set[int]:
+def front(points: Sequence[Point]) -> set[int]:
     """Indices of the points (cost, sensitivity) that no other point beats in both."""
     return {
         i
@@ -39,55 +67,55 @@ def front(points: Sequence[tuple[float, float]]) -> set[int]:
     }
 
 
-def _points(summaries: Sequence[Summary], path: str, scale: float) -> list[tuple[Summary, float, float]]:
+def _dots(summaries: Sequence[Summary], path: str, scale: float) -> list[Dot]:
     found = [(s, s.figure(path), s.worst_sensitivity) for s in summaries]
-    return [(s, cost * scale, share) for s, cost, share in found if cost is not None and share is not None]
+    return [Dot(s, cost * scale, share) for s, cost, share in found if cost is not None and share is not None]
 
 
-def _panel(axes: "object", points: list[tuple[Summary, float, float]], label: str) -> None:
-    from matplotlib.axes import Axes
-
-    assert isinstance(axes, Axes)
-    targets = sorted({summary.target for summary, _, _ in points})
-    passing = [index for index, (summary, _, _) in enumerate(points) if summary.passes]
-    best = {passing[index] for index in front([points[i][1:] for i in passing])}
-    worth_naming = {i for i, (summary, _, _) in enumerate(points) if i in best or not summary.is_compressed}
-    named = worth_naming if len(points) > CROWDED else range(len(points))
-    for index, (summary, cost, share) in enumerate(points):
-        marker, color = MARKERS[targets.index(summary.target) % len(MARKERS)], COLORS[summary.verdict["verdict"]]
-        axes.scatter(cost, share, marker=marker, s=70, color=color, zorder=3)
-        if index in best:
-            axes.scatter(cost, share, marker="o", s=210, facecolors="none", edgecolors=color, zorder=2)
-        if index not in named:
-            continue
-        side, angle = (7, 30) if targets.index(summary.target) % 2 == 0 else (-12, -30)
-        axes.annotate(
-            summary.variant,
-            (cost, share),
-            (4, side),
-            textcoords="offset points",
-            fontsize=7.5,
-            rotation=angle,
-            va="bottom" if side > 0 else "top",
-            rotation_mode="anchor",
+def _panel(axes: "Axes", dots: Sequence[Dot], label: str) -> None:
+    targets = _targets(dot.summary for dot in dots)
+    for dot in dots:
+        marker, color = (
+            MARKERS[targets.index(dot.summary.target) % len(MARKERS)],
+            COLORS[dot.summary.verdict["verdict"]],
         )
+        axes.scatter(*dot.at, marker=marker, s=55, color=color, alpha=0.85, linewidths=0, zorder=3)
+    passing = [dot for dot in dots if dot.summary.passes]
+    for index in front([dot.at for dot in passing]):
+        axes.scatter(*passing[index].at, marker="o", s=190, facecolors="none", edgecolors=COLORS["PASS"], zorder=2)
     axes.set_xscale("log")
     axes.set_xlabel(label)
     axes.grid(alpha=0.25)
-    axes.margins(0.15, 0.2)
+    axes.margins(0.12, 0.2)
 
 
-def _legend(figure: "object", summaries: Sequence[Summary]) -> None:
-    from matplotlib.figure import Figure
+def _named(dots: Sequence[Dot]) -> Mapping[str, Point]:
+    """The point that bears a variant's name: the cheapest of its targets; those that are hard to place come first."""
+    crowded = len({dot.summary.variant for dot in dots}) > CROWDED
+    worth = [dot for dot in dots if not crowded or dot.summary.passes or not dot.summary.is_compressed]
+    cheapest = sorted(worth, key=lambda dot: dot.cost, reverse=True)
+    return {dot.summary.variant: dot.at for dot in cheapest}
+
+
+def _height(summaries: Sequence[Summary]) -> str:
+    """What the vertical axis shows, with the class where it is the same for all."""
+    asked = {name for summary in summaries for name in (summary.claimed or summary.required)}
+    which = f"for {asked.pop()}" if len(asked) == 1 else "of the worst claimed class"
+    return f"sensitivity {which}, all beats pooled  (up is better)"
+
+
+def _targets(summaries: Iterable[Summary]) -> list[str]:
+    return sorted({summary.target for summary in summaries})
+
+
+def _legend(figure: "Figure", summaries: Sequence[Summary]) -> None:
     from matplotlib.lines import Line2D
 
-    assert isinstance(figure, Figure)
-    targets = sorted({summary.target for summary in summaries})
     met = [name for name in COLORS if any(s.verdict["verdict"] == name for s in summaries)]
     handles = [
         *(
             Line2D([], [], ls="none", marker=MARKERS[i % len(MARKERS)], color=GREY, label=n)
-            for i, n in enumerate(targets)
+            for i, n in enumerate(_targets(summaries))
         ),
         *(Line2D([], [], ls="none", marker="o", color=COLORS[name], label=name) for name in met),
         Line2D([], [], ls="none", marker="o", ms=12, mfc="none", color=GREY, label="passes, and nothing beats it"),

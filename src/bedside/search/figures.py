@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bedside.errors import RefusedError
 from bedside.gates import Budget
+from bedside.graph.finite import require_answers
 from bedside.search.settings import Floor
 from bedside.training.validation import average_precision
 
@@ -23,6 +24,7 @@ def quality(
     logits: NDArray[np.float32], label: NDArray[np.int64], classes: list[str], watched: tuple[str, ...]
 ) -> dict[str, float]:
     """`{V_sensitivity, V_predictivity, V_average_precision, ..., worst_average_precision}`, all beats pooled."""
+    require_answers("the file on the target", logits, "train the chain's networks with a lower training.learning_rate")
     scores = np.exp(logits - logits.max(axis=1, keepdims=True)).astype(np.float64)
     scores /= scores.sum(axis=1, keepdims=True)
     predicted, found = logits.argmax(axis=1), {}

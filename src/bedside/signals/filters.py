@@ -1,10 +1,15 @@
 """Filters before windows are cut: no baseline wander, no aliasing, and a known look-ahead."""
 
+from fractions import Fraction
+
 import numpy as np
 from numpy.typing import NDArray
 
-TAPS = 31  # of the anti-alias filter at the recording's rate
-LOOK_AHEAD = TAPS // 2  # samples at the recording's rate that a filtered sample knows of its future (42 ms at 360 Hz)
+from bedside.errors import RefusedError
+
+LOOK_AHEAD_S = 15 / 360  # what a resampled value knows of its future, at any rate
+PASSES = 0.375  # of the lower rate: what is kept; nothing above half of it may be left
+MOST_PHASES = 2000  # of the filter between two rates; a device holds them all, and 257 Hz to 120 Hz needs 120
 
 
 def highpass(signal: NDArray[np.floating], rate: float, cutoff: float = 0.5) -> NDArray[np.float64]:
@@ -15,20 +20,34 @@ def highpass(signal: NDArray[np.floating], rate: float, cutoff: float = 0.5) -> 
     return np.asarray(lfilter(b, a, signal - signal[0]))
 
 
-def downsample(signal: NDArray[np.floating], rate: float, to: float) -> NDArray[np.float32]:
-    """Low-pass (sample,) below 0.375 of the new rate and keep every `rate / to`-th sample.
+def steps(rate: float, to: float) -> tuple[int, int]:
+    """`(up, down)` in lowest terms with `rate * up / down = to`: 360 Hz to 120 Hz is `(1, 3)`, 128 Hz `(15, 16)`.
 
-    The filter is symmetric and its delay is taken back, so a value knows `LOOK_AHEAD` samples of its future.
+    Rates without a common measure, and those too low for a filter, are refused with a sentence.
+    """
+    if min(rate, to) * LOOK_AHEAD_S < 1:
+        raise RefusedError(f"{min(rate, to):g} Hz is too low to see a beat; at least {1 / LOOK_AHEAD_S:g} Hz is needed")
+    ratio = Fraction(str(to)) / Fraction(str(rate))
+    if max(ratio.numerator, ratio.denominator) > MOST_PHASES:
+        near = rate / round(rate / to) if to <= rate else rate
+        raise RefusedError(f"{rate:g} Hz cannot become {to:g} Hz in few steps; choose a simpler ratio, {near:g} Hz say")
+    return ratio.numerator, ratio.denominator
+
+
+def resample(signal: NDArray[np.floating], rate: float, to: float) -> NDArray[np.float32]:
+    """Low-pass (sample,) below `PASSES` of the lower rate and give its values at the new one.
+
+    Sample n of the result is at n / `to` seconds. The filter is symmetric and its delay is taken back, so a value knows
+    `LOOK_AHEAD_S` of its future; a device repeats it with `up` short filters, one after the other.
     """
     from scipy.signal import firwin, upfirdn
 
-    step = round(rate / to)
-    if step < 1 or abs(step * to - rate) > 1e-6:
-        raise ValueError(f"{rate:g} Hz is not a whole multiple of {to:g} Hz; choose a rate that divides it")
-    if step == 1:
+    up, down = steps(rate, to)
+    if up == down:
         return signal.astype(np.float32)
-    taps = firwin(TAPS, 0.375 * to, fs=rate)
-    padded = np.concatenate([np.zeros((-LOOK_AHEAD) % step), signal, np.zeros(LOOK_AHEAD)])
-    first = (LOOK_AHEAD + (-LOOK_AHEAD) % step) // step
-    count = -(-len(signal) // step)
-    return np.asarray(upfirdn(taps, padded, down=step)[first : first + count], dtype=np.float32)
+    half = round(LOOK_AHEAD_S * rate * up)
+    taps = up * firwin(2 * half + 1, PASSES * min(rate, to), fs=rate * up)
+    late = (-half) % down  # zeros before the taps, so that the delay is a whole number of the new samples
+    filtered = upfirdn(np.concatenate([np.zeros(late), taps]), signal, up=up, down=down)
+    first = (half + late) // down
+    return np.asarray(filtered[first : first + -(-len(signal) * up // down)], dtype=np.float32)

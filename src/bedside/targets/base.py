@@ -1,21 +1,27 @@
 """What every target does: its own form of a graph, an audit of what really runs, and a session to run it in."""
 
 import abc
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pydantic
 
-from bedside.edge.runner import Runner, load
+from bedside.edge.runner import Runner, RunSettings, load
 from bedside.errors import RefusedError
 from bedside.graph.quantized import activation_grids, is_quantized
+from bedside.graph.saturation import pairs
 from bedside.plugins import Plugin
 
 
 class Target(Plugin, abc.ABC):
-    """Hardware and runtime; `threads` is what the device will spend on one answer."""
+    """Hardware and runtime; `threads` is what the device will spend on one answer.
+
+    `cpu` names the kind of CPU that times must be measured on (`bedside.measurement.cpu`); null takes any.
+    """
 
     runtime: ClassVar[str]
     threads: int = pydantic.Field(default=1, gt=0)
+    cpu: str | None = pydantic.Field(default=None, pattern=r"^\S+ \S+$", description="such as `x86-64 avx512_vnni`")
 
     @abc.abstractmethod
     def compiled(self, graph: bytes) -> bytes:
@@ -33,12 +39,28 @@ class Target(Plugin, abc.ABC):
         grids = activation_grids(model)
         audit = self.audited(graph, optimized)
         audit |= {"activation_grids": grids, "numbers": _numbers(is_quantized(model), grids, audit)}
+        audit["pairs"] = {**pairs(onnx.load_from_string(optimized)), "exact_kernels": self.exact_kernels}
         _refuse_without_integers(grids, audit, self.kind)
         return optimized, audit
 
+    @property
+    def options(self) -> Mapping[str, str]:
+        """The runtime's own options that answers depend on."""
+        return {}
+
+    @property
+    def exact_kernels(self) -> str | None:
+        """The option that makes the runtime's int8 kernels exact on every CPU, where it is asked for."""
+        return None
+
+    @property
+    def run(self) -> RunSettings:
+        """How the device must run what this target makes."""
+        return RunSettings(self.runtime, self.threads, dict(self.options))
+
     def session(self, model: bytes) -> Runner:
         """Load optimized bytes the way the device will."""
-        return load(self.runtime, model, self.threads)
+        return load(self.run, model)
 
     def described(self) -> dict[str, Any]:
         """The target for the evidence: its parameters and the runtime's version."""

@@ -1,12 +1,14 @@
 """ONNX Runtime on a CPU: static int8 convolutions and linears, and the LSTM in the form that is faster at its size."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import onnx
 import pydantic
 
+from bedside.edge.options import EXACT_INTEGERS
 from bedside.graph.canonical import canonical_bytes
 from bedside.graph.operators import audit, histogram
 from bedside.graph.quantized import compute_in_float, is_quantized
@@ -27,6 +29,17 @@ class OnnxRuntime(Target):
     kind: Literal["onnxruntime"] = "onnxruntime"
     dynamic_lstm_from: int = pydantic.Field(default=48, gt=0, description="units from which an LSTM runs in int8")
     integer_linear_from: int = pydantic.Field(default=2**17, gt=0, description="weights from which a linear layer does")
+    exact_integers: bool = pydantic.Field(
+        default=False, description="ask for kernels that cannot saturate: for int8 weights on a grid that could"
+    )
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        return EXACT_INTEGERS if self.exact_integers else {}
+
+    @property
+    def exact_kernels(self) -> str | None:
+        return "session.x64quantprecision=1" if self.exact_integers else None
 
     def compiled(self, graph: bytes) -> bytes:
         model = onnx.load_from_string(graph)

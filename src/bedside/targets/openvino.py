@@ -1,10 +1,12 @@
 """OpenVINO on a CPU: reads the QDQ graph as it is; the LSTM computes in float from int8 weights."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import onnx
 
+from bedside.edge.options import FLOAT32
 from bedside.graph.canonical import canonical_bytes
 from bedside.graph.operators import histogram
 from bedside.graph.quantized import compute_in_float, is_quantized
@@ -23,6 +25,10 @@ class OpenVino(Target):
 
     runtime: ClassVar[str] = "openvino"
     kind: Literal["openvino"] = "openvino"
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        return FLOAT32
 
     def compiled(self, graph: bytes) -> bytes:
         model = onnx.load_from_string(graph)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bedside.artifacts import Artifact, sha256
-from bedside.datasets.windows import Windows, concatenate, write_windows
-from bedside.errors import RefusedError
+from bedside.artifacts import Artifact, sha256, write_json
+from bedside.datasets.windows import Windows, concatenate, not_finite, write_windows
+from bedside.errors import NotFiniteError, RefusedError
 from bedside.tasks.base import RecordWindows, Task
 from bedside.tasks.proof import Fingerprint, prove
 from bedside.tasks.splits.base import NAMES, Assignment
@@ -23,12 +23,29 @@ def people_of(recordings: Artifact, records: Sequence[str]) -> People:
     return {row["record"]: row for row in recordings.json("records.json") if row["record"] in set(records)}
 
 
-def assign(task: Task, people: People) -> Assignment:
-    """Give each record to a split; refuse a split that stays empty."""
-    assignment = task.split.assign({record: row["patient"] for record, row in people.items()})
+def assign(task: Task, people: People, folder: Path) -> Assignment:
+    """Give each record in `folder` that the task takes to a split; refuse a split that stays empty."""
+    unfit = task.left_out(folder, people.values())
+    found = task.split.assign({record: row["patient"] for record, row in people.items() if record not in unfit})
+    assignment = Assignment(found.splits, {**unfit, **found.left_out})
     if empty := [name for name in NAMES if not assignment.splits[name]]:
-        raise RefusedError(f"no record is left for {', '.join(empty)}; change task.split or mend the recordings")
+        why = "; ".join(f"{record} is {reason}" for record, reason in [*assignment.left_out.items()][:3])
+        raise RefusedError(
+            f"no record is left for {', '.join(empty)}{f' ({why})' if why else ''}; change task.split or mend the "
+            "recordings"
+        )
     return assignment
+
+
+def sound(record: str, windows: RecordWindows) -> RecordWindows:
+    """The windows themselves; NotFiniteError for one with a number that is not finite."""
+    if len(rows := not_finite(windows.signal, windows.rhythm)):
+        raise NotFiniteError(
+            f"the window of record {record} at sample {windows.sample[rows[0]]}",
+            f"holds numbers that are not finite (so do {len(rows)} of {len(windows.label)} windows)",
+            "a recording like this is one that validate must quarantine: tighten its limits in params.yaml",
+        )
+    return windows
 
 
 def proof(
@@ -74,7 +91,7 @@ def write_dataset(
         "subgroups": {people[r]["patient"]: {k: people[r][k] for k in ("sex", "age_band")} for r in records},
         "splits": {split: _count(windows[split], names, people, classes) for split, names in splits.items()},
     }
-    (folder / "dataset.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(folder / "dataset.json", description)
     return windows
 
 

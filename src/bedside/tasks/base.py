@@ -1,7 +1,7 @@
 """The family of tasks: a clinical problem, from one recording to labelled windows."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bedside.datasets.base import Source
+from bedside.datasets.reading import Entry
 from bedside.plugins import Choice, Plugin
 from bedside.tasks.splits.base import Split
 
@@ -43,11 +45,20 @@ class Task(Plugin, abc.ABC):
     split: Choice[Split]
 
     @abc.abstractmethod
-    def windows(self, folder: Path, record: str, training: bool) -> RecordWindows:
-        """Cut and label one recording; label -1 is a window that only the test set counts and nothing scores.
+    def windows(self, folder: Path, entry: Entry, training: bool) -> RecordWindows:
+        """Cut and label the recording of a row of records.json; label -1 is a window that only the test set counts and
+        nothing scores.
 
         `training` windows may be more than one per event (other leads, say); all others are one per event.
         """
+
+    def left_out(self, folder: Path, entries: Iterable[Entry]) -> Mapping[str, str]:  # noqa: ARG002  # for those who look
+        """Recordings that belong in no split for what they hold, and why."""
+        return {}
+
+    def objections(self, source: Source) -> list[str]:
+        """Why windows cannot be cut from this source's recordings, a sentence each: asked before anything runs."""
+        return self.split.objections(source.label)
 
     @abc.abstractmethod
     def description(self) -> dict[str, Any]:

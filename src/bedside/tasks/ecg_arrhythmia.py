@@ -1,5 +1,6 @@
 """Heart beats of one ECG lead into the AAMI classes N, S, V and F (ANSI/AAMI EC57)."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -7,13 +8,16 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from bedside.datasets.recording import Annotations, Header, millivolts, read_annotations, read_header, read_signal
+from bedside.datasets.annotations import read_annotations
+from bedside.datasets.base import Source
+from bedside.datasets.reading import Entry, read
+from bedside.datasets.recording import Annotations, Header, millivolts
 from bedside.errors import RefusedError
 from bedside.plugins import Choice
 from bedside.signals.beats import against_template, cut, normalize
-from bedside.signals.filters import downsample, highpass
+from bedside.signals.filters import highpass, resample, steps
 from bedside.signals.rhythm import FEATURES, rhythm
-from bedside.tasks.aami import BEATS, CLASSES, NOT_BEATS
+from bedside.tasks.aami import BEATS, CLASSES, NOT_BEATS, PACEMAKER
 from bedside.tasks.base import RecordWindows, Task, joined
 from bedside.tasks.proof import window_digests
 from bedside.tasks.splits.base import Split
@@ -47,18 +51,31 @@ class EcgArrhythmia(Task):
                 raise ValueError(f"{name}: {getattr(self, name):g} s at {self.rate:g} Hz is not one sample; widen it")
         return self
 
-    def windows(self, folder: Path, record: str, training: bool) -> RecordWindows:
+    def windows(self, folder: Path, entry: Entry, training: bool) -> RecordWindows:
         """Every beat of one recording, in time order, with what a device could know when it decides."""
-        header = read_header(folder / f"{record}.hea")
+        recording = read(folder, entry)
+        header = recording.header
         leads = [header.index(self.lead)]
         if training and self.train_on_every_lead:
             leads += [index for index in range(len(header.leads)) if index not in leads]
-        peaks, label = _labelled_beats(record, read_annotations(folder / f"{record}.atr"))
-        adc = read_signal(folder, header)
-        return joined([self._lead(header, adc[:, lead], lead, peaks, label) for lead in leads])
+        peaks, label = _labelled_beats(header.record, recording.annotations)
+        return joined([self._lead(header, recording.signal[:, lead], lead, peaks, label) for lead in leads])
+
+    def left_out(self, folder: Path, entries: Iterable[Entry]) -> Mapping[str, str]:
+        """Paced recordings, found by their beats."""
+        records = [str(entry["record"]) for entry in entries]
+        paced = [r for r in records if PACEMAKER & set(read_annotations(folder / f"{r}.atr").symbol.tolist())]
+        return dict.fromkeys(paced, "paced (excluded by AAMI EC57)")
+
+    def objections(self, source: Source) -> list[str]:
+        try:
+            steps(source.rate, self.rate)
+        except RefusedError as error:
+            return [f"rate: {error}", *super().objections(source)]
+        return super().objections(source)
 
     def _lead(self, header: Header, adc: NDArray[np.int16], lead: int, peaks: Ints, label: Ints) -> RecordWindows:
-        signal = downsample(highpass(millivolts(adc, header.leads[lead]), header.rate), header.rate, self.rate)
+        signal = resample(highpass(millivolts(adc, header.leads[lead]), header.rate), header.rate, self.rate)
         if not np.isfinite(signal).all():
             name = f"{header.record}: {header.leads[lead].name}"
             raise RefusedError(f"{name} has missing samples; validate must quarantine it before prepare")

@@ -1,6 +1,6 @@
 """Replaying while or after a stage works, in a process of its own: it can neither slow, block nor kill the work.
 
-A stage that lives longer than `BEDSIDE_FLUSH_AFTER` seconds (20) gets a follower, so its curves can be watched. It goes
+A stage that lives longer than `BEDSIDE_FLUSH_AFTER` seconds (60) gets a follower, so its curves can be watched. It goes
 on until the stage has ended and leaves the rest to the next flush if the store is away. `BEDSIDE_FLUSH` chooses:
 `background` (default), `end` (for containers: one bounded flush when the stage ends), `off`.
 """
@@ -18,7 +18,7 @@ from bedside.tracking import journal
 from bedside.tracking.errors import TrackingError
 
 WAYS = ("background", "end", "off")
-AFTER = 20.0
+AFTER = 60.0  # seconds; importing MLflow costs several, on the core that a short stage measures or trains on
 PAUSE = 15.0  # seconds between two looks at the journals
 END_TIMEOUT = 60.0
 Default = TypeVar("Default", str, float)

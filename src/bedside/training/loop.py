@@ -16,6 +16,7 @@ from bedside import scratch, tracking
 from bedside.params import Params, Seed
 from bedside.training import checkpoint, distributed
 from bedside.training.batches import Batch, Sampling, Tensors, epoch_batches
+from bedside.training.divergence import Guard, require_numbers
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 Score = Callable[[nn.Module], dict[str, float]]
@@ -59,19 +60,22 @@ def fit(  # noqa: PLR0917  (one straight list of what a training needs)
 ) -> list[dict[str, float]]:
     """Train in place, end with the weights of the epoch whose `score()["score"]` was best; return the history.
 
-    The score is taken before the first epoch too, so a fine-tuning that only harms returns what it was given.
+    The score is taken before the first epoch too, so a fine-tuning that only harms returns what it was given. It raises
+    RefusedError at the first loss, gradient, weight or answer that is not finite.
     """
     optimizer = torch.optim.AdamW(network.parameters(), training.learning_rate, weight_decay=training.weight_decay)
     progress = distributed.alike(network, optimizer, _resume(network, optimizer, name))
+    guard = Guard(name, training)
     if not progress.history:
-        _judge(network, score, progress)
+        _judge(network, score, progress, guard)
     todo, silent = range(progress.epoch, training.epochs), distributed.rank() > 0
     epochs = tqdm(todo, initial=progress.epoch, total=training.epochs, unit="epoch", disable=silent)
     for epoch in epochs:
         started = time.monotonic()
-        mean_loss = _run_epoch(network, optimizer, data, classes, training, loss, epoch)
+        with guard.within(epoch + 1):
+            mean_loss = _run_epoch(network, optimizer, data, classes, training, loss, epoch, guard)
         progress.epoch = epoch + 1
-        entry = _judge(network, score, progress)
+        entry = _judge(network, score, progress, guard)
         epochs.set_postfix(loss=f"{mean_loss:.3f}", score=f"{entry['score']:.3f}")
         tracking.log({"train/loss": mean_loss, "train/seconds": time.monotonic() - started}, step=epoch)
         _keep(network, optimizer, progress, name)
@@ -88,6 +92,7 @@ def _run_epoch(  # noqa: PLR0917
     training: Training,
     loss: Loss,
     epoch: int,
+    guard: Guard,
 ) -> float:
     # Dropout too must repeat after a restart, and differ between processes.
     torch.manual_seed(training.seed * 1_000_003 + epoch + 500_009 * distributed.rank())
@@ -106,8 +111,10 @@ def _run_epoch(  # noqa: PLR0917
         value = share * loss(network, own)
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
-        total += distributed.add_up(network, value)
-        nn.utils.clip_grad_norm_(network.parameters(), training.clip)
+        mean = distributed.add_up(network, value)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), training.clip)
+        guard.step(f"epoch {epoch + 1}, step {step + 1} of {steps}", batch, mean, norm, moved=epoch + step > 0)
+        total += mean
         optimizer.step()
     return total / steps
 
@@ -119,10 +126,12 @@ def rate(done: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (done - warmup) / max(1 - warmup, 1e-9)))
 
 
-def _judge(network: nn.Module, score: Score, progress: _Progress) -> dict[str, float]:
+def _judge(network: nn.Module, score: Score, progress: _Progress, guard: Guard) -> dict[str, float]:
     network.eval()
-    with torch.inference_mode():
+    with guard.within(progress.epoch), torch.inference_mode():
+        require_numbers(network)
         entry = score(network)
+    guard.score(entry["score"])
     progress.history.append(entry)
     tracking.log({f"validation/{name}": value for name, value in entry.items()}, step=progress.epoch)
     if entry["score"] >= progress.best_score:  # of equal epochs the later one: a ranking is perfect before its margins

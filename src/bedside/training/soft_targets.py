@@ -38,10 +38,23 @@ def distillation_loss(how: SoftTargets, teacher: nn.Module, recorded: Tensor | N
     def loss(student: nn.Module, batch: Batch) -> Tensor:
         logits = student(batch.signal, batch.rhythm)
         log_student = torch.log_softmax(logits / how.temperature, dim=1)
-        imitation = functional.kl_div(log_student, answers(batch), reduction="batchmean") * how.temperature**2
+        imitation = functional.kl_div(log_student, sound(answers(batch)), reduction="batchmean") * how.temperature**2
         return how.alpha * imitation + (1 - how.alpha) * functional.cross_entropy(logits, batch.target)
 
     return loss
+
+
+def sound(answers: Tensor) -> Tensor:
+    """The teacher's answers (batch, class) themselves; RefusedError where they are not finite.
+
+    A loss that is not finite for their sake must not be blamed on the student's training.
+    """
+    if not torch.isfinite(answers).all():
+        raise RefusedError(
+            "the answers of who is imitated (teacher, parent or committee) are not finite: train that again, or raise "
+            "soft_targets.temperature"
+        )
+    return answers
 
 
 def _answers(how: SoftTargets, teacher: nn.Module, recorded: Tensor | None) -> Answers:

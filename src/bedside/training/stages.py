@@ -7,12 +7,13 @@ from typing import Literal, TypeVar
 import numpy as np
 import pydantic
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bedside.artifacts import Artifact
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import Architecture
+from bedside.models.last import asked, last_layer
 from bedside.params import ClassName, Params
 from bedside.training.batches import Tensors
 from bedside.training.validation import f1, logits_of, watch
@@ -47,9 +48,14 @@ class Splits:
         seen = watch(network, self.validation, self.watched)
         return seen if self.how.epoch == "best" else {**seen, "score": 0.0}
 
+    @property
+    def inputs(self) -> tuple[torch.Size, torch.Size]:
+        """Shapes of a window's `signal` (channel, time) and `rhythm` (feature,)."""
+        return self.train.signal.shape[1:], self.train.rhythm.shape[1:]
+
     def fitted(self, architecture: A) -> A:
         """The architecture for these windows and classes."""
-        return architecture.fitted(self.train.signal.shape[1:], self.train.rhythm.shape[1:], len(self.classes))
+        return architecture.fitted(*self.inputs, len(self.classes))
 
 
 def open_splits(dataset: Artifact, how: Validation) -> Splits:
@@ -57,7 +63,14 @@ def open_splits(dataset: Artifact, how: Validation) -> Splits:
     classes = dataset.json("dataset.json")["classes"]
     require_classes("validation.watched", how.watched, classes)
     train, validation = (Tensors.of(load_split(dataset, name)) for name in ("train", "validation"))
-    return Splits(classes, train, validation, how)
+    splits = Splits(classes, train, validation, how)
+    absent = [name for name, c in splits.watched.items() if not (validation.label == c).any()]
+    if absent and how.epoch == "best":
+        raise RefusedError(
+            f"validation.watched: no validation patient has a {' or '.join(absent)} beat, so it chooses no epoch; take "
+            "it out, give validation more patients (task.split), or set validation.epoch: last"
+        )
+    return splits
 
 
 def require_classes(where: str, named: Iterable[str], classes: Sequence[str]) -> None:
@@ -66,11 +79,45 @@ def require_classes(where: str, named: Iterable[str], classes: Sequence[str]) ->
         raise RefusedError(f"{where}: no class {', '.join(unknown)} here; this dataset has {', '.join(classes)}")
 
 
-def shift_operating_point(network: nn.Module, classes: Sequence[str], biases: Mapping[str, float]) -> None:
+def built(architecture: Architecture, splits: Splits, where: str) -> nn.Module:
+    """The network, with fresh weights, once it has shown that it answers these windows with a logit per class.
+
+    RefusedError names the parameter `where` it is described: now, not after a training.
+    """
+    read = "windows of {} and {}".format(*map(tuple, splits.inputs))
+    try:
+        network = architecture.network()
+        answer = asked(network, *splits.inputs)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise RefusedError(f"{where}: this {architecture.kind} cannot read {read} ({reason}); change it") from None
+    if not isinstance(answer, Tensor) or answer.shape != (2, len(splits.classes)):
+        found = (
+            f"of shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"that is a {type(answer).__name__}"
+        )
+        raise RefusedError(
+            f"{where}: this {architecture.kind} answers two windows with something {found}; it must answer with logits "
+            f"(2, {len(splits.classes)}), one per class ({', '.join(splits.classes)})"
+        )
+    return network
+
+
+def answering(network: nn.Module, splits: Splits, where: str) -> nn.Linear:
+    """The network's last layer; RefusedError where it has no bias for each class to which `where` could be added."""
+    layer = last_layer(network, *splits.inputs)
+    if layer is None or layer.bias is None:
+        raise RefusedError(
+            f"{where}: this network does not end in a linear layer with a bias for each class, to which it would be "
+            f"added; leave {where} out, or let the network return what an nn.Linear(..., {len(splits.classes)}) answers"
+        )
+    return layer
+
+
+def shift_operating_point(last: nn.Linear, classes: Sequence[str], biases: Mapping[str, float]) -> None:
     """Add a bias to the logits of these classes, in the last layer: argmax stays the decision, at no cost."""
     with torch.no_grad():
         for name, bias in biases.items():
-            network.get_parameter("output.bias")[classes.index(name)] += bias  # every network ends in `output`
+            last.bias[classes.index(name)] += bias
 
 
 def validation_metrics(network: nn.Module, splits: Splits) -> dict[str, float]:

@@ -5,18 +5,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bedside.errors import NotFiniteError
 from bedside.training.batches import Tensors
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def logits_of(network: nn.Module, data: Tensors, batch: int = 1024) -> Tensor:
-    """Logits (window, class) of a split, without gradients, in evaluation mode."""
+def logits_of(network: nn.Module, data: Tensors, batch: int = 1024, *, whose: str = "the network") -> Tensor:
+    """Logits (window, class) of a split, without gradients, in evaluation mode.
+
+    NotFiniteError, which says `whose` they are, for logits that are not finite: an argmax over NaN still names a class.
+    """
     network.eval()
     with torch.inference_mode():
         parts = zip(torch.split(data.signal, batch), torch.split(data.rhythm, batch), strict=True)
-        return torch.cat([network(signal, rhythm) for signal, rhythm in parts])
+        logits = torch.cat([network(signal, rhythm) for signal, rhythm in parts])
+        if silent := int((~torch.isfinite(logits)).any(dim=1).sum()):
+            found = f"answers {silent} of {len(logits)} windows with numbers that are not finite"
+            raise NotFiniteError(whose, found, "train it again with a lower training.learning_rate")
+    return logits
 
 
 def average_precision(score: Floats, positive: NDArray[np.bool_]) -> float:
@@ -33,11 +41,13 @@ def average_precision(score: Floats, positive: NDArray[np.bool_]) -> float:
 
 
 def watch(network: nn.Module, data: Tensors, watched: dict[str, int]) -> dict[str, float]:
-    """Average precision of each watched class on a split; `score`, their mean, is what chooses the epoch."""
+    """Average precision of each watched class that the split has; `score`, their mean, is what chooses the epoch."""
     probability = torch.softmax(logits_of(network, data), dim=1).double().numpy()
     label = data.label.numpy()
-    each = {name: average_precision(probability[:, c], label == c) for name, c in watched.items()}
-    return {"score": float(np.mean(list(each.values()))), **{f"{k}_average_precision": v for k, v in each.items()}}
+    seen = {name: c for name, c in watched.items() if (label == c).any()}
+    each = {name: average_precision(probability[:, c], label == c) for name, c in seen.items()}
+    score = float(np.mean(list(each.values()))) if each else 0.0
+    return {"score": score, **{f"{k}_average_precision": v for k, v in each.items()}}
 
 
 def f1(predicted: Labels, label: Labels, positive: int) -> float:

@@ -57,6 +57,8 @@ def test_what_was_made_is_judged_beside_the_teacher_and_what_cannot_be_run_becom
     assert teacher["summary"].evidence["flips"]["all"]["harmful"] == 0
     assert int8["summary"].figure("size_bytes") == len(exported("int8", 12))
     assert int8["summary"].evidence["parity"]["kind"] == "int8"
+    assert int8["summary"].evidence["latency"]["against_plain"]["kind"] == "float"
+    assert teacher["summary"].evidence["latency"]["against_plain"] is None
     assert "cannot be used" in broken["error"]
     assert "summary" not in broken
     write(tmp_path / "peers", rows)
@@ -65,7 +67,7 @@ def test_what_was_made_is_judged_beside_the_teacher_and_what_cannot_be_run_becom
     made, failed = text.split("## What could not be done")
     assert "| small 1.0 | int8 |" in made
     assert "| small 1.0 | broken |" in failed
-    assert "openings 1 to 2 of this workspace" in text
+    assert "(times 1 to 2 that this workspace measured on them)" in text
     found = {r["name"]: r for r in json.loads((tmp_path / "peers.json").read_text())["rows"]}
     assert found["int8"]["gross"]["V"]["intervals"]["sensitivity"]["low"] is not None
     assert found["broken"]["error"] == broken["error"]

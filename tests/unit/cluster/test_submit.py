@@ -15,6 +15,8 @@ import kfp_server_api as api
 import pytest
 
 from bedside import cli
+from bedside.cluster import revisions
+from bedside.errors import RefusedError
 from pipelines import schedule, submit
 from tests.support.kubeflow_server import KubeflowServer, serving
 
@@ -127,6 +129,17 @@ def refused(done: "Done", *told: str) -> None:
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     for one in told:
         assert one in done.stderr
+
+
+def test_where_git_will_not_look_its_own_reason_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not that the revision is unknown, or that there is no remote."""
+    with pytest.raises(RefusedError, match=r"^git: not a git repository"):
+        revisions.commit("main", tmp_path)
+    with pytest.raises(RefusedError, match=r"^git: not a git repository"):
+        revisions.data_version("main", folder=tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RefusedError, match="there is no git here"):
+        revisions.commit("main", tmp_path)
 
 
 def test_a_run_is_started_and_the_same_content_is_uploaded_once(bedside: Bedside, kubeflow: KubeflowServer) -> None:

@@ -43,9 +43,9 @@ def hinted(
 ) -> Hinted:
     """A student and its projection after a training on soft targets and features."""
     prepare_torch(how)
-    pair = Hinted(SMALL.network(), teacher)
+    pair = Hinted(SMALL.network(), teacher, DATA.signal.shape[1:], DATA.rhythm.shape[1:])
     loss = distillation_loss(SoftTargets(), teacher)
-    with feature_distillation(Features(weight=weight), pair, teacher, loss) as both:
+    with feature_distillation(Features(weight=weight), pair, loss) as both:
         fit(pair, DATA, len(CLASSES), how, both, score)
     return pair
 

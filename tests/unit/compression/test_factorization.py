@@ -155,3 +155,16 @@ def test_a_shape_is_fitted_to_the_windows_it_will_read() -> None:
     shape = FactoredCnnLstm(whole=WHOLE, ranks={"hidden": 2}, separable=("convolutions.1",))
     network = shape.fitted(signal=(3, 40), rhythm=(5,), classes=6).network().eval()
     assert network(torch.zeros(4, 3, 40), torch.zeros(4, 5)).shape == (4, 6)
+
+
+@pytest.mark.parametrize(
+    ("bias", "reason"),
+    [(-1e9, "hidden reads nothing but zeros, so it is dead"), (torch.inf, "numbers that are not finite")],
+)
+def test_a_layer_that_reads_nothing_or_no_numbers_is_refused_by_name(bias: float, reason: str) -> None:
+    network = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=3),), head=4, rhythm_features=1).network().eval()
+    with torch.no_grad():
+        network.blocks[0].norm.bias.fill_(bias)
+    batch = Batch(torch.zeros(5, 2, 120), torch.zeros(5, 1), torch.zeros(5, 4))
+    with pytest.raises(RefusedError, match=reason):
+        second_moments(network, ["hidden"], [batch, batch])

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from bedside.compression.fidelity import fidelity
+from bedside.errors import RefusedError
 from bedside.training.batches import Tensors
 from bedside.training.stages import Splits, Validation
 
@@ -37,3 +38,8 @@ def test_a_class_counts_the_same_however_rare_it_is() -> None:
 def test_what_the_teacher_has_wrong_cannot_be_lost() -> None:
     score = fidelity(Answers([0] * 9 + [1]), splits())  # one V beat missed by the teacher
     assert score(Answers([0] * 9 + [1])) == {"score": 1.0, "N_kept": 1.0, "V_kept": 1.0}
+
+
+def test_nobody_can_be_true_to_a_teacher_who_has_nothing_right() -> None:
+    with pytest.raises(RefusedError, match="the teacher has no validation beat right"):
+        fidelity(Answers((1 - LABEL).tolist()), splits())

@@ -71,9 +71,10 @@ def test_removing_units_that_answer_zero_changes_no_logit() -> None:
     assert shape.head == 3
 
 
-def test_a_network_without_lstm_is_pruned_too() -> None:
-    shape = SHAPE.model_copy(update={"lstm": (), "signal_length": 60})
-    keep = {name: units for name, units in KEEP.items() if not name.startswith("lstm")}
+@pytest.mark.parametrize("without", [("lstm",), ("convolutions",), ("lstm", "convolutions")])
+def test_a_network_without_one_kind_of_layer_is_pruned_too(without: tuple[str, ...]) -> None:
+    shape = SHAPE.model_copy(update={"signal_length": 60, **dict.fromkeys(without, ())})
+    keep = {name: units for name, units in KEEP.items() if not name.startswith(without)}
     whole = shape.network().eval()
     silence(whole)
     smaller, _ = shrink(whole, shape, keep)
@@ -171,3 +172,9 @@ def test_every_parameter_but_the_last_layer_belongs_to_a_unit() -> None:
 def test_a_pruning_that_removes_nothing_is_refused() -> None:
     with pytest.raises(RefusedError, match=r"removed 0\.0%"):
         require_fewer_parameters("prune", network(), network(), 0.05)
+
+
+def test_scores_that_are_not_finite_rank_no_unit() -> None:
+    scores = {"hidden": torch.tensor([0.5, torch.nan, 0.1])}
+    with pytest.raises(RefusedError, match="gives units of hidden an importance that is not finite"):
+        most_important(scores, {"hidden": 2})

@@ -7,15 +7,10 @@ import numpy as np
 import pytest
 import wfdb
 
-from bedside.datasets.recording import (
-    SYMBOLS,
-    RecordingError,
-    differences,
-    millivolts,
-    read_annotations,
-    read_header,
-    read_signal,
-)
+from bedside.datasets.annotations import read_annotations
+from bedside.datasets.headers import read_header
+from bedside.datasets.recording import RecordingError, differences, millivolts
+from bedside.datasets.samples import read_signal
 
 
 @pytest.fixture
@@ -62,25 +57,6 @@ def test_annotations_equal_those_that_wfdb_reads(folder: Path) -> None:
     np.testing.assert_array_equal(found.sample, reference.sample)
 
 
-def test_every_symbol_has_the_code_that_wfdb_gives_it() -> None:
-    table = wfdb.io.annotation.ann_label_table
-    assert all(SYMBOLS[code] == symbol for code, symbol in zip(table.label_store, table.symbol, strict=True))
-
-
-def test_long_pauses_between_annotations_are_stepped_over(tmp_path: Path) -> None:
-    wfdb.wrann("far", "atr", np.array([5, 500_000]), ["N", "V"], write_dir=str(tmp_path))
-    assert read_annotations(tmp_path / "far.atr").sample.tolist() == [5, 500_000]
-
-
-def test_an_undefined_annotation_code_keeps_its_number_and_is_no_known_symbol(folder: Path) -> None:
-    file = folder / "s001.atr"
-    words = np.frombuffer(file.read_bytes(), dtype="<u2").copy()
-    beat = int(np.flatnonzero(words >> 10 == 1)[0])
-    words[beat] = words[beat] & 0x3FF | 45 << 10
-    file.write_bytes(words.tobytes())
-    assert "<45>" in read_annotations(file).symbol.tolist()
-
-
 def test_a_bit_flip_that_wfdb_reads_silently_breaks_the_checksum(folder: Path) -> None:
     file = folder / "s001.dat"
     raw = bytearray(file.read_bytes())
@@ -107,30 +83,6 @@ def test_a_truncated_signal_is_an_error_that_gives_both_sizes(folder: Path, size
     file.write_bytes(file.read_bytes()[:size])
     with pytest.raises(RecordingError, match=f"s001.dat: {size} bytes, but its header promises 32400"):
         read_signal(folder, read_header(folder / "s001.hea"))
-
-
-def test_truncated_annotations_are_an_error(folder: Path) -> None:
-    file = folder / "s001.atr"
-    file.write_bytes(file.read_bytes()[:-2])
-    with pytest.raises(RecordingError, match=r"s001.atr: .*truncated"):
-        read_annotations(file)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("s001 2 360", "s001 3 360", "not the header of a one-segment record"),
-        ("s001 2 360", "s001/2 2 360", "not the header of a one-segment record"),
-        ("s001 2 360", "s009 2 360", "is the header of record s009"),
-        (" 212 ", " 16 ", "not a signal in format 212"),
-        ("s001.dat", "/etc/passwd", "its signal is in '/etc/passwd'"),
-        ("200.0(1024)", "0(1024)", "has no gain"),
-    ],
-)
-def test_a_header_of_another_form_is_an_error_that_names_it(folder: Path, old: str, new: str, message: str) -> None:
-    edit(folder / "s001.hea", old, new)
-    with pytest.raises(RecordingError, match=message):
-        read_header(folder / "s001.hea")
 
 
 def test_a_lead_is_found_by_name_and_an_absent_one_is_an_error_with_the_leads_there_are(folder: Path) -> None:

@@ -9,7 +9,7 @@ import yaml
 from bedside.gates import Budget, Gates
 from bedside.params import ParamsError, load, validate
 from bedside.tasks.splits.by_share import ByShare
-from tests.support.limits import ABSENT, GATES, changed, gates
+from tests.support.limits import ABSENT, BUDGET, GATES, changed, gates
 
 ROOT = Path(__file__).parents[3]
 NAN, INF = float("nan"), float("inf")
@@ -38,6 +38,7 @@ MALFORMED: list[tuple[str, Any, str]] = [
     ("G2.patients", 0, "gates.G2.patients"),
     ("G14.max_logit_difference", 10, "gates.G14.max_logit_difference"),
     ("G15.provenance", "estimated", "gates.G15.provenance"),
+    ("G19.provenance", "emulated", "gates.G19.provenance"),
     ("G9", {"ece": 0.05}, "gates.G9: unknown parameter"),
     ("G3.floor", {}, "gates.G3.floor: unknown parameter; known: interval, floors.*did you mean 'floors'"),
     ("classes", {}, "gates.classes"),
@@ -64,9 +65,15 @@ def test_gates_read_from_yaml_refuse_a_nan_there_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", ["size_bytes", "p99_ms", "peak_rss_mb"])
 @pytest.mark.parametrize("value", [0, -1, NAN, None])
 def test_a_budget_of_nothing_is_refused(field: str, value: Any) -> None:
-    raw = {"size_bytes": 1, "p99_ms": 1, "peak_rss_mb": 1} | {field: value}
+    raw = {"size_bytes": 1, "p99_ms": 1, "peak_rss_mb": 1, "slower": 0, "cheaper": 0} | {field: value}
     with pytest.raises(ParamsError, match=f"budgets.cpu.{field}"):
         validate(Budget, raw, where="params.yaml:budgets.cpu")
+
+
+@pytest.mark.parametrize(("field", "value"), [("slower", -0.1), ("slower", None), ("cheaper", 1.0), ("cheaper", NAN)])
+def test_a_budget_that_says_nothing_about_time_without_the_trick_is_refused(field: str, value: Any) -> None:
+    with pytest.raises(ParamsError, match=f"budgets.cpu.{field}"):
+        validate(Budget, BUDGET.model_dump() | {field: value}, where="params.yaml:budgets.cpu")
 
 
 def test_the_digest_changes_with_any_number_and_with_nothing_else() -> None:

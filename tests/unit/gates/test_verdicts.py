@@ -1,6 +1,8 @@
 """Known-good evidence passes, known-bad evidence is refused by the gate that is there for it."""
 
+import copy
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 from bedside.evaluation import Predictions
 from bedside.gates import Budget, Gates, judge
 from bedside.gates.case import Case
+from bedside.gates.result import percent
+from bedside.gates.verdict import TITLES
 from bedside.params import validate
 from tests.support.cohort import Cohort, Wrong, everyone, measured
 from tests.support.limits import BUDGET, changed, gates
@@ -24,7 +28,15 @@ S_REQUIRED = validate(
     {**changed("classes.S.required", True), "G8": {"events": 20, "fall": {"V": 0.10, "S": 0.10}}},
     where="params.yaml:gates",
 )
+PORTABLE = {"limit": 128, "layers": {"1_QLinearConv": 128}, "unknown": [], "safe": True, "exact_kernels": None}
+SATURATING = {**PORTABLE, "layers": {"1_QLinearConv": 128, "2_QGemm": 131}, "safe": False}
+UNPROVEN = {**PORTABLE, "unknown": ["1_ConvInteger: weights are uint8"], "safe": False}
 INT8 = {"kind": "int8", "max_abs_difference": 0.8, "label_changes": 3, "windows": 512, "on_target": ON_TARGET}
+AS_INT8 = {
+    "parity": INT8,
+    "latency|against_plain": {"kind": "float", "median": 0.4, "lowest": 0.3, "highest": 0.5, "least_runs": 500},
+    "provenance|latency.against_plain.median": "measured",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +59,7 @@ class Example:
 
 def verdict(candidate: Predictions, teacher: Predictions, example: Example) -> dict[str, Any]:
     evidence = measured(example.cohort.evidence(candidate, teacher))
-    for path, value in example.changes.items():
+    for path, value in copy.deepcopy(example.changes).items():  # a later one may change what an earlier one put
         put(evidence, path, value)
     return judge(Case(evidence, candidate, teacher, example.gates, example.budget, is_reference=example.is_reference))
 
@@ -88,8 +100,13 @@ GOOD = [
     Example("F beats are never gated", candidate={**TEACHER, **everyone(COHORT, "F", 4, "V")}),
     Example("S below its floor leaves the intended use", candidate=NO_S, teacher=NO_S),
     Example("too few S beats leave the intended use", candidate={}, teacher={}, cohort=THIN),
-    Example("int8 with other logits but the same answers", changes={"parity": INT8}),
-    Example("int8 with one V flip", candidate={**TEACHER, (0, "V"): (3, "N")}, changes={"parity": INT8}),
+    Example("int8 with other logits but the same answers", changes=AS_INT8),
+    Example("int8 with one V flip", candidate={**TEACHER, (0, "V"): (3, "N")}, changes=AS_INT8),
+    Example("int8 weights that cannot saturate", changes={**AS_INT8, "audit|pairs": PORTABLE}),
+    Example(
+        "int8 weights that could, run by exact kernels",
+        changes={**AS_INT8, "audit|pairs": {**SATURATING, "exact_kernels": "session.x64quantprecision=1"}},
+    ),
     Example("exactly within the budget", changes={"size_bytes": 200_000}),
     Example("exactly at the parity limit", changes={"parity|max_abs_difference": 1e-4}),
     Example("the cautious interval", gates=gates("G3.interval", "effective")),
@@ -138,6 +155,12 @@ BAD = [
     Example("no parity on the target", changes={"parity|on_target": KeyError}, fails="G14"),
     Example("int8 without parity on the target", changes={"parity": {**INT8, "on_target": None}}, fails="G14"),
     Example("no parity", changes={"parity": KeyError}, fails="G14"),
+    Example(
+        "int8 weights that saturate on some CPUs", changes={"parity": INT8, "audit|pairs": SATURATING}, fails="G14"
+    ),
+    Example("int8 weights of which nothing is proven", changes={"parity": INT8, "audit|pairs": UNPROVEN}, fails="G14"),
+    Example("no word on saturation", changes={"audit": KeyError}, fails="G14"),
+    Example("safe in words", changes={"audit|pairs": {**SATURATING, "safe": "yes"}}, fails="G14"),
     Example("parity of unknown kind", changes={"parity|kind": "fp16"}, fails="G14"),
     Example(
         "int8 that flips",
@@ -156,6 +179,9 @@ BAD = [
     Example("a memory that is not a number", changes={"memory|peak_rss_mb": float("nan")}, fails="G15"),
     Example("a size in words", changes={"size_bytes": "small"}, fails="G15"),
     Example("no latency", changes={"latency": KeyError}, fails="G15"),
+    Example("slower than its float parent", changes={**AS_INT8, "latency|against_plain|median": 1.2}, fails="G19"),
+    Example("integers timed beside nothing", changes={"parity": INT8}, fails="G19"),
+    Example("times of an unknown kind of CPU", changes={"environment": KeyError}, fails="G15"),
     Example("no V figures", changes={"gross|V|patients": KeyError}, fails="G2"),
     Example("a lower bound that is NaN", changes={"gross|V|intervals|sensitivity|low": float("nan")}, fails="G3"),
     Example("an undefined lower bound", changes={"gross|V|intervals|sensitivity|low": None}, fails="G3"),
@@ -259,6 +285,13 @@ def test_int8_parity_is_g5_and_g7_on_this_target() -> None:
     assert "2 of 64 on windows of noise" in reason(found, "G14")
 
 
+def test_a_graph_that_would_answer_otherwise_elsewhere_names_the_layer_and_the_way_out() -> None:
+    found = Example("", changes={"parity": INT8, "audit|pairs": SATURATING}).verdict()
+    reason = next(gate["reason"] for gate in found["gates"] if gate["id"] == "G14")
+    assert "weights of 2_QGemm add up to 131 (limit 128): a CPU without VNNI would answer otherwise" in reason
+    assert "exact_integers" in reason
+
+
 def test_fp32_parity_names_the_step_to_the_exported_graph_and_the_step_to_the_target() -> None:
     found = reason(Example("").verdict(), "G14")
     assert "2e-06 from the trained network to the exported graph, 3e-06 from there to the target's file" in found
@@ -269,12 +302,64 @@ def test_the_verdict_carries_what_it_is_about() -> None:
     assert found["deployment"] == {"variant": "pruned", "target": "onnxruntime-cpu"}
     assert found["graph_sha256"] == "0" * 64
     assert found["gates_digest"] == gates().digest
-    assert [result["id"] for result in found["gates"]] == ["G1", "G2", "G3", "G4", "G5", "G7", "G8", "G14", "G15"]
+    assert [result["id"] for result in found["gates"]] == [
+        *("G1", "G2", "G3", "G4", "G5", "G7", "G8", "G14", "G15", "G19"),
+    ]
 
 
 def test_the_verdict_names_what_failed_and_spares_the_reader_the_rest() -> None:
     found = Example("", candidate={**TEACHER, (3, "V"): (8, "N")}).verdict()
-    assert found["reason"].startswith("2 of 9 gates fail: G5 (not inferior to the teacher): V sensitivity -0.0086")
+    assert found["reason"].startswith(
+        "It misses more V beats of one patient than its teacher: 12% of them, 10% allowed. "
+        f"2 of {len(TITLES)} gates fail: G5 (not inferior to the teacher): V sensitivity -0.0086"
+    )
     assert "S sensitivity" not in found["reason"]
     assert "6 of 700 V beats turn from right to wrong (0.86%, limit 1%)" in reason(found, "G7")
     assert found["gates"][6]["values"]["V"]["worst_patients"][0]["patient"] == "p03"
+
+
+@pytest.mark.parametrize(
+    "example", [example for example in BAD if example.fails != "G2"], ids=lambda example: example.name
+)
+def test_what_fails_is_first_told_in_a_sentence_without_gates_and_then_with_them(example: Example) -> None:
+    found = example.verdict()
+    assert re.fullmatch(r"(?!.*\bG\d)[a-z].+[^.]", found["plain"]), found["plain"]
+    assert found["reason"].startswith(f"It {found['plain']}. ")
+    assert f"{example.fails} (" in found["reason"]
+
+
+@pytest.mark.parametrize("example", GOOD, ids=lambda example: example.name)
+def test_what_passes_has_nothing_to_explain(example: Example) -> None:
+    assert example.verdict()["plain"] == ""
+
+
+@pytest.mark.parametrize(
+    ("fails", "told"),
+    [
+        ("harmful V flips", "answers wrongly on more V beats than its teacher: 2% changed, 1% allowed"),
+        ("V sensitivity below its floor", "finds too few V beats: 88%, 90% needed"),
+        ("V +P below its floor", "calls too many beats V that are not: 81% of its V calls are right, 85% needed"),
+        (
+            "one patient with many harmful flips",
+            "answers wrongly on more beats of the worst patient than its teacher: 12% changed",
+        ),
+        ("V sensitivity worse than the teacher's", "answers wrongly on more V beats than its teacher: 4% changed"),
+        ("too large", "is too large for its target: 200,001 bytes, 200,000 allowed"),
+        ("too slow", "is too slow for its target: 1.01 ms p99 latency, 1 allowed"),
+        ("a patient in two splits", "is judged on patients, records or windows that another split has too"),
+        ("no parity", "cannot be judged: the evidence holds no parity"),
+    ],
+)
+def test_the_sentence_says_what_a_patient_would_notice(fails: str, told: str) -> None:
+    (example,) = (example for example in BAD if example.name == fails)
+    assert example.verdict()["plain"].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("share", "limit", "told"),
+    [(0.012780, 0.01, "1.3%"), (0.02, 0.02, "2%"), (0.1004, 0.1, "10.04%"), (0.9, 0.85, "90%")],
+)
+def test_a_share_is_told_with_the_digits_that_set_it_apart_from_its_limit(
+    share: float, limit: float, told: str
+) -> None:
+    assert percent(share, limit) == told

@@ -8,8 +8,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch import nn
 
 from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
+from bedside.errors import RefusedError
 from bedside.graph.export import export
 from bedside.graph.operators import histogram
 from bedside.graph.parity import parity
@@ -121,3 +123,37 @@ def test_a_network_without_an_lstm_exports_too() -> None:
     network = Linear()
     compared = parity(network, export(network, SIGNAL, RHYTHM), *noise(10))
     assert compared["max_abs_difference"] < 1e-5
+
+
+class Undecided(nn.Module):
+    """Takes another path for some windows, by Python's own `if`."""
+
+    def forward(self, signal: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
+        return rhythm[:, :4] if signal.sum() > 0 else rhythm[:, 3:]
+
+
+def test_a_network_that_torch_cannot_export_is_refused_in_one_sentence() -> None:
+    with pytest.raises(RefusedError, match=r"^this network cannot be written as a graph \(.*\); write") as refused:
+        export(Undecided(), SIGNAL, RHYTHM)
+    assert "\n" not in str(refused.value)
+
+
+class Masked(nn.Module):
+    """Adds minus infinity where it must not look, as attention does."""
+
+    mask: torch.Tensor
+
+    def __init__(self, never: float) -> None:
+        super().__init__()
+        self.register_buffer("mask", torch.tensor([0.0, 0.0, 0.0, 0.0, never, never, never]))
+
+    def forward(self, signal: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
+        del signal
+        return torch.softmax(rhythm + self.mask, dim=1)[:, :4]
+
+
+def test_a_mask_of_minus_infinity_is_exported_and_any_other_infinity_is_not() -> None:
+    graph = export(Masked(-torch.inf), SIGNAL, RHYTHM)
+    assert np.isfinite(OnnxRuntimeRunner(graph)(*noise(3))).all()
+    with pytest.raises(RefusedError, match=r"holds weights that are not finite \(of Add\)"):
+        export(Masked(torch.nan), SIGNAL, RHYTHM)

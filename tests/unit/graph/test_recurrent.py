@@ -4,14 +4,8 @@ import pytest
 
 from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
 from bedside.graph.operators import histogram
-from bedside.graph.recurrent import quantize_dynamically, rows_to_integers, store_integer_weights
+from bedside.graph.recurrent import quantize_dynamically, store_integer_weights
 from tests.support.networks import exported, noise
-
-
-def test_rows_become_integers_by_their_own_largest_value() -> None:
-    steps, scale = rows_to_integers(np.array([[[1.0, -0.5], [0.0, 0.0]]], np.float32))
-    np.testing.assert_array_equal(steps, [[[127, -64], [0, 0]]])
-    np.testing.assert_allclose(scale[0, 0], 1 / 127)
 
 
 def test_storing_integer_weights_changes_no_answer_of_a_network_trained_on_the_grid() -> None:

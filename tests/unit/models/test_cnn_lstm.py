@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from bedside.artifacts import commit, open_artifact, staged
+from bedside.errors import RefusedError
 from bedside.models import Architecture, load, save
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
 from bedside.models.fake_quant import ActivationQuantizer, QuantizedLSTM, quantize_weight, weight_scales
+from bedside.models.finite import not_finite
 from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, quantized
 
 SHAPE = CnnLstm(
@@ -125,3 +127,33 @@ def test_an_lstm_trains_with_the_rounded_weights_that_it_will_keep() -> None:
     layer.settle()
     assert torch.allclose(trained, layer(values)[0], atol=1e-6)
     assert not torch.allclose(trained, unrounded, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hidden.weight", torch.nan),
+        ("hidden.weight", torch.inf),
+        ("hidden.weight", -torch.inf),
+        ("convolutions.1.norm.running_mean", torch.nan),
+        ("convolutions.1.norm.running_var", torch.inf),
+    ],
+)
+def test_a_network_that_is_not_finite_is_not_saved(tmp_path: Path, name: str, value: float) -> None:
+    network = fresh()
+    network.state_dict()[name].view(-1)[:2] = value
+    with pytest.raises(RefusedError, match=rf"cnn_lstm holds 2 values that are not finite \(in {name} first\)"):
+        stored(network, SHAPE, tmp_path / "model")
+
+
+def test_a_mask_of_minus_infinity_is_no_fault() -> None:
+    network = fresh()
+    network.register_buffer("mask", torch.full((3, 3), -torch.inf).triu(1))
+    assert not_finite(network) is None
+    network.register_buffer("mask", torch.full((3, 3), torch.inf).triu(1))
+    assert not_finite(network) == "3 values that are not finite (in mask first)"
+
+
+def test_an_activation_that_is_not_a_number_has_no_grid() -> None:
+    with pytest.raises(RefusedError, match="has an activation between nan and nan, which no grid holds"):
+        ActivationQuantizer().train()(torch.tensor([1.0, torch.nan]))

@@ -65,6 +65,13 @@ def test_data_docs_show_every_table_and_carry_no_clock_path_or_remote_beacon(
     assert "<script>alert(1)</script>" not in everything
 
 
+def test_a_row_that_must_be_there_and_is_not_has_the_reason_it_was_given(tmp_path: Path) -> None:
+    expected = {"good": "it is there", "lost": "nothing is known of it"}
+    with judging(tmp_path / "docs") as judge:
+        assert judge(Table("some", [GOOD], RULES, expected)) == {"lost": ["nothing is known of it"]}
+        assert judge(Table("none", [], RULES, expected)).keys() == expected.keys()
+
+
 def test_a_rule_that_cannot_be_evaluated_fails_every_row(tmp_path: Path) -> None:
     rows = [{"row": "a", "share": "not a number"}, {"row": "b", "share": "neither"}]
     with judging(tmp_path / "docs") as judge:

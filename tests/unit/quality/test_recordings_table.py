@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import wfdb
 
-from bedside.datasets.recording import read_header, read_signal
+from bedside.datasets.headers import read_header
+from bedside.datasets.samples import read_signal
 from bedside.datasets.simulated import Simulated
 from bedside.quality.recordings_table import row
 
@@ -51,7 +52,8 @@ def rewrite(folder: Path, change: Any) -> None:
 def test_a_good_recording_has_nothing_against_it(folder: Path) -> None:
     good = judged(folder)
     assert (good["problem"], good["unknown_symbols"], good["units"]) == ("", "", "mV")
-    assert (good["rate"], good["gain"], good["seconds"]) == (360.0, 200.0, 40.0)
+    assert (good["rate"], good["seconds"]) == (360.0, 40.0)
+    assert good["smallest_gain"] == good["largest_gain"] == 200.0
     assert good["missing_share"] == good["flat_share"] == good["clipped_share"] == 0
     assert 0.3 < good["amplitude_mv"] < 6
     assert 40 < good["beats_per_minute"] < 140
@@ -75,6 +77,49 @@ def test_missing_and_clipped_samples_are_counted(folder: Path) -> None:
     found = judged(folder)
     assert found["missing_share"] == pytest.approx(144 / 14400)
     assert found["clipped_share"] == pytest.approx(288 / 14400)
+
+
+def set_converter(folder: Path, resolution: int, zero: int) -> None:
+    file = folder / "s001.hea"
+    fields = [line.split(" ") for line in file.read_text().splitlines()]
+    lines = [[*f[:3], str(resolution), str(zero), *f[5:]] if f[0] == "s001.dat" else f for f in fields]
+    file.write_text("\n".join(" ".join(line) for line in lines))
+
+
+@pytest.mark.parametrize(
+    ("resolution", "zero", "ends"), [(11, 1024, (0, 2047)), (10, 1024, (512, 1535)), (12, 0, (-2047, 2047))]
+)
+def test_what_is_cut_off_follows_from_the_converter_that_the_header_describes(
+    folder: Path, resolution: int, zero: int, ends: tuple[int, int]
+) -> None:
+    def clip(signal: Signal) -> None:
+        signal[:] = np.clip(signal, ends[0] + 1, ends[1] - 1)
+        signal[100:172, 0] = ends[0]
+        signal[500:572, 0] = ends[1]
+
+    rewrite(folder, clip)
+    set_converter(folder, resolution, zero)
+    assert judged(folder)["clipped_share"] == pytest.approx(0.01)
+
+
+def test_a_converter_that_went_beyond_the_end_in_its_header_ends_where_the_signal_does(folder: Path) -> None:
+    def go_on(signal: Signal) -> None:
+        signal[100:500, 0] = np.arange(400) + 1500  # past 1535, which the header calls the end
+        signal[600:1032, 0] = 1900
+
+    rewrite(folder, go_on)
+    set_converter(folder, 10, 1024)
+    assert judged(folder)["clipped_share"] == pytest.approx(432 / 14400)
+
+
+def test_a_lead_without_a_unit_of_voltage_is_a_problem_and_a_gain_of_its_own_is_none(folder: Path) -> None:
+    file = folder / "s001.hea"
+    text = file.read_text()
+    file.write_text(text.replace("/mV", "/mmHg", 1))
+    assert judged(folder)["problem"].startswith("MLII: 'mmHg' is no unit of voltage")
+    file.write_text(text.replace("200.0(1024)/mV", "306.5(1024)/uV", 1))
+    found = judged(folder)
+    assert (found["smallest_gain"], found["largest_gain"], found["units"]) == (200.0, 306.5, "mV uV")
 
 
 def test_a_signal_of_a_thousandth_of_the_size_is_too_small_for_a_heart(folder: Path) -> None:

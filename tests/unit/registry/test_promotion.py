@@ -29,7 +29,7 @@ def test_only_what_passes_is_signed_and_registered_and_the_rest_is_refused_in_wo
     assert [folder.name for folder in bundles.iterdir()] == ["pruned"]
     signing.verify(bundles / "pruned", signing.public_key())
     assert {f.name for f in (bundles / "pruned").iterdir()} == {
-        "model.onnx", "card.md", "verdict.json", "evidence.json", "predictions.safetensors", "model.sig",
+        "model.onnx", "run.json", "card.md", "verdict.json", "evidence.json", "predictions.safetensors", "model.sig",
     }  # fmt: skip
     assert states() == ["REQUESTED", "REFUSED", "GATES_PASSED", "SIGNED", "ALIASED", "CONFIRMED"]
 

@@ -28,7 +28,7 @@ from bedside.search.trial import Objective
 ROOT = Path(__file__).parents[3]
 NAME, ABOUT = "desk", {"dataset": "d1", "processor": "p1"}
 RUNNING = TrialModel.state == TrialState.RUNNING
-BUDGET = Budget(size_bytes=100_000, p99_ms=2.0, peak_rss_mb=100.0)
+BUDGET = Budget(size_bytes=100_000, p99_ms=2.0, peak_rss_mb=100.0, slower=0.1, cheaper=0.1)
 SETTINGS = {
     "space": {
         "chains": [["distill"], ["distill", "quantize"]],

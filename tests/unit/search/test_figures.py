@@ -31,7 +31,7 @@ def test_a_floor_is_missed_by_what_is_missing() -> None:
 
 
 def test_a_cost_that_nothing_tells_is_no_overrun() -> None:
-    budget = Budget(size_bytes=1000, p99_ms=2.0, peak_rss_mb=100.0)
+    budget = Budget(size_bytes=1000, p99_ms=2.0, peak_rss_mb=100.0, slower=0.1, cheaper=0.1)
     assert overruns(budget, {"size_bytes": 1500, "p99_ms": 1.0, "peak_rss_mb": None}) == {
         "size_bytes": 0.5,
         "p99_ms": -0.5,

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from bedside.params import ParamsError, validate
-from bedside.tasks.splits.base import NAMES, PACED
+from bedside.tasks.splits.base import NAMES
 from bedside.tasks.splits.by_share import ByShare
-from bedside.tasks.splits.de_chazal import DS1, DS2, DeChazal
+from bedside.tasks.splits.de_chazal import DS1, DS2, PACED, DeChazal
 
 MITDB = {record: record for record in (*DS1, *DS2, *PACED)} | {"202": "201"}
 
@@ -47,11 +47,18 @@ def test_by_share_never_divides_a_person(seed: int) -> None:
     assert sorted(record for records in splits.values() for record in records) == sorted(people)
 
 
-def test_by_share_leaves_paced_patients_out_too() -> None:
-    assignment = ByShare().assign(MITDB)
+def test_by_share_leaves_out_what_it_is_told_to_and_knows_no_record_by_name() -> None:
+    assignment = ByShare(dropped={"234": "a reason"}).assign(MITDB)
     used = [record for records in assignment.splits.values() for record in records]
-    assert sorted(used) == sorted(set(MITDB) - set(PACED))
-    assert assignment.left_out == PACED
+    assert sorted(used) == sorted(set(MITDB) - {"234"})
+    assert assignment.left_out == {"234": "a reason"}
+
+
+def test_a_split_by_name_objects_to_other_recordings() -> None:
+    assert DeChazal().objections("mitdb-1.0.0") == []
+    assert ByShare().objections("svdb-1.0.0") == []
+    (objection,) = DeChazal().objections("svdb-1.0.0")
+    assert objection == "split.kind: de-chazal divides MIT-BIH's records by name, not svdb-1.0.0; by-share divides any"
 
 
 def test_by_share_gives_the_shares_it_names_and_draws_by_seed() -> None:

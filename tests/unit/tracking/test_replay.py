@@ -245,7 +245,7 @@ def test_a_sick_server_costs_bounded_time_and_no_data(sick_server: str, monkeypa
     begun = time.monotonic()
     with pytest.raises(tracking.TrackingError, match=r"nothing is lost: 1 runs wait"):
         tracking.flush(timeout=1)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 60  # the client alone would go on for minutes
     (path,) = journal.pending()
     assert len(journal.read(path)) == 12
 
@@ -401,7 +401,7 @@ def test_a_slip_in_when_to_replay_is_told_and_costs_no_work(
     logged()
     told = capsys.readouterr().err
     assert "BEDSIDE_FLUSH='ned' is not one of background, end, off; background is taken" in told
-    assert "BEDSIDE_FLUSH_AFTER='soon' is not seconds; 20.0 is taken" in told
+    assert "BEDSIDE_FLUSH_AFTER='soon' is not seconds; 60.0 is taken" in told
     monkeypatch.setenv("BEDSIDE_FLUSH", "end")
     logged()
     assert "BEDSIDE_FLUSH_TIMEOUT='a minute' is not seconds; 60.0 is taken" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from torch.nn import functional
 from bedside import scratch
 from bedside.errors import RefusedError
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
+from bedside.models.last import last_layer
 from bedside.training.batches import Augmentation, Batch, Sampling, Tensors, epoch_batches, window_weights
 from bedside.training.committee import MeanAnswer
 from bedside.training.loop import Training, fit, prepare_torch, rate
@@ -197,7 +198,9 @@ def test_a_shifted_operating_point_moves_one_logit_and_leaves_the_others() -> No
     network = architecture.network().eval()
     signal, rhythm = torch.randn(5, 1, 16), torch.randn(5, 3)
     before = network(signal, rhythm)
-    shift_operating_point(network, ["N", "S", "V"], {"V": -0.35})
+    last = last_layer(network, signal.shape[1:], rhythm.shape[1:])
+    assert last is not None
+    shift_operating_point(last, ["N", "S", "V"], {"V": -0.35})
     assert torch.allclose(network(signal, rhythm) - before, torch.tensor([0.0, 0.0, -0.35]), atol=1e-6)
 
 
@@ -215,3 +218,8 @@ def test_a_committee_answers_with_the_geometric_mean_of_its_members() -> None:
     mean = (own[0] * own[1]).sqrt()
     assert torch.allclose(together, mean / mean.sum(dim=1, keepdim=True), atol=1e-6)
     assert not torch.allclose(own[0], own[1], atol=1e-3)
+
+
+def test_a_watched_class_that_validation_patients_do_not_have_has_no_figure() -> None:
+    found = watch(trained(), beats(), {"S": 1, "V": 2, "F": 3})
+    assert found == score(trained())

@@ -34,7 +34,7 @@ def edge_cases(how: EdgeCases, splits: Splits, student: nn.Module, teacher: nn.M
     if not len(missed):
         return missed
     candidates = splits.train[missed]
-    return missed[logits_of(teacher, candidates).argmax(dim=1) == candidates.label]
+    return missed[logits_of(teacher, candidates, whose="the teacher").argmax(dim=1) == candidates.label]
 
 
 def with_replay(rows: Tensor, windows: int, replay: float, seed: int) -> Tensor:

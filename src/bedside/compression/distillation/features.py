@@ -1,13 +1,15 @@
 """Feature distillation (FitNets, Romero et al. 2015): the student's head sees what the teacher's head sees."""
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pydantic
 import torch
 from torch import Tensor, nn
 
+from bedside.errors import RefusedError
+from bedside.models.last import last_layer
 from bedside.params import Params
 from bedside.training.batches import Batch
 from bedside.training.loop import Loss
@@ -23,13 +25,16 @@ class Hinted(nn.Module):
     """A student and the linear projection of its features onto the teacher's, as one network to train.
 
     One module, so that optimizer, checkpoint and best epoch hold both together: a resumed training goes on with the
-    projection it had. It answers as the student does; only `student` is kept afterwards.
+    projection it had. It answers as the student does; only `student` is kept afterwards. `signal` (channel, time) and
+    `rhythm` (feature,) are the shapes of a window. RefusedError for one of the two that has no last layer to listen to.
     """
 
-    def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
+    def __init__(self, student: nn.Module, teacher: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> None:
         super().__init__()
         self.student = student
-        self.projection = nn.Linear(_last(student).in_features, _last(teacher).in_features)
+        asked = {"student": student, "teacher": teacher}
+        self.last = {whose: _last(network, whose, signal, rhythm) for whose, network in asked.items()}
+        self.projection = nn.Linear(self.last["student"].in_features, self.last["teacher"].in_features)
 
     def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
         """(batch, channel, time), (batch, feature) -> the student's logits (batch, class)."""
@@ -38,7 +43,7 @@ class Hinted(nn.Module):
 
 
 @contextlib.contextmanager
-def feature_distillation(how: Features, pair: Hinted, teacher: nn.Module, loss: Loss) -> Iterator[Loss]:
+def feature_distillation(how: Features, pair: Hinted, loss: Loss) -> Iterator[Loss]:
     """`loss`, plus `weight` times the share of the teacher's features that the projected ones leave unexplained.
 
     The features are what enters the last layer. `loss` must ask both networks about the batch: its own passes are
@@ -49,7 +54,7 @@ def feature_distillation(how: Features, pair: Hinted, teacher: nn.Module, loss: 
         value = loss(network, batch)
         return value + how.weight * unexplained(pair.projection(own["features"]), taught["features"])
 
-    with _listening(pair.student) as own, _listening(teacher) as taught:
+    with _listening(pair.last["student"]) as own, _listening(pair.last["teacher"]) as taught:
         yield both
 
 
@@ -66,20 +71,25 @@ def unexplained(projected: Tensor, features: Tensor) -> Tensor:
 
 
 @contextlib.contextmanager
-def _listening(network: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """What entered the network's last layer in its latest pass, under `features`."""
+def _listening(last: nn.Linear) -> Iterator[dict[str, Tensor]]:
+    """What entered a network's last layer in its latest pass, under `features`."""
     heard: dict[str, Tensor] = {}
 
     def hear(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
         del layer
         heard["features"] = inputs[0]
 
-    hook = _last(network).register_forward_pre_hook(hear)
+    hook = last.register_forward_pre_hook(hear)
     try:
         yield heard
     finally:
         hook.remove()
 
 
-def _last(network: nn.Module) -> nn.Linear:
-    return cast(nn.Linear, network.get_submodule("output"))  # every architecture ends in `output`
+def _last(network: nn.Module, whose: str, signal: Sequence[int], rhythm: Sequence[int]) -> nn.Linear:
+    layer = last_layer(network, signal, rhythm)
+    if layer is None:
+        raise RefusedError(
+            f"features: the {whose} does not end in a linear layer, so nobody knows its features; leave features out"
+        )
+    return layer

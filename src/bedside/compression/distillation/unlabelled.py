@@ -14,7 +14,7 @@ def answered(splits: Splits, teacher: nn.Module, recorded: Tensor) -> Splits:
     So sampling is balanced over what the teacher calls a window, mixup mixes that, an edge case is a window that the
     teacher calls rare, and the epoch is chosen by agreement with the teacher: no label reaches a weight.
     """
-    validation = logits_of(teacher, splits.validation).argmax(dim=1)
+    validation = logits_of(teacher, splits.validation, whose="the teacher").argmax(dim=1)
     return replace(
         splits,
         train=replace(splits.train, label=recorded.argmax(dim=1)),

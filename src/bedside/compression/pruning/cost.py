@@ -11,7 +11,7 @@ def macs(shape: CnnLstm) -> int:
     """
     total, inputs, time = 0, shape.signal_channels, shape.signal_length
     for block in shape.convolutions:
-        time = (time + 2 * (block.kernel // 2) - block.kernel) // block.stride + 1
+        time = block.walk.length(time)
         total += time * block.channels * inputs * block.kernel
         inputs = block.channels
     for units in shape.lstm:

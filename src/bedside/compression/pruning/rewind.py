@@ -8,13 +8,12 @@ is not offered: artifacts hold the final weights alone.
 
 from typing import Literal
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from bedside.artifacts import Artifact
 from bedside.errors import RefusedError
-from bedside.models.io import WEIGHTS, architecture_of
+from bedside.models.io import architecture_of, load
 
 Rewind = Literal["none", "parent", "initial"]
 State = dict[str, Tensor]
@@ -24,7 +23,7 @@ def start_of(parent: Artifact, rewind: Rewind) -> State | None:
     """The state to go back to after each step, or None for a network that just goes on."""
     if rewind == "none":
         return None
-    return safetensors.torch.load_file(parent / WEIGHTS) if rewind == "parent" else initial(parent)
+    return load(parent).state_dict() if rewind == "parent" else initial(parent)
 
 
 def initial(parent: Artifact) -> State:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bedside.compression.pruning.base import Scores
+from bedside.errors import NotFiniteError
 from bedside.plugins import Plugin
 
 
@@ -74,5 +75,9 @@ class Cubic(Schedule):
 
 
 def most_important(scores: Scores, counts: dict[str, int]) -> dict[str, Tensor]:
-    """Sorted indices of the `counts` most important units of each group."""
+    """Sorted indices of the `counts` most important units of each group; scores must be finite to rank anything."""
+    for name, score in scores.items():
+        if not torch.isfinite(score).all():
+            found = f"gives units of {name} an importance that is not finite"
+            raise NotFiniteError("the network", found, "train it again with a lower training.learning_rate")
     return {name: torch.topk(score, counts[name]).indices.sort().values for name, score in scores.items()}

@@ -54,7 +54,7 @@ def judgement(teacher: nn.Module, splits: Splits, windows: int) -> Score:
 
 def divergence(teacher: nn.Module, data: Tensors) -> Callable[[nn.Module], float]:
     """KL(teacher || network) in nats, averaged over the beats of each class, then over the classes."""
-    expected = torch.log_softmax(logits_of(teacher, data), dim=1)
+    expected = torch.log_softmax(logits_of(teacher, data, whose="the teacher"), dim=1)
     classes = [data.label == c for c in torch.unique(data.label)]
 
     def measure(network: nn.Module) -> float:

@@ -53,23 +53,23 @@ def shrink(network: CnnLstmNetwork, shape: CnnLstm, keep: Mapping[str, Tensor]) 
     smaller = resized(shape, {name: len(units) for name, units in keep.items()})
     result = smaller.network()
     with torch.no_grad():
-        _copy(network, result, keep)
+        _copy(network, result, shape.signal_channels, keep)
     return result.eval(), smaller
 
 
-def _copy(old: CnnLstmNetwork, new: CnnLstmNetwork, keep: Mapping[str, Tensor]) -> None:
-    inputs = torch.arange(old.blocks[0].conv.in_channels)
+def _copy(old: CnnLstmNetwork, new: CnnLstmNetwork, channels: int, keep: Mapping[str, Tensor]) -> None:
+    read, inputs = channels, torch.arange(channels)  # what the next layer was given, and what is left of it
     for number, (source, target) in enumerate(zip(old.blocks, new.blocks, strict=True)):
         units = keep[f"convolutions.{number}"]
         target.conv.weight.copy_(source.conv.weight[units][:, inputs])
         _copy_norm(source.norm, target.norm, units)
-        inputs = units
+        read, inputs = source.conv.out_channels, units
     for number, (layer, smaller) in enumerate(zip(old.layers, new.layers, strict=True)):
         units = keep[f"lstm.{number}"]
         _copy_lstm(layer, smaller, units, inputs)
         inputs = units
     if not old.layers:  # the head reads every instant of each channel
-        instants = torch.arange(old.width // old.blocks[-1].conv.out_channels)
+        instants = torch.arange(old.width // read)
         inputs = (inputs[:, None] * len(instants) + instants).flatten()
     rhythm = torch.arange(old.width, old.hidden.in_features)
     columns, rows = torch.cat([inputs, rhythm]), keep["hidden"]

@@ -6,6 +6,7 @@ from tqdm import tqdm
 
 from bedside.compression.pruning.taylor import evenly
 from bedside.compression.ranges.base import Ranges
+from bedside.errors import NotFiniteError
 from bedside.models.fake_quant import FLOAT
 from bedside.models.quantized_cnn_lstm import QuantizedCnnLstmNetwork
 from bedside.training.batches import Tensors
@@ -13,10 +14,21 @@ from bedside.training.validation import logits_of
 
 
 def calibrate(network: QuantizedCnnLstmNetwork, data: Tensors, ranges: Ranges, windows: int = 2048) -> None:
-    """Set every grid's range from at most `windows` windows, evenly spread so that every patient is heard."""
+    """Set every grid's range from at most `windows` windows, evenly spread so that every patient is heard.
+
+    NotFiniteError for an activation that is not finite somewhere: no grid holds it.
+    """
     rows = evenly(torch.arange(len(data)), windows)
     for name, values in tqdm(activations(network, data[rows]).items(), "ranges", leave=False):
+        _require_finite(name, values)
         network.grids[name].span(*ranges.bounds(values))
+
+
+def _require_finite(name: str, values: Tensor) -> None:
+    silent = int((~torch.isfinite(values.flatten(1))).any(dim=1).sum())
+    if silent:
+        found = f"makes activation {name} not finite on {silent} of {len(values)} calibration windows"
+        raise NotFiniteError("the parent", found, "train it again with a lower training.learning_rate")
 
 
 def activations(network: QuantizedCnnLstmNetwork, data: Tensors) -> dict[str, Tensor]:
@@ -33,7 +45,7 @@ def activations(network: QuantizedCnnLstmNetwork, data: Tensors) -> dict[str, Te
 
     hooks = [keep(name) for name in before]
     try:
-        logits_of(network, data)
+        logits_of(network, data, whose="the parent")
     finally:
         for hook in hooks:
             hook.remove()

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from bedside.plugins import Plugin
 
 NAMES = ("train", "validation", "calibration", "test")
-PACED = dict.fromkeys(("102", "104", "107", "217"), "paced (excluded by AAMI EC57)")  # of MIT-BIH
 
 
 @dataclass(frozen=True)
@@ -24,3 +23,7 @@ class Split(Plugin, abc.ABC):
     @abc.abstractmethod
     def assign(self, patients: Mapping[str, str]) -> Assignment:
         """Divide the records of `{record: patient}`."""
+
+    def objections(self, source: str) -> list[str]:  # noqa: ARG002  # most splits take any
+        """Why the recordings of a source with this label cannot be divided so, a sentence each."""
+        return []

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 import pydantic
 
 from bedside.params import Seed
-from bedside.tasks.splits.base import PACED, Assignment, Split
+from bedside.tasks.splits.base import Assignment, Split
 
 Part = Annotated[float, pydantic.Field(gt=0, lt=1)]
 
@@ -20,7 +20,7 @@ class ByShare(Split):
     validation: Part = 0.17
     calibration: Part = 0.08
     seed: Seed = 0
-    dropped: dict[str, str] = pydantic.Field(default=PACED, description="records of no split, and why")
+    dropped: dict[str, str] = pydantic.Field(default={}, description="records of no split, and why")
 
     @pydantic.model_validator(mode="after")
     def _leaves_some_to_train(self) -> Self:

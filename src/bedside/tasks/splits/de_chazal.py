@@ -5,10 +5,11 @@ from typing import Literal, Self
 
 import pydantic
 
-from bedside.tasks.splits.base import PACED, Assignment, Split
+from bedside.tasks.splits.base import Assignment, Split
 
 _FIRST = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122, 124, 201, 203, 205, 207, 208, 209, 215, 220, 223, 230)
 _SECOND = (100, 103, 105, 111, 113, 117, 121, 123, 200, 202, 210, 212, 213, 214, 219, 221, 222, 228, 231, 232, 233, 234)
+PACED = dict.fromkeys(("102", "104", "107", "217"), "paced (excluded by AAMI EC57)")
 DS1, DS2 = tuple(map(str, _FIRST)), tuple(map(str, _SECOND))
 
 
@@ -31,6 +32,11 @@ class DeChazal(Split):
         if twice := sorted({record for record in every if every.count(record) > 1}):
             raise ValueError(f"{', '.join(twice)} stands twice in validation and calibration; one patient, one split")
         return self
+
+    def objections(self, source: str) -> list[str]:
+        if source.startswith("mitdb-"):
+            return []
+        return [f"split.kind: de-chazal divides MIT-BIH's records by name, not {source}; by-share divides any"]
 
     def assign(self, patients: Mapping[str, str]) -> Assignment:
         left_out = PACED | self.dropped

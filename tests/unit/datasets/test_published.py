@@ -1,5 +1,6 @@
 """Recordings come from a publisher or a mirror: verified, fetched again when damaged, resumed when interrupted."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from bedside.datasets.download import DownloadError, fetch
 from bedside.datasets.mitdb import Mitdb
+from bedside.datasets.wfdb import Wfdb
 from bedside.errors import RefusedError
 from bedside.scratch import home
 from tests.data.mirror import Publisher, publish, serving
@@ -63,6 +65,57 @@ def test_a_folder_that_holds_the_files_or_a_parent_of_it_is_a_mirror(place: Path
 def test_a_publisher_answers_over_http(publisher: Publisher, into: Path) -> None:
     assert source(publisher.url).fetch(into) == {}
     assert names(into) == EVERY
+
+
+@pytest.mark.parametrize("record", ["I100", "sel-100", "s0010_re", "a.b", "JS00001"])
+def test_a_record_may_have_any_name(place: Path, into: Path, record: str) -> None:
+    for suffix in (".hea", ".dat", ".atr"):
+        (place / f"s001{suffix}").rename(place / f"{record}{suffix}")
+    publish(place)
+    assert source(place, records=None).fetch(into) == {}
+    assert {f"{record}.hea", f"{record}.dat", f"{record}.atr", "s002.hea"} <= set(names(into))
+
+
+def test_a_name_in_other_letters_is_fetched_over_http_too(publisher: Publisher, place: Path, into: Path) -> None:
+    for suffix in (".hea", ".dat", ".atr"):
+        (place / f"s001{suffix}").rename(place / f"\u00c4_1{suffix}")
+    publish(place)
+    assert source(publisher.url, records=["\u00c4_1"]).fetch(into) == {}
+    assert names(into) == ["\u00c4_1.atr", "\u00c4_1.dat", "\u00c4_1.hea"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read_gives_the_reason_for_its_record(place: Path, into: Path) -> None:
+    (place / "s001.dat").chmod(0)
+    assert source(place).fetch(into) == {"s001": f"s001.dat: may not be read in the mirror {place}"}
+
+
+def test_a_list_of_digests_is_read_as_the_usual_programs_write_it(place: Path, into: Path) -> None:
+    sums = publish(place)
+    lines = [f"{digest.upper()} *./{name}" for name, digest in sums.items()]
+    (place / "SHA256SUMS.txt").write_bytes("\r\n".join(lines).encode())
+    assert source(place).fetch(into) == {}
+    assert names(into) == EVERY
+
+
+def test_another_publisher_is_found_by_its_name_and_version(place: Path, into: Path) -> None:
+    place.rename(place.parents[1] / "ward-7")
+    (place.parents[1] / "holter").mkdir()
+    (place.parents[1] / "ward-7").rename(place.parents[1] / "holter/2.1")
+    about = {"name": "holter", "version": "2.1", "rate": 360, "sums_sha256": None, "mirror": str(place.parents[1])}
+    other = Wfdb.model_validate(about)
+    assert other.fetch(into) == {}
+    assert other.label == "holter-2.1"
+    with pytest.raises(RefusedError, match=r"holds the files of holter/3.0"):
+        other.model_copy(update={"version": "3.0"}).fetch(into)
+
+
+def test_who_vouches_for_the_files_must_be_said() -> None:
+    with pytest.raises(ValueError, match="sums_sha256"):
+        Wfdb.model_validate({"name": "holter", "version": "2.1", "rate": 360})
+    for bad in ("", "..", "a/b", ".hidden"):
+        with pytest.raises(ValueError, match="name"):
+            Wfdb.model_validate({"name": bad, "version": "2.1", "rate": 360, "sums_sha256": None})
 
 
 def test_the_environment_variable_goes_before_the_parameter(

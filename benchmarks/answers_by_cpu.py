@@ -1,0 +1,114 @@
+"""Does every int8 file answer alike on every kind of CPU? On validation patients, natively and emulated.
+
+    python -m benchmarks.answers_by_cpu --artifacts artifacts --out docs/results/answers-by-cpu.md
+    benchmarks/arm64-root build/arm64 && python -m benchmarks.answers_by_cpu --arm64 build/arm64 ...
+
+Each optimized file is run as its own run.json says, on this machine and as x86 CPUs without VNNI (and an Arm CPU) would
+run it. The test set is not opened: the windows are the validation patients'.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from bedside.artifacts import Artifact, open_artifact
+from bedside.datasets.windows import Windows, load_split
+from bedside.edge.runner import FILE, RunSettings
+from benchmarks.cpus import Cpu, Floats, arm64, native, without_vnni
+
+
+class Row(NamedTuple):
+    """One file: changed answers and the largest logit difference per emulated CPU, against this machine."""
+
+    target: str
+    variant: str
+    numbers: str
+    largest_pair: int | None
+    exact: bool
+    apart: list[tuple[int, float]]
+
+
+def main() -> None:
+    """Answer, compare, write the table; exit status 1 where an int8 file answers otherwise somewhere."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
+    parser.add_argument("--variants", nargs="+", help="default: every optimized one whose file holds integers")
+    parser.add_argument("--windows", type=int, default=3000, help="at most, evenly from the validation patients'")
+    parser.add_argument("--x86", nargs="+", default=["Haswell"], help="CPU models of qemu-x86_64; Haswell has no VNNI")
+    parser.add_argument("--arm64", type=Path, metavar="FOLDER", help="what benchmarks/arm64-root made")
+    parser.add_argument("--note", default="", help="a sentence on what was run, for the head of the page")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/answers-by-cpu.md"))
+    given = parser.parse_args()
+    others = [*map(without_vnni, given.x86), *([arm64(given.arm64)] if given.arm64 else [])]
+    windows = some(load_split(open_artifact(given.artifacts / "dataset"), "validation"), given.windows)
+    chosen = list(files(given.artifacts / "optimized", given.variants))
+    rows = [compared(graph, windows, others) for graph in tqdm(chosen, desc="files", unit="file")]
+    given.out.write_text(page(rows, others, len(windows[0]), given.note), encoding="utf-8")
+    print(f"{given.out}: {len(rows)} files on {1 + len(others)} kinds of CPU", file=sys.stderr)
+    sys.exit(any(changes for row in rows for changes, _ in row.apart))
+
+
+def some(windows: Windows, most: int) -> tuple[Floats, Floats]:
+    """Signal and rhythm of at most this many windows, evenly over all of them."""
+    chosen = np.linspace(0, len(windows.label) - 1, min(most, len(windows.label))).astype(int)
+    return windows.signal[chosen], windows.rhythm[chosen]
+
+
+def files(optimized: Path, variants: Sequence[str] | None) -> Iterator[Artifact]:
+    """The optimized graphs `<target>/<variant>` that hold integers."""
+    for folder in sorted(optimized.glob("*/*")):
+        if variants is None or folder.name in variants:
+            graph = open_artifact(folder)
+            if graph.json("audit.json")["numbers"] != "float32":
+                yield graph
+
+
+def compared(graph: Artifact, windows: tuple[Floats, Floats], others: Sequence[Cpu]) -> Row:
+    """The file's answers on every CPU against this machine's."""
+    model, run = (graph / "model.onnx").read_bytes(), RunSettings.read((graph / FILE).read_text(encoding="utf-8"))
+    here = native().answers(model, run, *windows)
+    apart = []
+    for cpu in others:
+        there = cpu.answers(model, run, *windows)
+        apart.append((int((here.argmax(1) != there.argmax(1)).sum()), float(np.abs(here - there).max())))
+    audit: dict[str, Any] = graph.json("audit.json")
+    pairs = audit["pairs"]
+    largest = max(pairs["layers"].values(), default=None)
+    exact = bool(pairs["exact_kernels"])
+    return Row(graph.path.parent.name, graph.path.name, audit["numbers"], largest, exact, apart)
+
+
+def page(rows: Sequence[Row], others: Sequence[Cpu], windows: int, note: str) -> str:
+    """The table in markdown."""
+    names = [f"{cpu.name} ({cpu.kind})" for cpu in others]
+    head = ["target", "variant", "numbers", "largest pair of int8 weights", *names]
+    lines = [" | ".join(head), "|".join(["---"] * len(head))]
+    for row in rows:
+        pair = "no integer layer" if row.largest_pair is None else f"{row.largest_pair}"
+        cells = [f"{changes} ({most:.2g})" for changes, most in row.apart]
+        exact = ", exact kernels" if row.exact else ""
+        lines.append(" | ".join([row.target, row.variant, row.numbers + exact, pair, *cells]))
+    table = "\n".join(f"| {line} |" if "---" not in line else f"|{line}|" for line in lines)
+    changed = sum(changes for row in rows for changes, _ in row.apart)
+    return f"""# The same answers on every kind of CPU
+
+`python -m benchmarks.answers_by_cpu` wrote this page. {note}
+
+Of {windows} windows of validation patients: how many answers change, and in parentheses the largest difference of a
+logit, against this machine ({native().kind}). **{changed} answers change in all.** The other CPUs are emulated: their
+answers are true, their times are not measured.
+
+{table}
+
+A pair of int8 weights of one sign may add up to 128: 255 times that fits into 16 bits, in which CPUs without VNNI add
+([why](../adr/0022-int8-that-every-cpu-answers-alike.md)).
+"""
+
+
+if __name__ == "__main__":
+    main()
