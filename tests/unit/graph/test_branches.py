@@ -32,9 +32,14 @@ each_target = pytest.mark.parametrize("target", [OnnxRuntime(), OpenVino()], ids
 
 def doubted(network: SwitchedNetwork, windows: int = 60) -> NDArray[np.bool_]:
     """Which windows of noise the first network is unsure of."""
+    return room(network, windows) < 0
+
+
+def room(network: SwitchedNetwork, windows: int) -> NDArray[np.float32]:
+    """How far the first network's answer is from being doubted."""
     with torch.no_grad():
         fast = Alone(network.first, network.shared)(*map(torch.from_numpy, noise(windows)))
-    result: NDArray[np.bool_] = (slack(fast, network.thresholds) < 0).numpy()
+    result: NDArray[np.float32] = slack(fast, network.thresholds).numpy()
     return result
 
 
@@ -60,7 +65,9 @@ def test_every_target_keeps_the_decision(target: Target, sort: Sort) -> None:
     signal, rhythm = noise(40)
     runner, expected = target.session(optimized), OnnxRuntimeRunner(exported(sort))(signal, rhythm)
     tolerance = 0.02 if sort == "int8 cascade" else 1e-3
-    np.testing.assert_allclose(runner(signal, rhythm), expected, atol=tolerance)
+    clear = np.abs(room(two_step(sort), 40)) > tolerance  # rounding may decide otherwise about what lies on the edge
+    assert clear.sum() > 30
+    np.testing.assert_allclose(runner(signal, rhythm)[clear], expected[clear], atol=tolerance)
     np.testing.assert_allclose(runner(signal[:1], rhythm[:1]), expected[:1], atol=tolerance)
     assert bool(audit["integer_operators"]) == (sort == "int8 cascade")
 

@@ -1,4 +1,5 @@
 import hashlib
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -102,7 +103,8 @@ def float_weights(graph: bytes) -> list[tuple[int, ...]]:
 
 def test_a_float_convolution_runs_in_two_dimensions_where_onnx_runtime_has_blocked_kernels() -> None:
     operators = OnnxRuntime().optimize(exported("fp32"))[1]["operators_after"]
-    assert operators["ReorderOutput"] > 0  # out of NCHWc
+    if platform.machine() == "x86_64":
+        assert operators["ReorderOutput"] > 0  # out of NCHWc
     assert operators["Unsqueeze"] == 1
     assert "Squeeze" not in operators  # the head reads both alike
 
@@ -130,7 +132,10 @@ def test_what_promises_no_integers_may_run_in_float_and_says_so(target: Target, 
 
 def test_openvino_runs_convolutions_in_integers_and_names_its_precisions() -> None:
     _, audit = OpenVino().optimize(exported("int8", 12))
-    assert audit["integer_operators"] == {"Convolution (u8)": 2, "Subgraph (u8)": 1}  # the subgraph: both linear layers
+    integers = audit["integer_operators"]
+    assert integers["Convolution (u8)"] == 2
+    assert len(integers) == 2  # and the linear layers, together or one by one: how they are called depends on the CPU
+    assert {name.rpartition(" ")[2] for name in integers} <= {"(u8)", "(i8)"}
     assert audit["float_operators"] == {"RNNSeq (f32)": 1}
 
 
