@@ -8,10 +8,11 @@ run it. The test set is not opened: the windows are the validation patients'.
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from tqdm import tqdm
@@ -23,14 +24,17 @@ from benchmarks.cpus import Cpu, Floats, arm64, native, without_vnni
 
 
 class Row(NamedTuple):
-    """One file: changed answers and the largest logit difference per emulated CPU, against this machine."""
+    """One file: changed answers and the largest logit difference per emulated CPU, against this machine.
+
+    None where the file was not run on that CPU.
+    """
 
     target: str
     variant: str
     numbers: str
     largest_pair: int | None
     exact: bool
-    apart: list[tuple[int, float]]
+    apart: list[tuple[int, float] | None]
 
 
 def main() -> None:
@@ -41,16 +45,26 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=3000, help="at most, evenly from the validation patients'")
     parser.add_argument("--x86", nargs="+", default=["Haswell"], help="CPU models of qemu-x86_64; Haswell has no VNNI")
     parser.add_argument("--arm64", type=Path, metavar="FOLDER", help="what benchmarks/arm64-root made")
+    parser.add_argument("--most-bytes-on-arm64", type=int, help="larger files are not run there: it takes minutes each")
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/answers-by-cpu"), help="keeps answers: a rerun goes on"
+    )
     parser.add_argument("--note", default="", help="a sentence on what was run, for the head of the page")
     parser.add_argument("--out", type=Path, default=Path("docs/results/answers-by-cpu.md"))
     given = parser.parse_args()
     others = [*map(without_vnni, given.x86), *([arm64(given.arm64)] if given.arm64 else [])]
     windows = some(load_split(open_artifact(given.artifacts / "dataset"), "validation"), given.windows)
     chosen = list(files(given.artifacts / "optimized", given.variants))
-    rows = [compared(graph, windows, others) for graph in tqdm(chosen, desc="files", unit="file")]
+    most = given.most_bytes_on_arm64
+    rows = [compared(graph, windows, others, given.work, most) for graph in tqdm(chosen, desc="files", unit="file")]
     given.out.write_text(page(rows, others, len(windows[0]), given.note), encoding="utf-8")
     print(f"{given.out}: {len(rows)} files on {1 + len(others)} kinds of CPU", file=sys.stderr)
-    sys.exit(any(changes for row in rows for changes, _ in row.apart))
+    sys.exit(any(changed(row) for row in rows))
+
+
+def changed(row: Row) -> int:
+    """Changed answers of a file on all CPUs together."""
+    return sum(each[0] for each in row.apart if each)
 
 
 def some(windows: Windows, most: int) -> tuple[Floats, Floats]:
@@ -68,19 +82,37 @@ def files(optimized: Path, variants: Sequence[str] | None) -> Iterator[Artifact]
                 yield graph
 
 
-def compared(graph: Artifact, windows: tuple[Floats, Floats], others: Sequence[Cpu]) -> Row:
+def compared(
+    graph: Artifact, windows: tuple[Floats, Floats], others: Sequence[Cpu], work: Path, most_on_arm64: int | None
+) -> Row:
     """The file's answers on every CPU against this machine's."""
-    model, run = (graph / "model.onnx").read_bytes(), RunSettings.read((graph / FILE).read_text(encoding="utf-8"))
-    here = native().answers(model, run, *windows)
-    apart = []
+    here = kept(native(), graph, windows, work)
+    apart: list[tuple[int, float] | None] = []
     for cpu in others:
-        there = cpu.answers(model, run, *windows)
+        size = (graph / "model.onnx").stat().st_size
+        if most_on_arm64 is not None and size > most_on_arm64 and "arm64" in cpu.name:
+            apart.append(None)
+            continue
+        there = kept(cpu, graph, windows, work)
         apart.append((int((here.argmax(1) != there.argmax(1)).sum()), float(np.abs(here - there).max())))
     audit: dict[str, Any] = graph.json("audit.json")
     pairs = audit["pairs"]
     largest = max(pairs["layers"].values(), default=None)
     exact = bool(pairs["exact_kernels"])
     return Row(graph.path.parent.name, graph.path.name, audit["numbers"], largest, exact, apart)
+
+
+def kept(cpu: Cpu, graph: Artifact, windows: tuple[Floats, Floats], work: Path) -> Floats:
+    """The answers on that CPU, from an earlier run where these bytes answered these windows there."""
+    model, run = (graph / "model.onnx").read_bytes(), (graph / FILE).read_text(encoding="utf-8")
+    parts = [model, run.encode(), cpu.name.encode(), *(values.tobytes() for values in windows)]
+    file = work / f"{hashlib.sha256(b''.join(parts)).hexdigest()}.npy"
+    if not file.is_file():
+        logits = cpu.answers(model, RunSettings.read(run), *windows)
+        work.mkdir(parents=True, exist_ok=True)
+        np.save(file.with_suffix(".part.npy"), logits)
+        file.with_suffix(".part.npy").replace(file)
+    return cast(Floats, np.load(file))
 
 
 def page(rows: Sequence[Row], others: Sequence[Cpu], windows: int, note: str) -> str:
@@ -90,17 +122,17 @@ def page(rows: Sequence[Row], others: Sequence[Cpu], windows: int, note: str) ->
     lines = [" | ".join(head), "|".join(["---"] * len(head))]
     for row in rows:
         pair = "no integer layer" if row.largest_pair is None else f"{row.largest_pair}"
-        cells = [f"{changes} ({most:.2g})" for changes, most in row.apart]
+        cells = ["not run" if each is None else f"{each[0]} ({each[1]:.2g})" for each in row.apart]
         exact = ", exact kernels" if row.exact else ""
         lines.append(" | ".join([row.target, row.variant, row.numbers + exact, pair, *cells]))
     table = "\n".join(f"| {line} |" if "---" not in line else f"|{line}|" for line in lines)
-    changed = sum(changes for row in rows for changes, _ in row.apart)
+    every = sum(map(changed, rows))
     return f"""# The same answers on every kind of CPU
 
 `python -m benchmarks.answers_by_cpu` wrote this page. {note}
 
 Of {windows} windows of validation patients: how many answers change, and in parentheses the largest difference of a
-logit, against this machine ({native().kind}). **{changed} answers change in all.** The other CPUs are emulated: their
+logit, against this machine ({native().kind}). **{every} answers change in all.** The other CPUs are emulated: their
 answers are true, their times are not measured.
 
 {table}
