@@ -43,7 +43,7 @@ class Cpu:
         path = os.pathsep.join([str(SOURCES), *filter(None, [self.environment.get("PYTHONPATH")])])
         environment = os.environ | self.environment | {"PYTHONPATH": path}
         call = [*self.command, *arguments]
-        done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False)
         if done.returncode:
             raise RefusedError(f"{self.name}: {' '.join(call[:6])} ... failed: {done.stderr.strip()[-600:]}")
         return done.stdout.strip()
@@ -90,7 +90,7 @@ def emulator(program: str) -> str:
     found = shutil.which(program) or shutil.which(f"{program}-static")
     if found is None:
         raise RefusedError(f"{program} is not installed; {INSTALL}")
-    told = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run([found, "--version"], capture_output=True, encoding="utf-8", check=True).stdout
     version = re.search(r"version (\d+)", told)
     if version is None or int(version[1]) < LEAST_QEMU:
         raise RefusedError(f"{found} is too old ({told.splitlines()[0]}): {LEAST_QEMU} is the least; {INSTALL}")

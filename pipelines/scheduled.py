@@ -171,7 +171,9 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
 def _git(source: Path, *arguments: str) -> None:
     """What must succeed in the checkout; RuntimeError in git's words where it does not (a full disk, another owner)."""
-    done = subprocess.run(["git", "-C", str(source), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "-C", str(source), *arguments], capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode:
         raise RuntimeError(f"git {arguments[0]} fails in {source}: {clean(' '.join(done.stderr.split()))}")
 

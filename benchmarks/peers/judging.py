@@ -45,7 +45,7 @@ class Judge:
         """A file as the artifact that the evaluation reads: with its audit, its parity, and what it is timed beside."""
         exported = self.handout.onnx.read_bytes()
         facts = {
-            "audit": self.target.audited(exported, file),
+            "audit": {**self.target.audited(exported, file), "pairs": self.target.pairs(file)},
             "parity": self._parity(file, expected),
             "complexity": {"parameters": None, "macs": None, "activation_peak_bytes": None},  # of unknown operators
         }
@@ -55,6 +55,7 @@ class Judge:
             if facts["parity"]["kind"] == "int8":  # what the tool was given is what its integers are timed beside (G19)
                 (staging / "plain.onnx").write_bytes(self.target.compiled(exported))
                 facts["plain"] = {"kind": "float"}
+            facts["run"] = self.target.run.as_json()
             for key, told in facts.items():
                 (staging / f"{key}.json").write_text(json.dumps(told), encoding="utf-8")
             return open_artifact(commit(staging, path, {"labels": self.test.labels}).path)

@@ -92,7 +92,7 @@ def test_every_reference_of_dvc_yaml_is_checked_with_the_model_that_its_stage_re
         ),
         ("train_teacher", None, "train_teacher: Input should be a valid dictionary"),
         ("train_teacher.architecture", None, "train_teacher.architecture: a Architecture is a mapping"),
-        ("task.rate", 0.7, "task.rate: 0.7 Hz is too low to see a beat"),
+        ("task.rate", 7, "task.rate: 7 Hz is too low to see a beat"),
         ("task.rate", 119.83, "task.rate: 360 Hz cannot become 119.83 Hz in few steps; choose a simpler ratio, 120 Hz"),
         (
             "source",

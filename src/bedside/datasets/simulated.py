@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 from tqdm import tqdm
 
 from bedside.datasets.base import Source
@@ -24,7 +24,7 @@ class Simulated(Source):
     """
 
     kind: Literal["simulated"] = "simulated"
-    gain: float = 200.0
+    gain: PositiveFloat = 200.0
     patients: int = Field(default=36, gt=0)
     seconds: float = Field(default=240.0, gt=0)
     seed: Seed = 7

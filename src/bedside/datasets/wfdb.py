@@ -20,4 +20,4 @@ class Wfdb(Published):
     name: Name
     version: Name
     rate: float = pydantic.Field(gt=0)
-    gain: float | None = None
+    gain: pydantic.PositiveFloat | None = None

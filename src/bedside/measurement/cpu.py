@@ -60,7 +60,9 @@ def this_cpu() -> Cpu:
     """The processor that this process runs on."""
     machine = platform.machine()
     return told(
-        CPU_INFO.read_text() if CPU_INFO.is_file() else "", MACHINES.get(machine, machine), executable(numpys())
+        CPU_INFO.read_text(encoding="utf-8") if CPU_INFO.is_file() else "",
+        MACHINES.get(machine, machine),
+        executable(numpys()),
     )
 
 

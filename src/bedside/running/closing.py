@@ -98,7 +98,7 @@ def _decide(artifacts: Path, summaries: Sequence[Summary]) -> tuple[str, str]:
     """The sign-off of the first model that waits for one, or what was decided so far; and what that is."""
     for target in dict.fromkeys(summary.target for summary in summaries):
         file = artifacts / "decisions" / target / "decision.json"
-        found = json.loads(file.read_text()).get("challenger") if file.is_file() else None
+        found = json.loads(file.read_text(encoding="utf-8")).get("challenger") if file.is_file() else None
         if found and found.get("version"):
             command = f"approve {target} {found['version']} --reviewer 'YOUR NAME' --reason 'WHAT YOU LOOKED AT'"
             variant = f" ({found['variant']})" if found.get("variant") else ""  # an earlier run's has no name here

@@ -39,9 +39,15 @@ class Target(Plugin, abc.ABC):
         grids = activation_grids(model)
         audit = self.audited(graph, optimized)
         audit |= {"activation_grids": grids, "numbers": _numbers(is_quantized(model), grids, audit)}
-        audit["pairs"] = {**pairs(onnx.load_from_string(optimized)), "exact_kernels": self.exact_kernels}
+        audit["pairs"] = self.pairs(optimized)
         _refuse_without_integers(grids, audit, self.kind)
         return optimized, audit
+
+    def pairs(self, optimized: bytes) -> dict[str, Any]:
+        """Whether its int8 weights can saturate (`bedside.graph.saturation`), and what rules that out if they can."""
+        import onnx
+
+        return {**pairs(onnx.load_from_string(optimized)), "exact_kernels": self.exact_kernels}
 
     @property
     def options(self) -> Mapping[str, str]:

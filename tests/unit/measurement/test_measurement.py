@@ -264,4 +264,4 @@ def test_the_edge_script_explains_itself() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bedside.edge.run_once", "--help"], capture_output=True, text=True, check=True
     )
-    assert "--runtime" in done.stdout
+    assert "--run" in done.stdout
