@@ -51,9 +51,10 @@ def build(
     """
     lineage = check(params, Path(components.__path__[0]))
     add = adder(params, images or {}, cluster)
+    source = kubeflow.without_nulls(stage("ingest"), "source", params["source"])
     about = {"name": "bedside-compress", "description": "Raw recordings in, gated and signed edge models out."}
 
-    def compress(source: dict = params["source"]) -> None:  # type: ignore[type-arg]  # kfp reads the annotation
+    def compress(source: dict = source) -> None:  # type: ignore[type-arg]  # kfp reads the annotation
         _graph(add, add("ingest", "ingest", source=source).outputs["recordings"], params, lineage)
 
     def compress_version(version: dict) -> None:  # type: ignore[type-arg]

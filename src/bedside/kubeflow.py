@@ -17,6 +17,7 @@ from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.pipeline_task import PipelineTask
 
 from bedside.component import Component
+from bedside.params import ParamsError, validate
 
 
 def container_component(stage: Component, *, image: str, sizes: Mapping[str, int] | None = None) -> BaseComponent:
@@ -56,10 +57,34 @@ def add(stage: Component, shown: str, *, image: str, cached: bool = True, **valu
     """Add a task, `shown` in the UI, to the pipeline being defined; `values`: artifacts, lists of them, parameters."""
     sizes = {port: len(values[port]) for port in stage.many}
     make = container_component(stage, image=image, sizes=sizes)
+    values |= {name: without_nulls(stage, name, values[name]) for name in stage.models}
     task = make(**dict(_flat(values, sizes)), code=stage.code)
     task.set_display_name(shown)
     task.set_caching_options(cached)
     return task
+
+
+def without_nulls(stage: Component, parameter: str, value: Any) -> Any:
+    """`value` as kfp can pass it, which knows no null; what only a null can say is refused.
+
+    What is no mapping, an output of another task, is left as it is.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    model, where = stage.models[parameter], f"{stage.name}.{parameter}"
+    said = _without_nulls(value)
+    if validate(model, said, where) != validate(model, value, where):
+        raise ParamsError(
+            f"{where}: Kubeflow Pipelines cannot pass null, and leaving it out would mean something else; say it in "
+            f"another way: {value}"
+        )
+    return said
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    return value
 
 
 def _flat(values: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[tuple[str, Any]]:

@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from bedside.artifacts import open_artifact
+from bedside.params import ParamsError
+from components.ingest import ingest
 from tests.support import toys
 
 ROOT = Path(__file__).parents[2]
@@ -110,3 +112,11 @@ def test_every_task_leaves_a_verified_artifact_and_its_metrics(project: Path) ->
     (make,) = [artifact for artifact in artifacts if artifact.manifest["component"] == "make"]
     assert make.manifest["params"] == {"params": {"text": "ABCD", "copies": 4}}
     assert json.loads((make.path.parent / "metrics").read_text()) == {"copies": 4.0}
+
+
+def test_a_null_that_says_the_default_is_left_out_and_any_other_is_refused() -> None:
+    from bedside.kubeflow import without_nulls  # kfp is slow to import
+
+    assert without_nulls(ingest, "source", {"kind": "mitdb", "mirror": None}) == {"kind": "mitdb"}
+    with pytest.raises(ParamsError, match=r"ingest\.source: Kubeflow Pipelines cannot pass null"):
+        without_nulls(ingest, "source", {"kind": "mitdb", "sums_sha256": None})
