@@ -74,9 +74,10 @@ def some(windows: Windows, most: int) -> tuple[Floats, Floats]:
 
 
 def files(optimized: Path, variants: Sequence[str] | None) -> Iterator[Artifact]:
-    """The optimized graphs `<target>/<variant>` that hold integers."""
+    """The optimized graphs `<target>/<variant>` that hold integers; `variants` names some by either."""
     for folder in sorted(optimized.glob("*/*")):
-        if variants is None or folder.name in variants:
+        names = {folder.name, f"{folder.parent.name}/{folder.name}"}
+        if variants is None or names & set(variants):
             graph = open_artifact(folder)
             if graph.json("audit.json")["numbers"] != "float32":
                 yield graph

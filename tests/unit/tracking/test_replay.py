@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from bedside import tracking
-from bedside.tracking import journal
+from bedside.tracking import journal, replay
 from tests.support.mlflow_store import HangingUpOnce, Server, history, runs
 from tests.unit.tracking.proxy import Answer, AnsweringOnce
 from tests.unit.tracking.records import PRUNE
@@ -31,6 +31,13 @@ with tracking.run('prune', json.loads(sys.argv[1])):
     print('logged', flush=True)
     time.sleep(float(sys.argv[3]))
 """
+
+
+def one_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush that has time for every answer and gives up at the first error."""
+    with monkeypatch.context() as patched:
+        patched.setattr(replay, "RETRY", 1e6)
+        tracking.flush(60)
 
 
 def stage(points: int = 10, seconds: float = 0, **environment: str) -> "subprocess.Popen[str]":
@@ -187,7 +194,7 @@ def test_an_answer_that_is_not_about_the_content_is_an_outage_and_loses_nothing(
         for step, value in curve():
             tracking.log({"train/loss": value}, step)
         with pytest.raises(tracking.TrackingError, match=f"the tracking store {front.uri} .* 1 runs wait"):
-            tracking.flush(0)
+            one_try(monkeypatch)
         tracking.flush(30)
     stored = recorded(served, run.key)
     assert stored.data.params == {"params.ratio": "0.5", "params.schedule.steps": "3"}
@@ -286,7 +293,7 @@ def test_a_server_killed_again_and_again_during_the_replay_loses_and_doubles_not
             flushing = threading.Timer(0.3 + 0.4 * attempt, server.kill)
             flushing.start()
             with contextlib.suppress(tracking.TrackingError):
-                tracking.flush(0)
+                one_try(monkeypatch)
             flushing.join()
             server.start()
         tracking.flush(120)
@@ -312,7 +319,7 @@ def test_a_server_that_hangs_up_at_any_one_call_is_an_outage_like_any_other(
                 if at < 3
                 else contextlib.suppress(tracking.TrackingError)
             ):
-                tracking.flush(0)
+                one_try(monkeypatch)
             hung_up = front.hung_up
             tracking.flush(30)
             if not hung_up:
