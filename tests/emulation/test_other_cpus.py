@@ -77,9 +77,11 @@ def test_a_cpu_without_avx_gives_the_same_answers(target: Target, sse4: Cpu) -> 
 
 
 def test_a_file_on_the_full_int8_grid_answers_otherwise_there_unless_exact_kernels_are_asked_for(avx2: Cpu) -> None:
-    full = full_grid(exported("int8", 48))
-    assert apart(EVERYTHING, full, avx2)[1] > 1e-3
+    full, windows = full_grid(exported("int8", 48)), noise(500)
     exact = OnnxRuntime(integer_linear_from=1, dynamic_lstm_from=1, exact_integers=True)
+    file, _ = EVERYTHING.optimize(full)
+    cut_off, right = (avx2.answers(file, run, *windows) for run in (EVERYTHING.run, exact.run))
+    assert np.abs(cut_off - right).max() > 1e-3  # whatever this machine is
     assert apart(exact, full, avx2)[1] < 1e-4
 
 
