@@ -3,17 +3,28 @@
 from bedside import tracking
 from bedside.artifacts import In, ModelIn, Out, write_json
 from bedside.component import Metrics, component
-from bedside.registry import Promote, Promotion, candidates
+from bedside.gates import Budget, Gates
+from bedside.registry import Promote, Promotion, Yardstick, candidates, private_copies
 from bedside.reporting import advice
 
 
 @component(image="train")
 def promote(
-    *, graphs: list[ModelIn], evidence: list[In], verdicts: list[In], decision: Out, params: Promote
+    *,
+    graphs: list[ModelIn],
+    evidence: list[In],
+    verdicts: list[In],
+    reference: In,
+    decision: Out,
+    params: Promote,
+    gates: Gates,
+    budget: Budget,
 ) -> Metrics:
-    """Sign and register every deployment that passes its gates, point the aliases, record every refusal."""
-    promotion = Promotion(candidates(graphs, evidence, verdicts), params, decision / "bundles")
-    decided = promotion.run()
+    """Judge again, sign and register every deployment that passes, point the aliases, record every refusal."""
+    with private_copies() as copied:
+        parts = ([copied(artifact) for artifact in artifacts] for artifacts in (graphs, evidence, verdicts))
+        offered = candidates(*parts, yardstick=Yardstick(copied(reference), gates, budget))
+        decided = Promotion(offered, params, decision / "bundles").run()
     write_json(decision / "decision.json", decided)
     tracking.note(f"{decided['target']}: {advice(decided)}")
     return {

@@ -78,7 +78,8 @@ def _graph(add: Adder, recordings: Any, params: Mapping[str, Any], lineage: Line
         here = judged(add, target, {v: t.outputs["optimized"] for v, t in optimized.items()}, data["test"], params)
         evidence += here["evidence"]
         verdicts += here["verdicts"]
-        decided = add("promote", f"promote@{target}", **here, params=params["promote"])
+        by = {"gates": params["gates"], "budget": params["budgets"][target]}
+        decided = add("promote", f"promote@{target}", **here, params=params["promote"], **by)
         decisions.append(decided.outputs["decision"])
     add("report", "report", evidence=evidence, verdicts=verdicts, decisions=decisions, params=params["report"])
 
@@ -110,10 +111,11 @@ def _models(add: Adder, dataset: Any, approval: Any, teacher: Any, lineage: Line
     return models
 
 
-def judged(
-    add: Adder, target: str, graphs: Mapping[str, Any], test: Any, params: Mapping[str, Any]
-) -> dict[str, list[Any]]:
-    """Measure and judge optimized graphs on one target, the teacher's among them; lists in the order of `graphs`."""
+def judged(add: Adder, target: str, graphs: Mapping[str, Any], test: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Measure and judge optimized graphs on one target, the teacher's among them; lists in the order of `graphs`.
+
+    `reference` is the teacher's evidence.
+    """
     evidence = {
         v: add(
             "evaluate",
@@ -143,6 +145,7 @@ def judged(
         "graphs": list(graphs.values()),
         "evidence": list(evidence.values()),
         "verdicts": list(verdicts.values()),
+        "reference": evidence[ROOT],
     }
 
 

@@ -8,6 +8,7 @@ work done by any launcher on any path has the same digest.
 import contextlib
 import functools
 import hashlib
+import hmac
 import json
 import math
 import os
@@ -20,6 +21,8 @@ from typing import Annotated, Any, Literal
 from bedside.errors import RefusedError
 
 MANIFEST = "manifest.json"
+SEAL_KEY = "BEDSIDE_SEAL_KEY"
+SHORTEST_KEY = 32  # characters
 
 
 class ArtifactError(RuntimeError):
@@ -55,8 +58,15 @@ class Artifact:
             raise ArtifactError(f"{self.path} holds no {name!r}; it holds: {', '.join(self.manifest['files'])}")
         return self.path / name
 
+    def read(self, name: str) -> bytes:
+        """The content of a file, which may have been exchanged since the artifact was opened: these bytes were not."""
+        content = (self / name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.manifest["files"][name]:
+            raise ArtifactError(f"{self.path / name}: altered since it was opened (sha256 differs from the manifest)")
+        return content
+
     def json(self, name: str) -> Any:
-        return json.loads((self / name).read_text(encoding="utf-8"))
+        return json.loads(self.read(name))
 
 
 DatasetIn = Annotated[Artifact, Port("in", "Dataset")]
@@ -87,11 +97,12 @@ def open_artifact(path: Path) -> Artifact:
         text = manifest_file.read_text(encoding="utf-8")
         manifest = json.loads(text)
         files: dict[str, str] = dict(manifest["files"])
-        seal, _ = manifest.pop("seal"), dict(manifest["labels"])
+        seal, mark, _ = manifest.pop("seal"), manifest.pop("mark", None), dict(manifest["labels"])
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{manifest_file}: not a manifest ({error})") from None
-    if text != _sealed(manifest):
+    if text != _sealed(manifest, mark):
         raise ArtifactError(f"{manifest_file}: altered since it was written (its seal {str(seal)[:12]} does not fit)")
+    _check_mark(manifest_file, seal, mark)
     for name, digest in files.items():
         if not (path / name).is_file():
             raise ArtifactError(f"{path / name}: listed in the manifest but missing")
@@ -127,7 +138,7 @@ def commit(staging: Path, path: Path, record: Mapping[str, Any]) -> Artifact:
     for name in names:
         (staging / name).chmod(0o644)  # some libraries write for their owner alone
     manifest = {"schema": 1, **record, "files": {name: sha256(staging / name) for name in names}}
-    write_atomic(staging / MANIFEST, _sealed(manifest))
+    write_atomic(staging / MANIFEST, _sealed(manifest, _mark(_seal(manifest))))
     for entry in [*staging.rglob("*"), staging]:
         _flush(entry)
     old = path.parent / f".{path.name}.old"
@@ -140,10 +151,38 @@ def commit(staging: Path, path: Path, record: Mapping[str, Any]) -> Artifact:
     return Artifact(path, manifest)
 
 
-def _sealed(manifest: Mapping[str, Any]) -> str:
-    """The manifest's text, with a digest over all the rest: labels and lineage cannot change unnoticed either."""
-    seal = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-    return json.dumps({**manifest, "seal": seal}, indent=1, sort_keys=True) + "\n"
+def _seal(manifest: Mapping[str, Any]) -> str:
+    """A digest over everything in the manifest: labels and lineage cannot change unnoticed either."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _sealed(manifest: Mapping[str, Any], mark: str | None) -> str:
+    """The manifest's text with its seal, and where there is a key, with the seal's mark."""
+    marked = {} if mark is None else {"mark": mark}
+    return json.dumps({**manifest, "seal": _seal(manifest), **marked}, indent=1, sort_keys=True) + "\n"
+
+
+def _mark(seal: str) -> str | None:
+    """What only a holder of BEDSIDE_SEAL_KEY can make of a seal, which anybody can: its HMAC; None without a key."""
+    key = os.environ.get(SEAL_KEY)
+    if key is None:
+        return None
+    if len(key) < SHORTEST_KEY:
+        raise RefusedError(
+            f"{SEAL_KEY}: {len(key)} characters are too few; take {SHORTEST_KEY} or more, "
+            "for example those of `openssl rand -hex 32`"
+        )
+    return hmac.new(key.encode(), seal.encode(), "sha256").hexdigest()
+
+
+def _check_mark(manifest_file: Path, seal: str, mark: str | None) -> None:
+    """Where there is a key, only what was made with it counts: whoever can write here can make a seal."""
+    expected = _mark(seal)
+    if expected is not None and not hmac.compare_digest(expected, str(mark)):
+        made = "without a key" if mark is None else "with another key"
+        raise ArtifactError(
+            f"{manifest_file}: made {made}, and {SEAL_KEY} is set here; run the stage that makes it where that key is"
+        )
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -6,9 +6,13 @@ bedside verdicts                    every deployment's verdict, and where to loo
 bedside ui                          MLflow's pages: runs, models, aliases, review pages
 bedside results --write             put the results into README.md and docs/results
 bedside approve TARGET VERSION ...  a reviewer's sign-off: challenger becomes champion
+bedside reviewer ADDRESS            who may sign off
 bedside rollback TARGET ...         the way back, one command
-bedside log --verify                what was promoted and refused; detects edits
+bedside restore TARGET              undo what somebody moved in MLflow, past bedside
+bedside log --verify                what was promoted and refused; who is where; detects edits
 bedside verify BUNDLE               check a bundle's signature, offline
+bedside keys rotate|revoke          new keys, and the end of old ones
+bedside doctor                      what is wrong in this workspace, and what to do
 bedside flush                       replay recorded runs into the tracking store
 bedside unfinished                  after a run that failed: what is missing, what waits for it, what to do
 bedside search --trials 20          look for a better recipe, measured on the target
@@ -24,7 +28,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bedside.errors import RefusedError
 from bedside.params import ParamsError
 from bedside.running import closing
 from bedside.terminal import in_utf8
@@ -68,39 +71,17 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("--note", default="", metavar="TEXT", help="a sentence above them, as about their commit")
     results.set_defaults(run=_results)
 
-    approve = commands.add_parser("approve", description="sign off a registered version: it becomes champion")
-    approve.add_argument("target", help="for example onnxruntime-cpu")
-    approve.add_argument("version", help="the version number in the registry")
-    approve.add_argument("--reviewer", required=True, metavar="NAME", help="who looked; not who promoted")
-    approve.add_argument("--reason", required=True, metavar="TEXT", help="what was looked at and why it is fit")
-    approve.add_argument("--model", metavar="NAME", help="registered model, if the target has several")
-    approve.set_defaults(run=_approve)
-
-    rollback = commands.add_parser("rollback", description="point an alias at the version it had before")
-    rollback.add_argument("target", help="for example onnxruntime-cpu")
-    rollback.add_argument("--alias", choices=("champion", "challenger"), help="default: champion, if there is one")
-    rollback.add_argument("--reason", default="rolled back by hand", metavar="TEXT")
-    rollback.add_argument("--model", metavar="NAME", help="registered model, if the target has several")
-    rollback.set_defaults(run=_rollback)
-
-    log = commands.add_parser("log", description="the promotion log: promotions, refusals, sign-offs, rollbacks")
-    log.add_argument("--verify", action="store_true", help="only check that nothing was edited, deleted or cut off")
-    log.set_defaults(run=_log)
-
-    verify = commands.add_parser("verify", description="check a bundle's signature, offline")
-    verify.add_argument("bundle", type=Path)
-    verify.add_argument("--key", type=Path, help="public key (PEM); default: this workspace's own")
-    verify.set_defaults(run=_verify)
-
     flush = commands.add_parser("flush", description="replay recorded runs into the tracking store")
     flush.add_argument("--timeout", type=float, default=60, metavar="SECONDS")
     flush.set_defaults(run=_flush)
 
     from bedside.cluster import command as cluster
+    from bedside.registry import command as registry
     from bedside.running import command as running
     from bedside.search import command as search
 
     running.add(commands)
+    registry.add(commands)
     search.add(commands)
     cluster.add(commands)
     return parser
@@ -142,46 +123,6 @@ def _results(arguments: argparse.Namespace) -> None:
     write_into(arguments.readme, f"{note}\n\n{brief}" if note else brief)
     page = write_page(arguments.docs, table, (report / "pareto.png").read_bytes(), note)
     print(f"results written to {arguments.readme} and {page}")
-
-
-def _approve(arguments: argparse.Namespace) -> None:
-    from bedside.registry.by_hand import approve
-
-    named = {"reviewer": arguments.reviewer, "reason": arguments.reason, "model": arguments.model}
-    approve(arguments.target, arguments.version, **named)
-    print(f"{arguments.target}: version {arguments.version} is champion, signed off by {arguments.reviewer}")
-
-
-def _rollback(arguments: argparse.Namespace) -> None:
-    from bedside.registry.by_hand import roll_back
-
-    named = {"alias": arguments.alias, "model": arguments.model, "reason": arguments.reason}
-    alias, gone, back = roll_back(arguments.target, **named)
-    print(f"{arguments.target}: {alias} was version {gone} and is version {back} again; its signature verifies")
-
-
-def _log(arguments: argparse.Namespace) -> None:
-    from bedside.registry.log import PromotionLog
-
-    log = PromotionLog()
-    entries = log.verify()
-    if arguments.verify and not log.path.exists():
-        raise RefusedError(f"no promotion log at {log.path}; wrong folder or BEDSIDE_HOME?")
-    if not entries:
-        print(f"{log.path}: no entries yet")
-        return
-    for entry in [] if arguments.verify else entries:
-        about = {name: entry[name] for name in ("variant", "version", "reviewer", "aliases", "reason") if name in entry}
-        told = ", ".join(f"{name}: {value}" for name, value in about.items())
-        print(f"{entry['seq']:>4} {entry['time']} {entry.get('model', '')} {entry['state']}  {told}")
-    print(f"{log.path}: {len(entries)} entries; chain, signatures and end of the log are as written")
-
-
-def _verify(arguments: argparse.Namespace) -> None:
-    from bedside.registry import signing
-
-    signing.verify(arguments.bundle, arguments.key or signing.public_key())
-    print(f"{arguments.bundle}: signed, complete, unchanged ({signing.digest(arguments.bundle)[:16]})")
 
 
 def _flush(arguments: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import re
 
 _SECRET_NAME = re.compile(
     r"(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS|CONNECTION_STRING"
-    r"|(^|_)(PASS|PAT)|(ACCESS|ACCOUNT|API|PRIVATE|SECRET)_KEY(_ID)?)$",  # neither COMPASS nor SPAT
+    r"|(^|_)(PASS|PAT)|(ACCESS|ACCOUNT|API|PRIVATE|SEAL|SECRET)_KEY(_ID)?)$",  # neither COMPASS nor SPAT
     re.IGNORECASE,
 )
 # A password may hold a slash; what begins as a port does is one, and the `@` behind it is the path's. Of a database's

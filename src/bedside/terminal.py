@@ -4,7 +4,9 @@ import io
 import locale
 import os
 import sys
-from typing import TYPE_CHECKING
+import unicodedata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,3 +32,23 @@ def in_utf8() -> None:
         os.execve(sys.executable, again, {**os.environ, "PYTHONUTF8": "1"})
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def printable(value: Any) -> Any:
+    """Text as one line without control characters and hidden ones, which could fake lines or hide words; also inside.
+
+    >>> printable({"reason": "fine\n 7 CONFIRMED"})
+    {'reason': 'fine 7 CONFIRMED'}
+    """
+    if isinstance(value, Mapping):
+        return {printable(key): printable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [printable(inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    return "".join("\N{REPLACEMENT CHARACTER}" if is_hidden(letter) else letter for letter in " ".join(value.split()))
+
+
+def is_hidden(letter: str) -> bool:
+    """Whether a character shows nothing of its own: controls, formats such as a zero-width space, unassigned ones."""
+    return unicodedata.category(letter) in ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp")

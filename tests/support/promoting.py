@@ -2,19 +2,31 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bedside.registry.log import PromotionLog
+from bedside.registry.reviewers import enrol
+from bedside.registry.sign_off import approve
+from tests.support import deployments
 from tests.support.deployments import Deployed
 
 TARGET = "onnxruntime-cpu"
 MODEL = f"ecg-arrhythmia.{TARGET}"
 
 
+REVIEWER = "ada@example.org"
+
+
 def promoted(
-    deployed: Sequence[Deployed], decision: Path, *, sign_off: bool = False, timeout: float = 5
+    deployed: Sequence[Deployed],
+    decision: Path,
+    *,
+    sign_off: bool = False,
+    timeout: float = 5,
+    gates: Mapping[str, Any] = deployments.GATES,
+    budget: Mapping[str, Any] = deployments.BUDGET,
 ) -> dict[str, Any]:
     """Run the stage; its decision. A store that is away is asked again for `timeout` seconds."""
     from components.promote import promote
@@ -23,11 +35,20 @@ def promoted(
         graphs=[d.graph for d in deployed],
         evidence=[d.evidence for d in deployed],
         verdicts=[d.verdict for d in deployed],
+        reference=deployed[0].reference,
         decision=decision,
         params={"sign_off": sign_off, "timeout": timeout},
+        gates=dict(gates),
+        budget=dict(budget),
     )
     found: dict[str, Any] = json.loads((decision / "decision.json").read_text())
     return found
+
+
+def signed_off(number: str, reason: str = "looked at it", reviewer: str = REVIEWER, **about: str) -> None:
+    """A sign-off by somebody who was enrolled for it."""
+    enrol(REVIEWER)
+    approve(TARGET, number, reviewer=reviewer, reason=reason, **about)
 
 
 def registry() -> Any:

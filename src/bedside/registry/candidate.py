@@ -1,13 +1,29 @@
-"""A deployment that asks to be promoted: its three artifacts, held against each other before anything is signed."""
+"""A deployment that asks to be promoted: its artifacts are held against each other and judged again."""
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bedside.artifacts import Artifact
+from bedside.artifacts import Artifact, ArtifactError
 from bedside.errors import RefusedError
 from bedside.summary import PASS, Summary
+
+if TYPE_CHECKING:
+    from bedside.gates import Budget, Gates
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What deployments of a target are judged by: the teacher's evidence, the gates and the budget."""
+
+    reference: Artifact
+    gates: "Gates"
+    budget: "Budget"
 
 
 @dataclass(frozen=True)
@@ -17,6 +33,7 @@ class Candidate:
     graph: Artifact
     evidence: Artifact
     verdict: Artifact
+    yardstick: Yardstick
 
     @cached_property
     def summary(self) -> Summary:
@@ -66,7 +83,8 @@ class Candidate:
         from bedside.gates.case import foreign
 
         elsewhere = foreign(self.summary.evidence)
-        return self._maker() or self._mismatch() or elsewhere or self._contradiction() or self._verdict()
+        found = self._maker() or self._mismatch() or self._mislabelled() or elsewhere or self._contradiction()
+        return found or self._verdict() or self._borrowed() or self._judged_again()
 
     def _maker(self) -> str | None:
         """Each artifact must be what its own stage made: any other may have written the same file names."""
@@ -95,6 +113,58 @@ class Candidate:
             return f"the verdict was given on other evidence ({str(judged)[:12]}, not {self.evidence.digest[:12]})"
         return None
 
+    def _mislabelled(self) -> str | None:
+        """Every part must say the same of where it comes from: labels decide who may become champion."""
+        told = {
+            "the graph": self.graph.labels,
+            "the evidence": self.evidence.labels,
+            "evidence.json": self.summary.evidence.get("labels", {}),
+            "the verdict": self.verdict.labels,
+            "verdict.json": self.summary.verdict.get("labels", {}),
+            "the reference": self.yardstick.reference.labels,
+        }
+        for key in dict.fromkeys(key for labels in told.values() for key in labels):
+            values = {part: labels.get(key) for part, labels in told.items()}
+            if len(set(values.values())) > 1:
+                said = ", ".join(f"{part} says {value or 'nothing'}" for part, value in values.items())
+                return f"its parts do not agree on `{key}`: {said}; evaluate and judge it again"
+        return None
+
+    def _borrowed(self) -> str | None:
+        """Answers that are the teacher's to the last bit were not given by another graph."""
+        if self.graph_sha256 == self.summary.evidence.get("reference_sha256"):
+            return None
+        own, reference = (_logits(artifact) for artifact in (self.evidence, self.yardstick.reference))
+        if own != reference:
+            return None
+        return "its predictions are the teacher's, to the last bit, and its graph is another; evaluate it again"
+
+    def _judged_again(self) -> str | None:
+        """A seal needs no key, so a PASS counts if the gates, the budget and the evidence here come to it again."""
+        from bedside.gates import judge, open_case
+
+        by = self.yardstick
+        if self.gates != by.gates.digest:
+            return (
+                f"judged by other gates ({self.gates[:12]}) than those that are to count now ({by.gates.digest[:12]}); "
+                "judge it again"
+            )
+        if self.reference != by.reference.digest:
+            return (
+                f"judged against other evidence of the teacher ({self.reference[:12]}) than is given here "
+                f"({by.reference.digest[:12]}); judge it again"
+            )
+        try:
+            again = judge(open_case(self.evidence, by.reference, by.gates, by.budget))
+        except (RefusedError, ArtifactError) as error:
+            return f"cannot be judged again: {error}"
+        if again["verdict"] != PASS:
+            return f"the verdict says PASS, but judged again it is {again['verdict']}: {again['reason']}"
+        told = {name: value for name, value in self.summary.verdict.items() if name != "labels"}
+        if different := _differs(told, again):
+            return f"judged again, {different} in the verdict comes out otherwise; judge it again"
+        return None
+
     def _contradiction(self) -> str | None:
         """A PASS that its own gates or claims do not carry is no verdict."""
         from bedside.gates.verdict import TITLES
@@ -114,8 +184,40 @@ class Candidate:
         return None if verdict == PASS else f"{verdict}: {self.summary.why}"
 
 
+def _logits(evidence: Artifact) -> bytes:
+    from safetensors.numpy import load
+
+    return bytes(load(evidence.read("predictions.safetensors"))["logits"].tobytes())
+
+
+def _differs(told: Any, again: Any, path: str = "") -> str | None:
+    """Where two verdicts differ by more than another CPU's rounding; None where they do not."""
+    if isinstance(told, Mapping) and isinstance(again, Mapping):
+        missing = sorted(set(told) ^ set(again))
+        both = [name for name in again if name in told]
+        inner = (_differs(told[name], again[name], f"{path}.{name}" if path else str(name)) for name in both)
+        return f"{path}.{missing[0]}".strip(".") if missing else next(filter(None, inner), None)
+    if isinstance(told, list | tuple) and isinstance(again, list | tuple):
+        if len(told) != len(again):
+            return path
+        return next(
+            filter(None, (_differs(*pair, f"{path}.{i}") for i, pair in enumerate(zip(told, again, strict=True)))), None
+        )
+    return None if _alike(told, again) else path
+
+
+def _alike(told: Any, again: Any) -> bool:
+    if isinstance(told, str) and isinstance(again, str) and told != again:
+        numbers = [[float(number) for number in _NUMBER.findall(text)] for text in (told, again)]
+        same_words = _NUMBER.sub("", told) == _NUMBER.sub("", again)
+        return same_words and all(math.isclose(*pair, rel_tol=0.01) for pair in zip(*numbers, strict=True))
+    if isinstance(told, float | int) and isinstance(again, float | int):
+        return math.isclose(told, again, rel_tol=1e-4, abs_tol=1e-9)
+    return bool(told == again)
+
+
 def candidates(
-    graphs: Sequence[Artifact], evidence: Sequence[Artifact], verdicts: Sequence[Artifact]
+    graphs: Sequence[Artifact], evidence: Sequence[Artifact], verdicts: Sequence[Artifact], yardstick: Yardstick
 ) -> list[Candidate]:
     """The deployments of one target, from three lists in one order; RefusedError where they do not belong together."""
     if not len(graphs) == len(evidence) == len(verdicts) or not graphs:
@@ -123,7 +225,7 @@ def candidates(
             f"{len(graphs)} graphs, {len(evidence)} evidence and {len(verdicts)} verdict folders: "
             "give one of each per variant, in the same order"
         )
-    found = [Candidate(*three) for three in zip(graphs, evidence, verdicts, strict=True)]
+    found = [Candidate(*three, yardstick) for three in zip(graphs, evidence, verdicts, strict=True)]
     for candidate in found:
         _check_form(candidate)
     targets, variants = {c.summary.target for c in found}, [c.variant for c in found]

@@ -28,12 +28,15 @@ def model(name: str, target: str, intended_use: str) -> str:
     return "\n\n".join(parts)[:LONGEST]
 
 
-def version(candidate: Candidate, experiment: str, run_id: str, pictures: Sequence[str]) -> str:
-    """The description of one version: the verdict first, then the figures, then links to what is behind them."""
+def version(
+    candidate: Candidate, experiment: str, run_id: str, pictures: Sequence[str], warnings: Sequence[str] = ()
+) -> str:
+    """The description of one version: warnings, the verdict, the figures, then links to what is behind them."""
     summary = candidate.summary
     verdict = summary.verdict["verdict"]
     gates = ", ".join(f"{gate['id']} {gate['status']}" for gate in summary.verdict["gates"])
     parts = [
+        *(f"**{text(warning)}**" for warning in warnings),
         f"## {text(verdict)}: {text(summary.variant)} on {text(summary.target)}",
         f"{text(summary.why)}.",
         _links(summary.variant, f"#/experiments/{experiment}/runs/{run_id}/artifacts", pictures),
@@ -60,7 +63,7 @@ def _links(variant: str, page: str, pictures: Sequence[str]) -> str:
     )
 
 
-def tags(candidate: Candidate, digest: str, author: str) -> dict[str, str]:
+def tags(candidate: Candidate, digest: str, author: str, warnings: Sequence[str] = ()) -> dict[str, str]:
     """What a person searches by, and the facts that promotions compare."""
     summary = candidate.summary
     faster = summary.times_faster
@@ -73,6 +76,7 @@ def tags(candidate: Candidate, digest: str, author: str) -> dict[str, str]:
         "size": summary.size,
         "p99": summary.said("latency.p99_ms", "ms"),
         "times faster": MISSING if faster is None else f"{faster:.1f}",
+        **({"warning": text("; ".join(warnings))[:LONGEST]} if warnings else {}),
         FACTS: json.dumps(facts(candidate, digest, author), sort_keys=True),
     }
 

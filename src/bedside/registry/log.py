@@ -2,30 +2,35 @@
 
 The signature keeps anyone without the workspace's key from writing history anew; the head file, signed after each
 entry, shows that the end was cut off. An old log put back with its old head is found out only by a copy kept elsewhere.
-Order is the sequence number, never the clock.
+Order is the sequence number, never the clock. A key that gave way to another (ROTATED) counts up to that entry; the
+last one has to be this workspace's.
 """
 
 import hashlib
 import json
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bedside.artifacts import write_atomic
-from bedside.registry import signing
+from bedside.errors import RefusedError
+from bedside.registry import keys
 from bedside.scratch import home
+from bedside.terminal import printable
 
 Entry = dict[str, Any]
 START = "0" * 64
+ROTATED = "ROTATED"  # the key gave way to the one whose public half is in this entry
+LOST_KEY = "put the right one back from its copy (docs/how-to/recover.md)"
 BY_HAND = (
     "compare the log with a copy, and if nothing is missing sign its end: "
     "python -c 'from bedside.registry.log import PromotionLog; PromotionLog().sign_head()'"
 )
 
 
-class LogError(RuntimeError):
+class LogError(RefusedError):
     """The promotion log was edited, reordered or cut; the message names the entry."""
 
 
@@ -42,7 +47,8 @@ class PromotionLog:
         if not entries:  # or a log that was cut down to its first entry would look like a kill before the first head
             self._sign_head(0, START)
         previous = entries[-1]["digest"] if entries else START
-        body = {"seq": len(entries) + 1, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **entry}
+        told = {name: printable(value) for name, value in entry.items()}
+        body = {"seq": len(entries) + 1, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **told}
         whole = _sealed({**body, "previous": previous})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
@@ -69,26 +75,44 @@ class PromotionLog:
         self._check_head(entries)
         return entries
 
-    def sign_head(self) -> None:
-        """Sign where the log ends now: by hand, once, for a log whose head an older version left unsigned."""
-        entries = self._chained()
-        self._sign_head(len(entries), entries[-1]["digest"] if entries else START)
+    def sign_head(self, private: Path | None = None) -> None:
+        """Sign where the log ends now: after a rotation, or by hand where an older version left the head unsigned."""
+        entries = self._chained(private)
+        self._sign_head(len(entries), entries[-1]["digest"] if entries else START, private)
 
-    def _chained(self) -> list[Entry]:
+    def _chained(self, private: Path | None = None) -> list[Entry]:
         entries = self.read()
-        public = signing.public_key() if entries else Path()  # to look at an empty log makes no key
+        if not entries:
+            return entries  # to look at an empty log makes no key
+        rotations = [entry for entry in entries if entry.get("state") == ROTATED]
+        own = keys.public_key(private)
+        public = self._first_key(entries[0]) if rotations else own
         previous = START
         for number, entry in enumerate(entries, start=1):
-            problem = _problem(entry, number, previous, public)
-            if problem:
+            if problem := _problem(entry, number, previous, public):
                 raise LogError(
                     f"{self.path}: entry {number}: {problem}; compare it with a copy and find out who did it"
                 )
             previous = entry["digest"]
+            if entry.get("state") == ROTATED:
+                public = keys.keep(keys.pem(entry["public"]))
+        if public.stem != own.stem:
+            waits = (keys.folder() / "next.pem").is_file()
+            advice = "`bedside keys rotate` finishes the rotation that was interrupted" if waits else LOST_KEY
+            raise LogError(f"{self.path}: its last key is {public.stem}, and this workspace holds {own.stem}; {advice}")
         return entries
 
-    def _sign_head(self, seq: int, digest: str) -> None:
-        signature = signing.sign_bytes(_end(seq, digest).encode(), signing.private_key()).hex()
+    def _first_key(self, first: Entry) -> Path:
+        public = keys.known(str(first.get("key")))
+        if public is None:
+            missing = keys.folder() / f"{first.get('key')}.pub"
+            raise LogError(
+                f"{self.path}: entry 1 was signed with a key whose public half should be {missing}; {LOST_KEY}"
+            )
+        return public
+
+    def _sign_head(self, seq: int, digest: str, private: Path | None = None) -> None:
+        signature = keys.sign_bytes(_end(seq, digest).encode(), private or keys.private_key()).hex()
         write_atomic(self.head, json.dumps({"seq": seq, "digest": digest, "signature": signature}) + "\n")
 
     def _check_head(self, entries: list[Entry]) -> None:
@@ -102,7 +126,7 @@ class PromotionLog:
         except (ValueError, TypeError):
             head = {}
         seq, digest = head.get("seq", 0), head.get("digest", "")
-        if not _is_signed(_end(seq, digest), head.get("signature"), signing.public_key()):
+        if not _is_signed(_end(seq, digest), head.get("signature"), keys.public_key()):
             raise LogError(f"{self.head}: not signed with this workspace's key; {BY_HAND}")
         if seq > len(entries) or [START, *(entry["digest"] for entry in entries)][seq] != digest:
             raise LogError(f"{self.path}: ends at entry {len(entries)}, but entry {seq} was written: cut off")
@@ -113,10 +137,10 @@ class PromotionLog:
 
 
 def _sealed(body: Mapping[str, Any]) -> Entry:
-    private = signing.private_key()
-    body = {**body, "key": signing.public_key(private).stem}
+    private = keys.private_key()
+    body = {**body, "key": keys.public_key(private).stem}
     digest = _digest(body)
-    return {**body, "digest": digest, "signature": signing.sign_bytes(digest.encode(), private).hex()}
+    return {**body, "digest": digest, "signature": keys.sign_bytes(digest.encode(), private).hex()}
 
 
 def _problem(entry: Entry, number: int, previous: str, public: Path) -> str | None:
@@ -134,7 +158,7 @@ def _problem(entry: Entry, number: int, previous: str, public: Path) -> str | No
 
 def _is_signed(message: str, signature: object, public: Path) -> bool:
     try:
-        return signing.is_signed(message.encode(), bytes.fromhex(str(signature)), public)
+        return keys.is_signed(message.encode(), bytes.fromhex(str(signature)), public)
     except ValueError:
         return False
 
@@ -157,32 +181,3 @@ def _is_object(line: bytes) -> bool:
         return isinstance(json.loads(line), dict)
     except ValueError:
         return False
-
-
-def of_promotion(entries: list[Entry], promotion: str) -> Iterator[Entry]:
-    """The entries of one promotion, in order."""
-    return (entry for entry in entries if entry.get("promotion") == promotion)
-
-
-def graphs_of(entries: list[Entry], model: str) -> dict[str, str]:
-    """Version number to sha256 of its graph, as promotions of `model` wrote them down."""
-    signed = [entry for entry in entries if entry["state"] == "SIGNED" and entry["model"] == model]
-    return {number: graph for entry in signed for number, graph in entry.get("graphs", {}).items()}
-
-
-def signed_as(entries: list[Entry], model: str, number: str) -> Entry | None:
-    """What a promotion wrote down when it signed this version; the newest, where version numbers began again."""
-    made = (e for e in reversed(entries) if e["state"] == "SIGNED" and e["model"] == model)
-    return next((entry for entry in made if number in entry.get("versions", {}).values()), None)
-
-
-def refused_since(entries: list[Entry], signed: Entry, graphs: Collection[str]) -> Entry | None:
-    """The refusal of one of these graphs by a later promotion of the same model than the one that signed."""
-    later = (e for e in entries[signed["seq"] :] if e["state"] == "REFUSED" and e["model"] == signed["model"])
-    return next((entry for entry in later if entry.get("graph") in graphs), None)
-
-
-def rolled_back(entries: list[Entry], model: str) -> dict[str, str]:
-    """Versions and graphs (sha256) of `model` that a rollback was asked for, with its reason; they never come back."""
-    asked = [entry for entry in entries if entry["state"] == "ROLLBACK" and entry["model"] == model]
-    return {entry[what]: entry["reason"] for entry in asked for what in ("from", "graph") if entry.get(what)}

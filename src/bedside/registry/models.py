@@ -41,7 +41,7 @@ class Models:
                     return None  # no such alias
                 raise
 
-        return asked(ask) if self._exists() else None
+        return asked(ask) if self.exists() else None
 
     def number(self, alias: str) -> str | None:
         """The version number behind `alias`, or None."""
@@ -64,7 +64,7 @@ class Models:
 
     def create(self, description: str) -> None:
         """Make sure that the registered model exists and says what it is."""
-        if not self._exists():
+        if not self.exists():
             asked(lambda: self.client.create_registered_model(self.name, description=description))
 
     def experiment(self, run_id: str) -> str:
@@ -74,6 +74,10 @@ class Models:
     def point(self, alias: str, number: str) -> None:
         """Move `alias` in one step: it is never absent in between."""
         asked(lambda: self.client.set_registered_model_alias(self.name, alias, number))
+
+    def unpoint(self, alias: str) -> None:
+        """Take `alias` away."""
+        asked(lambda: self.client.delete_registered_model_alias(self.name, alias))
 
     def tag(self, number: str, name: str, value: str) -> None:
         asked(lambda: self.client.set_model_version_tag(self.name, number, name, value))
@@ -89,5 +93,6 @@ class Models:
         local = asked(lambda: self.client.download_artifacts(str(version.run_id), place, str(folder)))
         return Path(local)
 
-    def _exists(self) -> bool:
+    def exists(self) -> bool:
+        """Whether the registry has this model."""
         return bool(asked(lambda: self.client.search_registered_models(f"name = '{self.name}'")))

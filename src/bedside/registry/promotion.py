@@ -1,18 +1,18 @@
-"""Promotion of one target's deployments: REQUESTED, GATES_PASSED, SIGNED, ALIASED, CONFIRMED.
+"""Promotion of one target's deployments: REQUESTED, GATES_PASSED, SIGNED, DECIDED, ALIASED, CONFIRMED.
 
 One promotion at a time (a file lock). Every step may be repeated after a kill: the log says which steps are done, and
-each step looks for its own result before it makes it. Aliases move in one call, from the version that was there when
-the promotion was requested; if somebody moved one meanwhile, the promotion is abandoned and says so.
+each step looks for its own result before it makes it. Nothing is promoted while an alias is where the log did not put
+it. Before any alias moves, the bundle behind it is read back from the registry and verified; what cannot be confirmed
+afterwards is undone.
 """
 
 import hashlib
 import json
-import os
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,13 @@ import pydantic
 
 from bedside import tracking
 from bedside.errors import RefusedError
+from bedside.gates.changes import limits, loosening
 from bedside.params import Params
-from bedside.registry import aliases, bundle, describe, moved, signing
-from bedside.registry.aliases import CHALLENGER, CHAMPION
+from bedside.registry import aliases, bundle, describe, history, identity, keys, moving, signing, standing, yardstick
 from bedside.registry.candidate import Candidate
-from bedside.registry.log import Entry, PromotionLog, of_promotion, refused_since, rolled_back
+from bedside.registry.history import CHALLENGER, CHAMPION, LAST, of_promotion
+from bedside.registry.log import Entry, PromotionLog
 from bedside.registry.models import Models
-from bedside.scratch import home, project
 from bedside.tracking import store
 from bedside.tracking.errors import AddressError
 from bedside.tracking.lock import locked
@@ -34,9 +34,6 @@ from bedside.tracking.patience import at_most
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
-
-UNKNOWN = "unknown"  # as an author: nobody can be somebody else than that
-LAST = ("CONFIRMED", "CLOSED", "ABANDONED")
 
 
 class Promote(Params):
@@ -75,7 +72,7 @@ class Promotion:
         """The decision: what was registered, what was refused and why, where the aliases point."""
         store.prepare()  # the import takes seconds: not while others wait for the lock
         try:
-            with locked(promotion_lock(), self.params.timeout), at_most(self.params.timeout):
+            with locked(moving.promotion_lock(), self.params.timeout), at_most(self.params.timeout):
                 return self._recording_outages()
         except TimeoutError as error:
             raise RefusedError(f"another promotion is going on ({error}); run promote again") from None
@@ -89,7 +86,7 @@ class Promotion:
                 if isinstance(error, AddressError) or time.monotonic() + store.RETRY > deadline:
                     self._append("INTERRUPTED", {"reason": str(error)})
                     raise RefusedError(
-                        f"promotion needs the tracking store: {error}. Nothing is half done: mend that and run promote "
+                        f"promotion needs the tracking store: {error}. Nothing is half done: fix that and run promote "
                         "again, it goes on where it stopped"
                     ) from None
                 time.sleep(store.RETRY)
@@ -101,24 +98,36 @@ class Promotion:
         passed, refused = self._judged()
         if not passed:
             self._step("CLOSED", lambda: {"reason": "no deployment passes its gates"})
-            return self._decision(refused, {}, _kept(requested["expected"]))
+            return self._decision(refused, {}, _kept(requested["expected"])) | {"changes": requested["changes"]}
         self._step("GATES_PASSED", lambda: {"variants": [c.variant for c in passed]})
         for candidate in passed:
             folder = self.bundles / candidate.variant
             self.digests[candidate.variant] = bundle.write(candidate, folder, self.params.intended_use)
         signed = self._step("SIGNED", lambda: self._signed(passed, run_id))
-        moved = self._step("ALIASED", lambda: self._aliased(passed, signed["versions"], requested["expected"]))
-        self._step("CONFIRMED", lambda: self._confirmed(moved["aliases"]))
-        return self._decision(refused, signed["versions"], moved["aliases"])
+        decided = self._step("DECIDED", lambda: self._decided(passed, signed["versions"], requested))
+        back = requested["expected"]
+        with moving.undone_if_refused(self.models, decided["aliases"], self._abandon, back):
+            moved = self._step("ALIASED", lambda: moving.carry_out(self.models, decided["aliases"]))
+            self._step("CONFIRMED", lambda: self._confirmed(moved["aliases"]))
+        told = self._decision(refused, signed["versions"], moved["aliases"])
+        return told | {"changes": requested["changes"]}
+
+    @cached_property
+    def limits(self) -> dict[str, Any]:
+        """By what the candidates are judged here."""
+        by = self.candidates[0].yardstick
+        return limits(by.gates, by.budget)
 
     def _requested(self) -> Entry:
         """Take up the open or finished promotion of these very artifacts, or begin one."""
         asked = {
             "candidates": [c.digests for c in self.candidates],
             "params": self.params.model_dump(),
+            "limits": self.limits,
             "model": self.name,
         }
         work = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+        expected = standing.expect_ours(self.log, self.models, self.target)
         entries = self.log.verify()
         before = [entry for entry in entries if entry["state"] == "REQUESTED" and entry.get("work") == work]
         if before:
@@ -128,10 +137,18 @@ class Promotion:
                 return before[-1]
             if not any(entry["state"] in LAST for entry in of_promotion(entries, self.id)):
                 self._append("ABANDONED", {"reason": outdated})
-        moved.tell(self.log, self.models, (CHALLENGER, CHAMPION), target=self.target)
         self.id = f"{work}-{len(before) + 1}"
-        expected = {alias: self.models.number(alias) for alias in (CHALLENGER, CHAMPION)}
-        begun = {"work": work, "author": author(), "expected": expected, "candidates": asked["candidates"]}
+        changed = yardstick.against(entries, self.name, self.limits)
+        begun = {
+            "work": work,
+            "author": identity.author(),
+            "at_server": identity.at_server(),
+            "expected": expected,
+            "candidates": asked["candidates"],
+            "limits": self.limits,
+            "changes": yardstick.in_words(changed),
+            "looser": bool(loosening(changed)),
+        }
         return self._step("REQUESTED", lambda: begun)
 
     def _outdated(self, log: list[Entry]) -> str | None:
@@ -140,9 +157,11 @@ class Promotion:
         signed = next((entry for entry in entries if entry["state"] == "SIGNED"), None)
         if not self._still_stands(entries):
             return "the aliases moved meanwhile"
-        if signed and refused_since(log, signed, signed.get("graphs", {}).values()):
+        if signed and history.refused_since(log, signed, signed.get("graphs", {}).values()):
             return "a later promotion refused one of its graphs"
-        if author_of(entries) == UNKNOWN != author():
+        if signed and history.signed_as(log, self.name, next(iter(signed["versions"].values()))) != signed:
+            return "the registry's versions began again"
+        if identity.identity(history.author_of(entries)) is None and identity.identity(identity.author()) is not None:
             return "it was promoted by nobody in particular"  # nobody could sign it off
         return None
 
@@ -150,11 +169,10 @@ class Promotion:
         """Whether the aliases are where this promotion found them or put them."""
         if any(entry["state"] == "ABANDONED" for entry in entries):
             return False
-        allowed: dict[str, set[str | None]] = {alias: {number} for alias, number in entries[0]["expected"].items()}
-        made = next((set(entry["versions"].values()) for entry in entries if entry["state"] == "SIGNED"), set())
+        decided = next((entry["aliases"] for entry in entries if entry["state"] == "DECIDED"), {})
         final = next((entry["aliases"] for entry in entries if entry["state"] == "ALIASED"), None)
-        for alias, found in allowed.items():
-            known = {final[alias]["version"]} if final else found | made
+        for alias, found in entries[0]["expected"].items():
+            known = {final[alias]["version"]} if final else {found, decided.get(alias, {}).get("version") or found}
             if self.models.number(alias) not in known:
                 return False
         return True
@@ -169,12 +187,16 @@ class Promotion:
         return [c for c in self.candidates if c.variant not in refused], refused
 
     def _signed(self, passed: Sequence[Candidate], run_id: str) -> dict[str, Any]:
-        """The version of each candidate, and of each version its graph (a rollback is of that) and its bundle."""
+        """The version of each candidate, and of each version its graph (a rollback is of that), bundle and facts."""
         versions = {c.variant: self._registered(c, run_id) for c in passed}
         return {
             "versions": versions,
             "graphs": {versions[c.variant]: c.graph_sha256 for c in passed},
             "bundles": {versions[c.variant]: self.digests[c.variant] for c in passed},
+            "facts": {
+                versions[c.variant]: {**describe.facts(c, "", ""), "variant": c.variant, "waits": self._waits(c)}
+                for c in passed
+            },
         }
 
     def _registered(self, candidate: Candidate, run_id: str) -> str:
@@ -186,22 +208,23 @@ class Promotion:
                 return str(existing.version)
         place = f"bundles/{candidate.variant}"
         self.models.upload(run_id, self.bundles / candidate.variant, place)
-        pictures = self._reviewable(candidate, run_id)
+        warnings = self._warnings(candidate)
+        pictures = self._reviewable(candidate, run_id, warnings)
         experiment = self.models.experiment(run_id)
-        text = describe.version(candidate, experiment, run_id, pictures)
-        return self.models.register(run_id, place, text, describe.tags(candidate, digest, author()))
+        text = describe.version(candidate, experiment, run_id, pictures, warnings)
+        return self.models.register(run_id, place, text, describe.tags(candidate, digest, identity.author(), warnings))
 
     def _holds(self, version: "ModelVersion", digest: str) -> bool:
         """Whether a version leads to this very bundle: its tags, and the files behind it, can be edited."""
         with tempfile.TemporaryDirectory() as folder:
             try:
                 found = self.models.download(version, Path(folder))
-                signing.verify(found, signing.public_key())
+                signing.verify(found, keys.public_key())
             except RefusedError:
                 return False
             return signing.digest(found) == digest
 
-    def _reviewable(self, candidate: Candidate, run_id: str) -> list[str]:
+    def _reviewable(self, candidate: Candidate, run_id: str, warnings: Sequence[str]) -> list[str]:
         """Upload what a reviewer looks at and a device does not need; the names of the pictures."""
         from bedside.reporting import review_page
 
@@ -209,31 +232,59 @@ class Promotion:
         with tempfile.TemporaryDirectory() as folder:
             for picture in found:
                 (Path(folder) / picture.name).write_bytes(picture.read_bytes())
-            (Path(folder) / "index.html").write_text(review_page(candidate.summary, found), encoding="utf-8")
+            page = review_page(candidate.summary, found, warnings)
+            (Path(folder) / "index.html").write_text(page, encoding="utf-8")
             self.models.upload(run_id, Path(folder), f"review/{candidate.variant}")
         return [picture.name for picture in found]
 
-    def _aliased(
-        self, passed: Sequence[Candidate], versions: dict[str, str], expected: dict[str, str | None]
-    ) -> dict[str, Any]:
-        """Move the aliases; where they point afterwards, where they pointed before, and why."""
-        gone = rolled_back(self.log.verify(), self.name)
+    def _warnings(self, candidate: Candidate) -> list[str]:
+        """What a reviewer has to see before any figure."""
+        asked = next(of_promotion(self.log.read(), self.id))
+        return [told for told in (asked["changes"], self._refused_before(candidate)) if told]
+
+    def _waits(self, candidate: Candidate) -> str | None:
+        """Why nothing but a reviewer's word gives this candidate an alias; None if its verdict is enough."""
+        asked = next(of_promotion(self.log.read(), self.id))
+        return (asked["changes"] if asked["looser"] else None) or self._refused_before(candidate)
+
+    def _refused_before(self, candidate: Candidate) -> str | None:
+        """That this very graph was refused by these very gates: measured again, it passes."""
+        refused = history.refused_before(self.log.read(), self.name, candidate.graph_sha256, candidate.gates, self.id)
+        return f"PASSES NOW, WAS REFUSED BEFORE by the same gates: {refused['reason']}" if refused else None
+
+    def _decided(self, passed: Sequence[Candidate], versions: dict[str, str], requested: Entry) -> dict[str, Any]:
+        """Where the aliases go, where they are, and why; the bundles that they will lead to are sound."""
+        entries = self.log.verify()
+        expected: dict[str, str | None] = requested["expected"]
+        held = {alias: aliases.present(entries, self.name, number) for alias, number in expected.items()}
+        waiting = {c.variant: told for c in passed if (told := self._waits(c))}
+        free = [candidate for candidate in passed if candidate.variant not in waiting]
+        gone = history.rolled_back(entries, self.name)
         measured = {candidate.graph_sha256 for candidate in self.candidates}
-        challenger = aliases.challenger(self.models, passed, versions, gone, measured)
-        leader = next((c for c in passed if versions[c.variant] == challenger.version), None)
-        champion = aliases.champion(self.models, leader, challenger.version, sign_off=self.params.sign_off)
-        moved = {}
-        for alias, choice in ((CHALLENGER, challenger), (CHAMPION, champion)):
-            move(self.models, alias, choice.version, expected[alias])
-            version = self.models.number(alias)
-            moved[alias] = {"version": version, "previous": expected[alias], "reason": choice.reason}
-        return {"aliases": moved}
+        challenger = aliases.challenger(free, versions, held[CHALLENGER], gone, measured)
+        if not free:
+            challenger = aliases.waiting(passed, versions, waiting)
+        leader = next((c for c in free if versions[c.variant] == challenger.version), None)
+        sign_off = self.params.sign_off
+        champion = aliases.champion(self.models, leader, challenger.version, held[CHAMPION], sign_off=sign_off)
+        choices = {CHALLENGER: challenger, CHAMPION: champion}
+        for number in {choice.version for choice in choices.values() if choice.version}:
+            moving.check(self.models, number)
+        return {
+            "aliases": {
+                alias: {"version": choice.version, "previous": expected[alias], "reason": choice.reason}
+                for alias, choice in choices.items()
+            }
+        }
 
     def _confirmed(self, moved: dict[str, Any]) -> dict[str, Any]:
         """Read the aliases again, and verify the bundle behind each as a device would."""
         for alias, told in moved.items():
-            confirm(self.models, alias, told["version"])
+            moving.confirm(self.models, alias, told["version"])
         return {"aliases": {alias: told["version"] for alias, told in moved.items()}}
+
+    def _abandon(self, **details: Any) -> None:
+        self._append("ABANDONED", details)
 
     def _step(self, state: str, do: Callable[[], dict[str, Any]]) -> Entry:
         """The entry of this step, done now unless the log says that it was done."""
@@ -273,50 +324,3 @@ def _kept(pointing: Mapping[str, str | None]) -> dict[str, Any]:
         for alias, number in pointing.items()
         if number is not None
     }
-
-
-def promotion_lock() -> Path:
-    """One promotion or rollback at a time in this workspace."""
-    return home() / "promotions.lock"
-
-
-def move(models: Models, alias: str, number: str | None, expected: str | None) -> None:
-    """Point `alias` at `number` if it still points at `expected`; None leaves it alone."""
-    present = models.number(alias)
-    if number is None or present == number:
-        return
-    if present != expected:
-        raise RefusedError(
-            f"{models.name}: {alias} moved from version {expected} to {present} meanwhile; run promote again"
-        )
-    models.point(alias, number)
-
-
-def confirm(models: Models, alias: str, number: str | None) -> None:
-    """Read `alias` back and verify that it leads to the bundle that was signed for this version."""
-    version = models.aliased(alias)
-    found = None if version is None else str(version.version)
-    if found != number:
-        raise RefusedError(f"{models.name}: {alias} is version {found} and should be {number}; run promote again")
-    if version is not None:
-        with tempfile.TemporaryDirectory() as folder:
-            aliases.verified(models, version, Path(folder) / "bundle")
-
-
-def author() -> str:
-    """Who promotes: BEDSIDE_AUTHOR, else the name that git knows; a reviewer must be somebody else."""
-    given = os.environ.get("BEDSIDE_AUTHOR", "").strip()
-    if given:
-        return given
-    try:
-        command = ["git", "-C", str(project()), "config", "user.email"]
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return UNKNOWN
-    return done.stdout.strip() or UNKNOWN
-
-
-def author_of(entries: Iterable[Entry]) -> str:
-    """Who requested a promotion, from its entries."""
-    asked = next((entry for entry in entries if entry["state"] == "REQUESTED"), {})
-    return str(asked.get("author") or "").strip() or UNKNOWN

@@ -44,9 +44,10 @@ def comparison_page(
     )
 
 
-def review_page(summary: Summary, pictures: Sequence[Path]) -> str:
-    """One deployment for its reviewer: verdict, figures, pictures, worst patients, budget."""
-    return _render("review.html", title=f"{summary.variant} on {summary.target}", s=summary, pictures=_named(pictures))
+def review_page(summary: Summary, pictures: Sequence[Path], warnings: Sequence[str] = ()) -> str:
+    """One deployment for its reviewer: warnings, verdict, figures, pictures, worst patients, budget."""
+    title = f"{summary.variant} on {summary.target}"
+    return _render("review.html", title=title, s=summary, pictures=_named(pictures), warnings=warnings)
 
 
 def headline(summaries: Sequence[Summary]) -> str:

@@ -115,8 +115,8 @@ def recommended(decisions: Sequence[Decision]) -> list[str]:
 
 
 def advice(decision: Decision) -> str:
-    """Challenger and champion of one target in a sentence."""
-    told = []
+    """What changed of the gates, then challenger and champion of one target, in a sentence."""
+    told = [decision["changes"]] if decision.get("changes") else []
     for alias in ("champion", "challenger"):
         found = decision.get(alias)
         if not found:

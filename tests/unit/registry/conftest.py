@@ -16,6 +16,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BEDSIDE_FLUSH", "off")
     monkeypatch.setenv("BEDSIDE_AUTHOR", "grace@example.org")  # git may know nobody here
     monkeypatch.delenv("BEDSIDE_SIGNING_KEY", raising=False)
+    monkeypatch.setenv("BEDSIDE_REVIEWER_KEY", str(tmp_path / "reviewer.pem"))
     origin.pipeline.cache_clear()
     store = f"sqlite:///{database(tmp_path)}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)

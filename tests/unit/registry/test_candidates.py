@@ -10,7 +10,7 @@ import pytest
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.errors import RefusedError
 from bedside.registry import Candidate, candidates
-from tests.support.deployments import Deployed, Maker, rewritten
+from tests.support.deployments import Deployed, Maker, rewritten, yardstick
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
 
 def opened(deployed: Sequence[Deployed]) -> list[Candidate]:
     lists = [[open_artifact(getattr(d, name)) for d in deployed] for name in ("graph", "evidence", "verdict")]
-    return candidates(*lists)
+    return candidates(*lists, yardstick=yardstick(deployed[0]))
 
 
 def objection(deployed: Deployed) -> str:
@@ -118,4 +118,4 @@ def test_half_written_reports_and_lists_that_do_not_match_stop_everything(maker:
         opened([good, broken])
     graphs = [open_artifact(good.graph)]
     with pytest.raises(RefusedError, match="1 graphs, 0 evidence"):
-        candidates(graphs, [], [])
+        candidates(graphs, [], [], yardstick(good))

@@ -8,7 +8,7 @@ from bedside.artifacts import open_artifact
 from bedside.registry import Candidate
 from bedside.registry.card import card
 from bedside.registry.describe import version
-from tests.support.deployments import Maker, rewritten
+from tests.support.deployments import Maker, rewritten, yardstick
 
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http://evil/x.png) [x](javascript:alert(1)) `|"
 
@@ -36,7 +36,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
     claims = {name: {**claim, "status": HOSTILE, "reason": HOSTILE} for name, claim in verdict["claims"].items()}
     told = {"reason": HOSTILE, "verdict": HOSTILE, "gates_digest": HOSTILE, "gates": gates, "claims": claims}
     rewritten(made.verdict, "verdict.json", **told)
-    return Candidate(*(open_artifact(path) for path in (made.graph, made.evidence, made.verdict)))
+    return Candidate(*map(open_artifact, (made.graph, made.evidence, made.verdict)), yardstick=yardstick(made))
 
 
 @pytest.mark.parametrize("page", ["card", "description"])

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from bedside.errors import RefusedError
-from bedside.registry.by_hand import ByHand, approve, roll_back
-from bedside.registry.log import PromotionLog, rolled_back
+from bedside.registry.going_back import GoingBack, roll_back
+from bedside.registry.history import rolled_back
+from bedside.registry.log import PromotionLog
 from bedside.tracking import TrackingError
 from tests.support.deployments import Maker
-from tests.support.promoting import MODEL, TARGET, aliases, promoted, stored
+from tests.support.promoting import MODEL, TARGET, aliases, promoted, signed_off, stored
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
         raise TrackingError("the registry went away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(ByHand, step, away)
+        patched.setattr(GoingBack, step, away)
         with pytest.raises(RefusedError, match="the registry went away"):
             roll_back(TARGET, reason="alarm")
 
@@ -91,4 +92,4 @@ def test_where_every_earlier_bundle_is_damaged_the_error_names_them_and_the_alar
             roll_back(TARGET, reason="alarm")
     assert aliases()["champion"] == "3"
     with pytest.raises(RefusedError, match=r"it was rolled back \(alarm\)"):
-        approve(TARGET, "3", reviewer="Ada", reason="the alarm was the monitor's")
+        signed_off("3", "the alarm was the monitor's")

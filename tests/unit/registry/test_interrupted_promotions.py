@@ -97,7 +97,7 @@ def test_a_promotion_that_dies_around_any_state_goes_on_where_it_stopped(
     assert set(aliases()) == {"challenger", "champion"}
     promoted(deployed, workspace / "second")
     assert aliases() == {"challenger": "2", "champion": "2"}
-    assert states() == ["REQUESTED", "GATES_PASSED", "SIGNED", "ALIASED", "CONFIRMED"] * 2
+    assert states() == ["REQUESTED", "GATES_PASSED", "SIGNED", "DECIDED", "ALIASED", "CONFIRMED"] * 2
     assert len(registry().search_model_versions(f"name = '{MODEL}'")) == 2
 
 

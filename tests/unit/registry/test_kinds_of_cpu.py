@@ -9,7 +9,7 @@ import pytest
 from bedside.artifacts import open_artifact
 from bedside.errors import RefusedError
 from bedside.registry import Candidate, candidates
-from tests.support.deployments import Deployed, Maker, rewritten
+from tests.support.deployments import Deployed, Maker, rewritten, yardstick
 from tests.support.promoting import aliases, promoted, registry
 
 OTHER = "aarch64 asimddp"
@@ -28,7 +28,7 @@ def elsewhere(workspace: Path) -> Elsewhere:
 
 def opened(*deployed: Deployed) -> list[Candidate]:
     lists = [[open_artifact(getattr(d, name)) for d in deployed] for name in ("graph", "evidence", "verdict")]
-    return candidates(*lists)
+    return candidates(*lists, yardstick=yardstick(deployed[0]))
 
 
 def test_the_verdict_says_on_which_kind_the_budget_was_judged(elsewhere: Elsewhere) -> None:
@@ -54,7 +54,7 @@ def test_nor_is_it_promoted_whatever_its_verdict_says(workspace: Path) -> None:
     graph, evidence, verdict = (open_artifact(getattr(deployed, name)) for name in ("graph", "evidence", "verdict"))
     inputs = {**verdict.manifest["inputs"], "evidence": evidence.digest}  # as if it had been judged so
     judged = dataclasses.replace(verdict, manifest={**verdict.manifest, "inputs": inputs})
-    assert str(Candidate(graph, evidence, judged).objection()).startswith(
+    assert str(Candidate(graph, evidence, judged, yardstick(deployed)).objection()).startswith(
         f"measured on {OTHER}, but onnxruntime-cpu asks for times on x86-64"
     )
 
@@ -114,7 +114,7 @@ def test_a_reviewer_reads_the_kind_and_the_time_beside_the_same_answers_without_
     latency = open_artifact(deployed.evidence).json("evidence.json")["latency"]
     found = {"kind": "float", "what": "the same network in float", "median": 0.31}
     rewritten(deployed.evidence, "evidence.json", latency={**latency, "against_plain": found})
-    told = Candidate(*(open_artifact(getattr(deployed, n)) for n in ("graph", "evidence", "verdict"))).summary
+    told = opened(deployed)[0].summary
     assert told.against_plain == "0.31 times as long as the same network in float (of unknown provenance)"
     promoted([maker.make("pruned")], workspace / "decision")
     page = registry().search_model_versions("name = 'ecg-arrhythmia.onnxruntime-cpu'")[0].description

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bedside.registry import signing
+from bedside.registry import keys
 from bedside.registry.log import LogError, PromotionLog
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -69,12 +69,12 @@ def test_tampering_is_detected_every_time(
 
 def test_a_chain_written_anew_without_the_key_is_a_forgery(log: PromotionLog, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = log.path.read_bytes()
-    keys = signing.public_key().parent
+    folder = keys.public_key().parent
     monkeypatch.setenv("BEDSIDE_HOME", "stranger")
     forged = PromotionLog(Path("forged.jsonl"))
     for number in range(12):
         forged.append(state="CONFIRMED", variant=f"variant-{number}")
-    monkeypatch.setenv("BEDSIDE_HOME", str(keys.parent))
+    monkeypatch.setenv("BEDSIDE_HOME", str(folder.parent))
     log.path.write_bytes(forged.path.read_bytes())
     log.head.write_bytes(forged.head.read_bytes())
     with pytest.raises(LogError, match="unknown key"):
@@ -108,13 +108,13 @@ def test_a_log_that_was_cut_to_one_entry_and_lost_its_head_is_no_young_log(log: 
 def test_a_strangers_key_is_not_trusted_for_lying_in_the_key_folder(
     log: PromotionLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = signing.public_key()
+    own = keys.public_key()
     monkeypatch.setenv("BEDSIDE_HOME", "stranger")
     forged = PromotionLog(log.path)
     forged.path.unlink()
     forged.head.unlink()
     forged.append(state="CONFIRMED", variant="forged")
-    stranger = signing.public_key()
+    stranger = keys.public_key()
     (own.parent / stranger.name).write_bytes(stranger.read_bytes())
     monkeypatch.setenv("BEDSIDE_HOME", str(own.parent.parent))
     with pytest.raises(LogError, match=f"entry 1: signed with an unknown key {stranger.stem}"):

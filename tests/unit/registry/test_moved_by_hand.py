@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from bedside import cli
-from bedside.registry.by_hand import approve, roll_back
+from bedside.registry.going_back import roll_back
 from bedside.registry.log import Entry, PromotionLog
 from tests.support.deployments import Maker
-from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry
+from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry, signed_off
 
 
 def by_hand(number: str, alias: str = "champion") -> None:
@@ -60,7 +60,7 @@ def test_a_rollback_tells_the_move_and_goes_back_to_what_was_signed() -> None:
 @pytest.mark.usefixtures("two")
 def test_a_sign_off_tells_the_move() -> None:
     by_hand("1")
-    approve(TARGET, "2", reviewer="ada@example.org", reason="looked at it")
+    signed_off("2", "looked at it")
     assert told() == [moved("2", "1")]
     assert aliases()["champion"] == "2"
 

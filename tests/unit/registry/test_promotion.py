@@ -7,12 +7,12 @@ from safetensors.numpy import load_file
 
 from bedside.artifacts import open_artifact
 from bedside.errors import RefusedError
-from bedside.registry import signing
-from bedside.registry.by_hand import approve, roll_back
+from bedside.registry import keys, signing
+from bedside.registry.going_back import roll_back
 from bedside.registry.log import PromotionLog
 from bedside.reporting import advice
 from tests.support.deployments import Deployed, Maker, rewritten
-from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry, states
+from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry, signed_off, states
 
 
 def test_only_what_passes_is_signed_and_registered_and_the_rest_is_refused_in_words(
@@ -27,11 +27,11 @@ def test_only_what_passes_is_signed_and_registered_and_the_rest_is_refused_in_wo
     assert "V sensitivity" in refusal["reason"]
     bundles = workspace / "decision" / "bundles"
     assert [folder.name for folder in bundles.iterdir()] == ["pruned"]
-    signing.verify(bundles / "pruned", signing.public_key())
+    signing.verify(bundles / "pruned", keys.public_key())
     assert {f.name for f in (bundles / "pruned").iterdir()} == {
         "model.onnx", "run.json", "card.md", "verdict.json", "evidence.json", "predictions.safetensors", "model.sig",
     }  # fmt: skip
-    assert states() == ["REQUESTED", "REFUSED", "GATES_PASSED", "SIGNED", "ALIASED", "CONFIRMED"]
+    assert states() == ["REQUESTED", "REFUSED", "GATES_PASSED", "SIGNED", "DECIDED", "ALIASED", "CONFIRMED"]
 
 
 def test_a_reviewer_finds_verdict_figures_patients_and_pictures_on_the_versions_page(
@@ -51,7 +51,7 @@ def test_a_reviewer_finds_verdict_figures_patients_and_pictures_on_the_versions_
     }
     assert f"runs/{version.run_id}/artifacts/review/pruned/index.html" in version.description
     downloaded = Path(client.download_artifacts(version.run_id, "bundles/pruned", str(workspace)))
-    signing.verify(downloaded, signing.public_key())
+    signing.verify(downloaded, keys.public_key())
     assert "logits" in load_file(downloaded / "predictions.safetensors")
 
 
@@ -78,7 +78,7 @@ def test_the_same_artifacts_promoted_twice_make_one_version_and_one_entry(maker:
     second = promoted(deployed, workspace / "again")
     assert first == second
     assert len(registry().search_model_versions(f"name = '{MODEL}'")) == 1
-    assert states() == ["REQUESTED", "GATES_PASSED", "SIGNED", "ALIASED", "CONFIRMED"]
+    assert states() == ["REQUESTED", "GATES_PASSED", "SIGNED", "DECIDED", "ALIASED", "CONFIRMED"]
 
 
 def test_simulated_patients_never_make_a_champion(workspace: Path) -> None:
@@ -88,7 +88,7 @@ def test_simulated_patients_never_make_a_champion(workspace: Path) -> None:
     assert "simulated data, which can never become champion" in decision["champion"]["reason"]
     assert aliases() == {"challenger": "1"}
     with pytest.raises(RefusedError, match="simulated data"):
-        approve(TARGET, "1", reviewer="Ada", reason="looks good")
+        signed_off("1", "looks good")
     assert aliases() == {"challenger": "1"}
     assert "SIMULATED PATIENTS" in (workspace / "decision/bundles/pruned/card.md").read_text()
 
@@ -135,7 +135,7 @@ def test_a_challenger_that_gave_up_a_claim_of_the_champion_does_not_replace_it(m
     decision = promoted([faster], workspace / "second")
     assert decision["champion"]["reason"] == "gives up the S claim of champion version 1"
     with pytest.raises(RefusedError, match="gives up the S claim of champion version 1"):
-        approve(TARGET, "2", reviewer="Ada", reason="it is faster")
+        signed_off("2", "it is faster")
     assert aliases() == {"champion": "1", "challenger": "2"}
 
 
@@ -158,11 +158,11 @@ def test_a_reviewer_signs_off_and_the_author_may_not(
     monkeypatch.setenv("BEDSIDE_AUTHOR", "grace@example.org")
     promoted([maker.make("pruned")], workspace / "decision", sign_off=True)
     with pytest.raises(RefusedError, match="the reviewer is its author"):
-        approve(TARGET, "1", reviewer="Grace@example.org", reason="mine")
+        signed_off("1", "mine", "Grace@example.org")
     with pytest.raises(RefusedError, match="no promotion in this workspace's log registered it"):
-        approve(TARGET, "7", reviewer="Ada", reason="never seen")
+        signed_off("7", "never seen")
     assert aliases() == {"challenger": "1"}
-    approve(TARGET, "1", reviewer="Ada", reason="flips looked at, none harmful")
+    signed_off("1", "flips looked at, none harmful")
     assert aliases() == {"challenger": "1", "champion": "1"}
     assert states().count("REFUSED") == 2
     assert PromotionLog().verify()[-2]["aliases"]["champion"]["reason"].startswith("signed off by Ada")
@@ -182,7 +182,7 @@ def test_rollback_goes_back_step_by_step_and_what_was_left_does_not_come_back(ma
     again = promoted([deployed[2]], workspace / "again")
     assert again["champion"]["version"] == "1"
     with pytest.raises(RefusedError, match="it was rolled back"):
-        approve(TARGET, "3", reviewer="Ada", reason="try again")
+        signed_off("3", "try again")
 
 
 def test_a_graph_that_was_rolled_back_does_not_come_back_with_new_evidence(maker: Maker, workspace: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_graph_that_was_rolled_back_does_not_come_back_with_new_evidence(maker
     assert aliases() == {"challenger": "2", "champion": "1"}
     for number in ("2", "3"):
         with pytest.raises(RefusedError, match=r"it was rolled back \(alarm on ward 3\); promote another graph"):
-            approve(TARGET, number, reviewer="Ada", reason="measured again")
+            signed_off(number, "measured again")
 
 
 def test_a_challenger_that_was_rolled_back_gives_way_to_a_slower_one(maker: Maker, workspace: Path) -> None:

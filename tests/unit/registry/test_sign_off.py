@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from bedside.errors import RefusedError
-from bedside.registry.by_hand import approve
 from bedside.registry.log import PromotionLog
 from tests.support import deployments
 from tests.support.deployments import Deployed, Maker
 from tests.support.mlflow_store import database
-from tests.support.promoting import TARGET, aliases, promoted
+from tests.support.promoting import TARGET, aliases, promoted, signed_off
 
 
 def judged(maker: Maker, deployed: Deployed, gates: dict[str, Any]) -> Deployed:
@@ -43,7 +42,7 @@ def test_a_graph_that_a_later_promotion_refused_is_not_signed_off(maker: Maker, 
     (refused,) = [entry for entry in PromotionLog().verify() if entry["state"] == "REFUSED"]
     assert set(refused) >= {"graph", "gates"}
     with pytest.raises(RefusedError, match=r"a later promotion refused its graph \(FAIL: .*G3"):
-        approve(TARGET, "1", reviewer="Ada", reason="looks good")
+        signed_off("1", "looks good")
     assert aliases() == {"challenger": "1"}
 
 
@@ -52,7 +51,7 @@ def test_a_graph_that_passes_again_may_be_signed_off_again(maker: Maker, workspa
     promoted([deployed], workspace / "first", sign_off=True)
     promoted([judged(maker, deployed, tightened())], workspace / "tightened", sign_off=True)
     promoted([judged(maker, deployed, deployments.GATES)], workspace / "again", sign_off=True)
-    approve(TARGET, "1", reviewer="Ada", reason="looks good")
+    signed_off("1", "looks good")
     assert aliases() == {"challenger": "1", "champion": "1"}
 
 
@@ -67,7 +66,7 @@ def test_where_version_numbers_began_again_the_newest_author_counts(
     promoted([maker.make("combined")], workspace / "second", sign_off=True)
     assert aliases() == {"challenger": "1"}
     with pytest.raises(RefusedError, match=r"the reviewer is its author \(bob@example.org\)"):
-        approve(TARGET, "1", reviewer="bob@example.org", reason="mine")
+        signed_off("1", "mine", "bob@example.org")
 
 
 def test_what_nobody_in_particular_promoted_waits_until_somebody_did(
@@ -77,8 +76,8 @@ def test_what_nobody_in_particular_promoted_waits_until_somebody_did(
     monkeypatch.setenv("BEDSIDE_AUTHOR", "unknown")
     promoted(deployed, workspace / "first", sign_off=True)
     with pytest.raises(RefusedError, match="set BEDSIDE_AUTHOR where promote runs, promote again"):
-        approve(TARGET, "1", reviewer="Ada", reason="looked")
+        signed_off("1", "looked")
     monkeypatch.setenv("BEDSIDE_AUTHOR", "grace@example.org")
     promoted(deployed, workspace / "again", sign_off=True)
-    approve(TARGET, "1", reviewer="Ada", reason="looked")
+    signed_off("1", "looked")
     assert aliases() == {"challenger": "1", "champion": "1"}

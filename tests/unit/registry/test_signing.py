@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bedside.errors import RefusedError
-from bedside.registry import signing
+from bedside.registry import keys, signing
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def bundle(workspace: Path) -> Path:
 
 def test_a_signed_bundle_is_verified_with_the_public_key_alone(bundle: Path, workspace: Path) -> None:
     public = workspace / "device.pub"
-    public.write_bytes(signing.public_key().read_bytes())
+    public.write_bytes(keys.public_key().read_bytes())
     (workspace / "home").rename(workspace / "gone")
     signing.verify(bundle, public)
     moved = bundle.rename(workspace / "renamed")
@@ -32,27 +32,27 @@ def test_a_signed_bundle_is_verified_with_the_public_key_alone(bundle: Path, wor
 
 
 def test_the_key_is_made_once_and_is_its_owners_alone(workspace: Path) -> None:
-    key = signing.private_key()
+    key = keys.private_key()
     assert key == workspace / "home/keys/signing.pem" or key.resolve() == workspace / "home/keys/signing.pem"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     before = key.read_bytes()
-    assert signing.private_key().read_bytes() == before
+    assert keys.private_key().read_bytes() == before
     assert [f.name for f in key.parent.iterdir()] == ["signing.pem"]
 
 
 def test_another_public_key_under_the_name_of_the_own_one_is_replaced(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = signing.public_key()
+    own = keys.public_key()
     before = own.read_bytes()
     monkeypatch.setenv("BEDSIDE_HOME", "stranger")
-    own.write_bytes(signing.public_key().read_bytes())
+    own.write_bytes(keys.public_key().read_bytes())
     monkeypatch.setenv("BEDSIDE_HOME", str(workspace / "home"))
-    assert signing.public_key().read_bytes() == before
+    assert keys.public_key().read_bytes() == before
 
 
 def test_one_flipped_bit_anywhere_is_refused(bundle: Path) -> None:
-    public, rng = signing.public_key(), random.Random(0)
+    public, rng = keys.public_key(), random.Random(0)
     files = sorted(f for f in bundle.rglob("*") if f.is_file())
     for _ in range(40):
         file = rng.choice(files)
@@ -87,7 +87,7 @@ def _still_means_the_same(file: Path, content: bytes, changed: bytes) -> bool:
 
 
 def test_added_removed_and_renamed_files_are_refused(bundle: Path) -> None:
-    public = signing.public_key()
+    public = keys.public_key()
     for hidden in ("extra.py", ".gitattributes", "deep/loader.txt"):
         (bundle / hidden).write_text("added")
         with pytest.raises(signing.SignatureError, match="Extra files"):
@@ -105,16 +105,16 @@ def test_a_link_in_the_place_of_a_file_is_refused(bundle: Path, workspace: Path)
     (bundle / "model.onnx").rename(workspace / "elsewhere.onnx")
     (bundle / "model.onnx").symlink_to(workspace / "elsewhere.onnx")
     with pytest.raises(signing.SignatureError, match="a link"):
-        signing.verify(bundle, signing.public_key())
+        signing.verify(bundle, keys.public_key())
 
 
 def test_another_key_and_a_missing_signature_are_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEDSIDE_HOME", "stranger")
     with pytest.raises(signing.SignatureError, match="does not fit"):
-        signing.verify(bundle, signing.public_key())
+        signing.verify(bundle, keys.public_key())
     (bundle / signing.SIGNATURE).unlink()
     with pytest.raises(signing.SignatureError, match="not signed"):
-        signing.verify(bundle, signing.public_key())
+        signing.verify(bundle, keys.public_key())
 
 
 def test_a_given_key_signs_and_a_wrong_one_is_named(
@@ -124,13 +124,13 @@ def test_a_given_key_signs_and_a_wrong_one_is_named(
     subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", own], check=True)
     monkeypatch.setenv("BEDSIDE_SIGNING_KEY", str(own))
     signing.sign(bundle)
-    signing.verify(bundle, signing.public_key())
+    signing.verify(bundle, keys.public_key())
     own.write_text("not a key")
     with pytest.raises(RefusedError, match="not an unencrypted PEM private key"):
-        signing.public_key()
+        keys.public_key()
     monkeypatch.setenv("BEDSIDE_SIGNING_KEY", str(workspace / "nowhere.pem"))
     with pytest.raises(RefusedError, match=r"nowhere\.pem, which is not there"):
-        signing.private_key()
+        keys.private_key()
 
 
 def test_the_digest_is_of_what_is_signed_and_not_of_the_signature(bundle: Path) -> None:

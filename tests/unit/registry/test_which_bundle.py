@@ -9,11 +9,11 @@ import pytest
 from bedside.artifacts import sha256
 from bedside.errors import RefusedError
 from bedside.registry import signing
-from bedside.registry.by_hand import approve, roll_back
+from bedside.registry.going_back import roll_back
 from bedside.registry.log import PromotionLog
 from bedside.registry.promotion import Promotion
 from tests.support.deployments import Maker
-from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry, stored
+from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry, signed_off, stored
 
 
 def replaced(number: str, bundle: Path) -> None:
@@ -49,7 +49,7 @@ def test_another_bundle_of_ours_in_a_versions_place_is_refused(maker: Maker, wor
     promoted([maker.make("combined", p99_ms=1.0)], workspace / "second", sign_off=True)
     replaced("2", workspace / "first/bundles/pruned")
     with pytest.raises(RefusedError, match="version 2: its bundle and graph are not those that the log names"):
-        approve(TARGET, "2", reviewer="Ada", reason="looked")
+        signed_off("2", "looked")
     assert aliases()["champion"] == "1"
     assert PromotionLog().verify()[-1]["state"] == "REFUSED"
 
