@@ -42,6 +42,11 @@ class Deployed:
     reference: Path
 
 
+def changed_gates(**changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The gates with other numbers: `G4={"floors": ...}`."""
+    return {name: {**gate, **changes.get(name, {})} for name, gate in GATES.items()}
+
+
 def yardstick(deployed: Deployed, gates: Mapping[str, Any] | None = None) -> Yardstick:
     """By what a deployment of these was judged."""
     by = Gates.model_validate(gates or GATES), Budget.model_validate(BUDGET)
@@ -72,6 +77,7 @@ class Maker:
         p99_ms: float = 1.0,
         size: int = 100_000,
         budget: Mapping[str, float] = BUDGET,
+        gates: Mapping[str, Any] = GATES,
     ) -> Deployed:
         """A deployment that misses this share of the V beats that the teacher catches."""
         reference = self.root / "evidence" / target / ROOT
@@ -82,7 +88,7 @@ class Maker:
         verdict = self.root / "verdicts" / target / variant
         from components.gate import gate
 
-        gate(evidence=evidence, reference=reference, verdict=verdict, gates=GATES, budget=dict(budget))
+        gate(evidence=evidence, reference=reference, verdict=verdict, gates=dict(gates), budget=dict(budget))
         return Deployed(graph, evidence, verdict, reference)
 
     def graph(self, variant: str, target: str, size: int) -> Path:

@@ -77,12 +77,13 @@ def loosening(found: Sequence[Change]) -> list[Change]:
 
 
 def _change(path: str, old: Any, new: Any) -> Change:
-    if old is None or new is None:
+    def is_among(patterns: Sequence[str]) -> bool:
+        return any(fnmatchcase(path, pattern) for pattern in patterns)
+
+    upwards, downwards = is_among(TIGHTER_WHEN_HIGHER), is_among(TIGHTER_WHEN_LOWER)
+    if old is None or new is None or not (upwards or downwards):
         return Change(path, old, new, "other")
-    for patterns, tighter in ((TIGHTER_WHEN_HIGHER, new > old), (TIGHTER_WHEN_LOWER, new < old)):
-        if any(fnmatchcase(path, pattern) for pattern in patterns):
-            return Change(path, old, new, "tighter" if tighter else "looser")
-    return Change(path, old, new, "other")
+    return Change(path, old, new, "tighter" if (new > old) is upwards else "looser")
 
 
 def _leaves(of: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from bedside.tracking import store
 
 _ADDRESS = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
 _NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>\s*")
+NOBODY = ("unknown", "nobody", "root")  # what a machine says where it knows no one
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -58,7 +59,7 @@ def identity(told: str) -> Identity | None:
     address = (named["address"] if named else told).strip().lower()
     if _ADDRESS.fullmatch(address):
         return Identity(address)
-    return Identity(None, told) if _SERVICE.fullmatch(told) else None
+    return Identity(None, told) if _SERVICE.fullmatch(told) and told not in NOBODY else None
 
 
 def same(one: Identity, other: Identity) -> bool:

@@ -79,8 +79,8 @@ def test_a_bundle_damaged_after_the_alias_came_to_it_does_not_hold_the_rollback(
 ) -> None:
     interrupted(monkeypatch, "_confirmed")
     (stored("2") / "card.md").write_text("x")
-    assert roll_back(TARGET, reason="alarm") == ("champion", "2", "1")
-    assert gone() == {"2", "3"}
+    assert roll_back(TARGET, reason="alarm") == ("champion", "3", "1")
+    assert gone() == {"3"}
 
 
 @pytest.mark.usefixtures("three")

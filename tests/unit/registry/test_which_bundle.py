@@ -35,10 +35,9 @@ def test_a_version_whose_tags_claim_the_bundle_of_another_is_not_taken_for_it(ma
     real = maker.make("combined", p99_ms=0.5)
     promoted([real], workspace / "aside", sign_off=True)
     digest = signing.digest(workspace / "aside/bundles/combined")
-    registry().delete_model_version(MODEL, "2")
+    registry().set_model_version_tag(MODEL, "2", "facts", "{}")
     facts = json.loads(registry().get_model_version(MODEL, "1").tags["facts"])
     registry().set_model_version_tag(MODEL, "1", "facts", json.dumps({**facts, "bundle": digest}))
-    registry().set_registered_model_alias(MODEL, "challenger", "1")
     decision = promoted([real], workspace / "second")
     assert [r["version"] for r in decision["registered"]] == ["3"]
     assert aliases() == {"challenger": "3", "champion": "3"}
