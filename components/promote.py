@@ -22,8 +22,8 @@ def promote(
 ) -> Metrics:
     """Judge again, sign and register every deployment that passes, point the aliases, record every refusal."""
     with private_copies() as copied:
-        parts = ([copied(artifact) for artifact in artifacts] for artifacts in (graphs, evidence, verdicts))
-        offered = candidates(*parts, yardstick=Yardstick(copied(reference), gates, budget))
+        own = [list(map(copied, artifacts)) for artifacts in (graphs, evidence, verdicts)]
+        offered = candidates(own[0], own[1], own[2], Yardstick(copied(reference), gates, budget))
         decided = Promotion(offered, params, decision / "bundles").run()
     write_json(decision / "decision.json", decided)
     tracking.note(f"{decided['target']}: {advice(decided)}")

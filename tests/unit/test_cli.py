@@ -104,7 +104,7 @@ def test_the_screen_ends_with_commands_that_can_be_pasted(
     assert [shlex.split(line.strip("()")) for line in commands] == [
         [sys.executable, "-m", "webbrowser", (project / "artifacts/report/index.html").as_uri()],
         [*there, "ui"],
-        [*there, "approve", "onnxruntime-cpu", "7", "--reviewer", "YOUR NAME", "--reason", "WHAT YOU LOOKED AT"],
+        [*there, "approve", "onnxruntime-cpu", "7", "--reviewer", "YOUR ADDRESS", "--reason", "WHAT YOU LOOKED AT"],
     ]
     assert "your sign-off of version 7: it becomes the champion on onnxruntime-cpu" in printed
     where = subprocess.run(

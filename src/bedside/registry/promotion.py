@@ -169,7 +169,7 @@ class Promotion:
         """Whether the aliases are where this promotion found them or put them."""
         if any(entry["state"] == "ABANDONED" for entry in entries):
             return False
-        decided = next((entry["aliases"] for entry in entries if entry["state"] == "DECIDED"), {})
+        decided: dict[str, Any] = next((entry["aliases"] for entry in entries if entry["state"] == "DECIDED"), {})
         final = next((entry["aliases"] for entry in entries if entry["state"] == "ALIASED"), None)
         for alias, found in entries[0]["expected"].items():
             known = {final[alias]["version"]} if final else {found, decided.get(alias, {}).get("version") or found}

@@ -100,7 +100,7 @@ def _decide(artifacts: Path, summaries: Sequence[Summary]) -> tuple[str, str]:
         file = artifacts / "decisions" / target / "decision.json"
         found = json.loads(file.read_text(encoding="utf-8")).get("challenger") if file.is_file() else None
         if found and found.get("version"):
-            command = f"approve {target} {found['version']} --reviewer 'YOUR NAME' --reason 'WHAT YOU LOOKED AT'"
+            command = f"approve {target} {found['version']} --reviewer 'YOUR ADDRESS' --reason 'WHAT YOU LOOKED AT'"
             variant = f" ({found['variant']})" if found.get("variant") else ""  # an earlier run's has no name here
             return command, f"your sign-off of version {found['version']}{variant}: it becomes the champion on {target}"
     return "log", "what was promoted and refused so far, and why"

@@ -21,8 +21,10 @@ def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
 
 
 def opened(deployed: Sequence[Deployed]) -> list[Candidate]:
-    lists = [[open_artifact(getattr(d, name)) for d in deployed] for name in ("graph", "evidence", "verdict")]
-    return candidates(*lists, yardstick=yardstick(deployed[0]))
+    graphs, evidence, verdicts = (
+        [open_artifact(getattr(d, name)) for d in deployed] for name in ("graph", "evidence", "verdict")
+    )
+    return candidates(graphs, evidence, verdicts, yardstick(deployed[0]))
 
 
 def objection(deployed: Deployed) -> str:

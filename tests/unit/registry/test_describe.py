@@ -36,7 +36,9 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
     claims = {name: {**claim, "status": HOSTILE, "reason": HOSTILE} for name, claim in verdict["claims"].items()}
     told = {"reason": HOSTILE, "verdict": HOSTILE, "gates_digest": HOSTILE, "gates": gates, "claims": claims}
     rewritten(made.verdict, "verdict.json", **told)
-    return Candidate(*map(open_artifact, (made.graph, made.evidence, made.verdict)), yardstick=yardstick(made))
+    return Candidate(
+        open_artifact(made.graph), open_artifact(made.evidence), open_artifact(made.verdict), yardstick(made)
+    )
 
 
 @pytest.mark.parametrize("page", ["card", "description"])

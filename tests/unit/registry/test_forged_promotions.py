@@ -9,7 +9,7 @@ import pytest
 
 from bedside.artifacts import SEAL_KEY, ArtifactError, commit, open_artifact, staged
 from bedside.errors import RefusedError
-from bedside.registry import bundle
+from bedside.registry import signing
 from bedside.registry.log import PromotionLog
 from tests.support import deployments
 from tests.support.deployments import Deployed, Maker, changed_gates, rewritten
@@ -71,8 +71,13 @@ def test_evidence_that_was_made_from_the_teachers_answers_is_found_out(maker: Ma
         commit(staging, deployed.evidence, {"component": "evaluate", "inputs": {}, "labels": teacher.labels})
     from components.gate import gate
 
-    by = {"gates": deployments.GATES, "budget": deployments.BUDGET}
-    gate(evidence=deployed.evidence, reference=deployed.reference, verdict=deployed.verdict, **by)
+    gate(
+        evidence=deployed.evidence,
+        reference=deployed.reference,
+        verdict=deployed.verdict,
+        gates=deployments.GATES,
+        budget=deployments.BUDGET,
+    )
     assert open_artifact(deployed.verdict).json("verdict.json")["verdict"] == "PASS"
     assert refused(deployed, workspace).startswith("its predictions are the teacher's, to the last bit")
 
@@ -114,13 +119,13 @@ def test_a_graph_that_is_exchanged_before_it_is_signed_is_not_signed(
 ) -> None:
     """The attacker waits for the moment at which the bundle's files are written."""
     deployed, bad = maker.make("pruned"), maker.make("quantized", missed=0.2)
-    sign = bundle.signing.sign
+    sign = signing.sign
 
     def exchanged(folder: Path, *given: Any) -> None:
         shutil.copyfile(bad.graph / "model.onnx", folder / "model.onnx")
         sign(folder, *given)
 
-    monkeypatch.setattr(bundle.signing, "sign", exchanged)
+    monkeypatch.setattr(signing, "sign", exchanged)
     with pytest.raises(RefusedError, match="somebody changed it while it was signed, so its signature was removed"):
         promoted([deployed], workspace / "decision")
     assert aliases() == {}

@@ -27,8 +27,10 @@ def elsewhere(workspace: Path) -> Elsewhere:
 
 
 def opened(*deployed: Deployed) -> list[Candidate]:
-    lists = [[open_artifact(getattr(d, name)) for d in deployed] for name in ("graph", "evidence", "verdict")]
-    return candidates(*lists, yardstick=yardstick(deployed[0]))
+    graphs, evidence, verdicts = (
+        [open_artifact(getattr(d, name)) for d in deployed] for name in ("graph", "evidence", "verdict")
+    )
+    return candidates(graphs, evidence, verdicts, yardstick(deployed[0]))
 
 
 def test_the_verdict_says_on_which_kind_the_budget_was_judged(elsewhere: Elsewhere) -> None:
