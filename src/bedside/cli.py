@@ -76,12 +76,14 @@ def _parser() -> argparse.ArgumentParser:
     flush.set_defaults(run=_flush)
 
     from bedside.cluster import command as cluster
+    from bedside.doctor import command as doctor
     from bedside.registry import command as registry
     from bedside.running import command as running
     from bedside.search import command as search
 
     running.add(commands)
     registry.add(commands)
+    doctor.add(commands)
     search.add(commands)
     cluster.add(commands)
     return parser
