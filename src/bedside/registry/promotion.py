@@ -116,7 +116,7 @@ class Promotion:
     def limits(self) -> dict[str, Any]:
         """By what the candidates are judged here."""
         by = self.candidates[0].yardstick
-        return limits(by.gates, by.budget)
+        return limits(by.gates, by.budget, sign_off=self.params.sign_off)
 
     def _requested(self) -> Entry:
         """Take up the open or finished promotion of these very artifacts, or begin one."""
