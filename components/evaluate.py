@@ -6,6 +6,7 @@ from typing import Any
 
 import pydantic
 
+from bedside import tensors
 from bedside.artifacts import Artifact, DatasetIn, ModelIn, Out, write_json
 from bedside.component import Metrics, component
 from bedside.datasets.windows import Windows, load_split
@@ -166,10 +167,8 @@ def _provenance(found: dict[str, Any]) -> dict[str, str]:
 
 
 def _write_predictions(path: Path, windows: Windows, logits: Any) -> None:
-    from safetensors.numpy import save_file
-
     indices = {name: getattr(windows, name) for name in ("label", "record", "patient", "sample")}
-    save_file({"logits": logits, **indices}, path)
+    tensors.save(path, {"logits": logits, **indices})
 
 
 def _draw(folder: Path, test: Artifact, windows: Windows, logits: list[Any], title: str) -> None:
