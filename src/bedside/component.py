@@ -27,7 +27,7 @@ from bedside import code, disk, ending, scratch, tracking
 from bedside.artifacts import Artifact, ArtifactError, Port, as_json, commit, open_artifact, staged, write_atomic
 from bedside.errors import RefusedError
 from bedside.params import Params, ParamsError, load, lookup, parts
-from bedside.redaction import clean
+from bedside.redaction import clean, cleaned
 from bedside.terminal import in_utf8
 from bedside.tracking.cost import measured
 
@@ -159,11 +159,11 @@ class Component:
         return [open_artifact(Path(v)) for v in value] if isinstance(value, list) else open_artifact(Path(value))
 
     def _record(self, inputs: Mapping[str, Any], models: Mapping[str, Params]) -> dict[str, Any]:
-        """What the outputs follow from: inputs, code and parameters, with the labels of every input."""
+        """What the outputs follow from: inputs, code and parameters without secrets, with the labels of every input."""
         every = [a for v in inputs.values() for a in (v if isinstance(v, list) else [v])]
         labels = _merged([artifact.labels for artifact in every])
         digests = {k: [a.digest for a in v] if isinstance(v, list) else v.digest for k, v in inputs.items()}
-        params = {name: model.model_dump(mode="json") for name, model in models.items()}
+        params = cleaned({name: model.model_dump(mode="json") for name, model in models.items()})
         return {
             "component": self.name,
             "code": self.code,
