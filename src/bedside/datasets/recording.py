@@ -21,6 +21,7 @@ MOST_VALUES = 150_000_000
 MOST_LEADS = 256
 LARGEST = {".hea": 1 << 20, ".dat": 2 * MOST_VALUES, ".atr": 4 << 20}  # bytes
 MILLIVOLTS = {"V": 1e3, "mV": 1.0, "uV": 1e-3, "\u00b5V": 1e-3, "\u03bcV": 1e-3, "nV": 1e-6}  # both kinds of micro
+OTHER_UNITS = ("adu", "bpm", "l", "mmHg", "NU", "%")  # of what is recorded beside an ECG
 Samples = NDArray[np.int16]
 # Names of leads as devices give them. A header may have any text there, the name of a patient too.
 KNOWN_LEAD = re.compile(
@@ -141,7 +142,7 @@ def shown_name(number: int, name: str) -> str:
 
 def shown_unit(lead: Lead) -> str:
     """Its unit as it may be told and recorded."""
-    return lead.units if lead.units in MILLIVOLTS else "none of voltage"
+    return lead.units if lead.units in {*MILLIVOLTS, *OTHER_UNITS} else "another"
 
 
 def differences(header: Header, signal: Samples) -> list[str]:
