@@ -15,6 +15,8 @@ import psutil
 
 LIMIT = 8.0  # seconds; a spot node gives fifteen, and ten are promised
 STATUS = 128 + signal.SIGTERM  # as a shell words it
+AGAIN = "the same command takes it up again"
+SHELLS = frozenset({"sh", "bash", "dash", "fish", "ksh", "zsh"})
 
 
 class Terminated(BaseException):
@@ -77,6 +79,37 @@ def _note(*_: object) -> None:
         raise Terminated
 
 
+@contextlib.contextmanager
+def passed_on() -> Iterator[None]:
+    """Inside, SIGTERM ends the stages that this process started, which end cleanly, and is Ctrl-C where none runs."""
+    old = signal.signal(signal.SIGTERM, _pass_on)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+        _Orders.asked = False
+
+
+def _pass_on(*_: object) -> None:
+    _Orders.asked = True
+    stages = [child for child in own_children() if child.name() not in SHELLS]  # which would be gone before their stage
+    for stage in stages:
+        with contextlib.suppress(psutil.Error):
+            stage.terminate()
+    if not stages:
+        raise KeyboardInterrupt
+
+
+def own_children() -> list[psutil.Process]:
+    """What this process started; what replays its record has a session of its own, and goes on."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getsid(child.pid) == os.getsid(0):
+                found.append(child)
+    return found
+
+
 def _forget() -> None:
     """A forked child would tell its parent's pipe of its own signals."""
     signal.set_wakeup_fd(-1)
@@ -92,11 +125,7 @@ def _end_what_hangs(told: int, who: str, limit: float) -> None:
         return
     threading.Event().wait(limit)
     print(f"{who}: ended {limit:g} s after SIGTERM, in the middle of its work; {AGAIN}", file=sys.stderr, flush=True)
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error, OSError):
-            if os.getsid(child.pid) == os.getsid(0):  # what replays its record has a session of its own, and goes on
-                child.kill()
+    for child in own_children():
+        with contextlib.suppress(psutil.Error):
+            child.kill()
     os._exit(STATUS)
-
-
-AGAIN = "the same command takes it up again"
