@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnx import TensorProto, helper
@@ -32,12 +33,14 @@ def moved_out(file: bytes, folder: Path) -> Iterator[bytes]:
 
 def largest(model: onnx.ModelProto) -> TensorProto:
     """The initializer with the most bytes."""
-    return max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    found: TensorProto = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    return found
 
 
 def hidden_in(place: str) -> bytes:
     """A small model that names another file in a part that is easily forgotten."""
-    return HIDING[place]().SerializeToString()
+    hidden: bytes = HIDING[place]().SerializeToString()
+    return hidden
 
 
 def _point(tensor: TensorProto, location: str) -> None:
@@ -58,7 +61,7 @@ def _model(nodes: list[onnx.NodeProto], initializers: list[TensorProto] | None =
     return helper.make_model(helper.make_graph(nodes, "g", [], [out], initializers or []))
 
 
-def _constant(**attribute: object) -> onnx.NodeProto:
+def _constant(**attribute: Any) -> onnx.NodeProto:
     return helper.make_node("Constant", [], ["y"], **attribute)
 
 

@@ -32,7 +32,7 @@ def _whole_words(raw: bytes) -> bytes:
 def _decoded(name: str, words: NDArray[np.uint16]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Sample and code of each annotation (annotation,), in the file's order."""
     samples, codes, time, position, end = array("q"), array("B"), 0, 0, len(words)
-    word = memoryview(words.astype(np.uint16))  # read in place: a list of Python's numbers takes twenty times the file
+    word = words.astype(np.uint16).data  # read in place: a list of Python's numbers takes twenty times the file
     while position < end and word[position] != 0:
         code, interval = word[position] >> 10, word[position] & 0x3FF
         position += 1
