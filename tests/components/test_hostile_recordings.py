@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ SOUND = ["s001", "s002", "s003", "s004"]  # of three people
 READ = """
 import json, resource, sys, time
 from pathlib import Path
+from typing import Any
 from bedside.datasets.reading import read
 from bedside.datasets.recording import RecordingError
 found = {}
@@ -76,7 +78,7 @@ def test_each_is_found_out_in_seconds_and_little_memory(hostile: tuple[Path, dic
 def test_they_are_quarantined_and_the_others_are_kept(hostile: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
     folder, attacks = hostile
     listed(folder)
-    given = {"kind": "mitdb", "url": str(folder), "sums_sha256": None, "same_person": {}}
+    given: dict[str, Any] = {"kind": "mitdb", "url": str(folder), "sums_sha256": None, "same_person": {}}
     command = ["components.ingest", "--recordings", str(tmp_path / "out"), "--source", json.dumps(given)]
     done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -33,7 +33,7 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "onnxruntime": lambda file: load(RunSettings("onnxruntime"), file),
     "openvino": lambda file: load(RunSettings("openvino"), file),
 }
-MESSAGES = {
+MESSAGES: dict[str, Any] = {
     "Model": ModelProto,
     "Training": TrainingInfoProto,
     "Function": FunctionProto,
