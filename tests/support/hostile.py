@@ -73,7 +73,7 @@ def _largest_annotations(folder: Path, record: str) -> None:
 
 
 def _noise(folder: Path, record: str) -> None:
-    (folder / f"{record}.atr").write_bytes(random.Random(1).randbytes(5_000_000))
+    (folder / f"{record}.atr").write_bytes(random.Random(1).randbytes(4_000_000))
 
 
 def _folder_for_a_signal(folder: Path, record: str) -> None:
