@@ -52,8 +52,8 @@ def deferred() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def listening(who: str, limit: float = LIMIT) -> Iterator[None]:
-    """Take SIGTERM inside, and be out `limit` s later; in another thread than the main one it is others' business."""
+def listening(who: str, limit: float | None = LIMIT) -> Iterator[None]:
+    """Take SIGTERM inside, and be out `limit` s later (None: whenever); in a thread beside the main one, do nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -116,11 +116,11 @@ def _forget() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _end_what_hangs(told: int, who: str, limit: float) -> None:
+def _end_what_hangs(told: int, who: str, limit: float | None) -> None:
     """Wait for SIGTERM in the pipe, then for the process to end by itself, and end it."""
     while (signals := os.read(told, 64)) and signal.SIGTERM not in signals:
         pass
-    if not signals:  # the block was left
+    if not signals or limit is None:  # the block was left
         os.close(told)
         return
     threading.Event().wait(limit)

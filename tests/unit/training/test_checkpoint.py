@@ -166,7 +166,7 @@ def test_a_training_that_gets_sigterm_leaves_after_that_step_and_goes_on_from_th
         return cross_entropy(model, batch)
 
     shape = SHAPE.model_copy(update={"dropout": 0.5})  # so that a resumed epoch needs its random numbers
-    with pytest.raises(ending.Terminated), ending.listening("training", limit=3600), scratch.opened(RECORD):
+    with pytest.raises(ending.Terminated), ending.listening("training", limit=None), scratch.opened(RECORD):
         trained(shape, terminated)
     assert len(taken) == step
     with scratch.opened(RECORD):

@@ -173,7 +173,7 @@ def test_a_pair_that_gets_sigterm_ends_whoever_is_first_and_goes_on_from_its_las
                 os.kill(os.getpid(), signal.SIGTERM)
             return cross_entropy(model, batch)
 
-        with ending.listening("pair", limit=3600):
+        with ending.listening("pair", limit=None):
             if rank > 0:
                 return trained(loss)
             with scratch.opened(RECORD):
