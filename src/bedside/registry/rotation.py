@@ -10,6 +10,7 @@ from bedside.registry.history import REVOKED, revoked
 from bedside.registry.log import ROTATED, Entry, PromotionLog
 from bedside.registry.signing import SignatureError
 
+
 def trusted(entries: Sequence[Entry], name: str | None) -> Path:
     """The public key of that name; SignatureError where it was revoked or is not here. None: the present one."""
     if name is None:
