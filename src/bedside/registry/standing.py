@@ -71,7 +71,8 @@ def expect_ours(log: PromotionLog, models: Models, target: str) -> dict[str, str
     if wrong := [place.wrong for place in found if place.wrong]:
         raise ForeignError(
             f"{'; '.join(wrong)}. Where somebody moved it past bedside, find out who, and why. "
-            f"`bedside restore {target}` puts back what the log confirmed, `bedside rollback {target}` goes one further back; then promote again"
+            f"`bedside restore {target}` puts back what the log confirmed, `bedside rollback {target}` goes one "
+            "further back; then promote again"
         )
     return {place.alias: place.found for place in found}
 
