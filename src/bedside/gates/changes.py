@@ -23,6 +23,7 @@ TIGHTER_WHEN_HIGHER = (
     "gates.G5.macro_f1_ratio",
     "gates.G5.replicates",
     "budget.cheaper",
+    "promote.sign_off",
 )
 TIGHTER_WHEN_LOWER = (
     "gates.G1.shared",

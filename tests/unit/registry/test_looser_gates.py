@@ -19,8 +19,10 @@ HUGE = {**BUDGET, "p99_ms": 1e12}
 TIGHT = changed_gates(G4={"floors": {"V": 0.9, "S": 0.6}})
 
 
-def promote(maker: Maker, variant: str, folder: Path, p99_ms: float, **by: Any) -> dict[str, Any]:
-    return promoted([maker.make(variant, p99_ms=p99_ms, **by)], folder, **by)
+def promote(
+    maker: Maker, variant: str, folder: Path, p99_ms: float, *, sign_off: bool = False, **by: Any
+) -> dict[str, Any]:
+    return promoted([maker.make(variant, p99_ms=p99_ms, **by)], folder, sign_off=sign_off, **by)
 
 
 def test_looser_gates_and_budgets_move_no_alias_and_are_said_everywhere(
@@ -80,9 +82,21 @@ def test_another_seed_for_the_intervals_is_another_question(maker: Maker, worksp
     assert aliases() == {"challenger": "1", "champion": "1"}
 
 
+def test_no_longer_asking_a_reviewer_asks_a_reviewer(maker: Maker, workspace: Path) -> None:
+    promote(maker, "pruned", workspace / "first", 3.0, sign_off=True)
+    signed_off("1")
+    decision = promote(maker, "combined", workspace / "second", 1.0)
+    assert decision["changes"].endswith("judged by: promote.sign_off True -> False (looser)")
+    assert aliases() == {"challenger": "1", "champion": "1"}
+    signed_off("2", "from now on nobody needs to look")
+    promote(maker, "distilled", workspace / "third", 0.5)
+    assert aliases() == {"challenger": "3", "champion": "3"}
+
+
 def test_the_limits_of_every_promotion_are_in_the_log(maker: Maker, workspace: Path) -> None:
     promote(maker, "pruned", workspace / "first", 3.0)
     asked = PromotionLog().verify()[0]["limits"]
+    assert asked.pop("promote") == {"sign_off": False}
     assert asked == json.loads(json.dumps(limits(Gates.model_validate(GATES), Budget.model_validate(BUDGET))))
 
 

@@ -40,7 +40,8 @@ def test_a_version_whose_tags_claim_the_bundle_of_another_is_not_taken_for_it(ma
     registry().set_model_version_tag(MODEL, "1", "facts", json.dumps({**facts, "bundle": digest}))
     decision = promoted([real], workspace / "second")
     assert [r["version"] for r in decision["registered"]] == ["3"]
-    assert aliases() == {"challenger": "3", "champion": "3"}
+    signed_off("3")
+    assert aliases() == {"challenger": "2", "champion": "3"}
 
 
 def test_another_bundle_of_ours_in_a_versions_place_is_refused(maker: Maker, workspace: Path) -> None:
