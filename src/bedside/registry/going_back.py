@@ -52,7 +52,8 @@ class GoingBack(ByHand):
         self.id = f"restore-{len(self.log.verify()) + 1}"
         reason = f"{place.alias} was at version {place.found} past this log"
         if place.stands is None:
-            return self._taken_away(place.alias, reason)
+            self._take_away(place.alias, reason)
+            return None
         if objection := self._unfit(place.stands, place.alias):
             raise RefusedError(
                 f"{self.name}: {place.alias} cannot go back to version {place.stands}: {objection}. "
@@ -66,9 +67,12 @@ class GoingBack(ByHand):
         standing.tell(self.log, self.models, self.target)
         found = [(name, self.models.number(name)) for name in ALIASES if alias in (None, name)]
         self.id = f"restore-{len(self.log.verify()) + 1}"
-        return [(name, number, self._taken_away(name, reason)) for name, number in found if number is not None]
+        there = [(name, number) for name, number in found if number is not None]
+        for name, _ in there:
+            self._take_away(name, reason)
+        return [(name, number, None) for name, number in there]
 
-    def _taken_away(self, alias: str, reason: str) -> None:
+    def _take_away(self, alias: str, reason: str) -> None:
         self._append("DECIDED", aliases={alias: {"version": None, "previous": None, "reason": reason}})
         self.models.unpoint(alias)
         self._append("CONFIRMED", aliases={alias: None}, reason=reason)

@@ -83,10 +83,12 @@ def forged(deployed: Deployed) -> None:
     teacher, own = open_artifact(deployed.reference), open_artifact(deployed.evidence)
     answers = load_file(teacher / "predictions.safetensors")
     answers["logits"] = answers["logits"] + np.float32(1e-4)
-    windows = [answers[name] for name in ("label", "record", "patient", "sample")]
     figures = clinical(
         answers["logits"],
-        *windows,
+        answers["label"],
+        answers["record"],
+        answers["patient"],
+        answers["sample"],
         load_file(teacher / "predictions.safetensors")["logits"],
         classes=deployments.CLASSES,
         records=deployments.PATIENTS,
