@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from bedside.artifacts import Artifact, open_artifact
@@ -22,7 +21,7 @@ from bedside.datasets.windows import Windows, concatenate, load_split
 from bedside.evaluation import Predictions, counts
 from bedside.evaluation.intervals import gross, resamples
 from bedside.gates.case import tables
-from bedside.params import validate
+from bedside.params import lookup, validate
 from bedside.training.batches import Tensors
 from bedside.training.stages import Splits
 from bedside.training.validation import average_precision, logits_of
@@ -51,7 +50,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/cross-validation.md"))
     given = parser.parse_args()
     dataset = open_artifact(given.dataset)
-    recipe = yaml.safe_load(given.params.read_text(encoding="utf-8"))["train_teacher"]
+    recipe = lookup(given.params, "train_teacher")
     rows = [row for seed in given.seeds for row in table(seed, *held_out(dataset, recipe, seed, given.work))]
     given.out.write_text(page(rows, dataset.labels["source"]), encoding="utf-8")
     print(f"{given.out}: seeds {' '.join(map(str, given.seeds))}", file=sys.stderr)

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from bedside.lineage import ROOT, Lineage
+from bedside.params import read_yaml
 from bedside.reporting.finished import deployments
 from bedside.summary import Summary, text
 from benchmarks.peers.table import verdict
@@ -56,7 +57,7 @@ def trained(folder: Path, seed: int, given: argparse.Namespace) -> Path:
     """The workspace of one seed with its pipeline run to the end; done stages are not done again."""
     profile = folder.parent / f"{seed}.yaml"
     profile.parent.mkdir(parents=True, exist_ok=True)
-    params = yaml.safe_load(given.params.read_text(encoding="utf-8"))
+    params = read_yaml(given.params)
     profile.write_text(
         yaml.safe_dump(overlay(params, given.variants, given.target, seed), sort_keys=False), encoding="utf-8"
     )

@@ -6,10 +6,12 @@ from typing import Any
 
 import pydantic
 
+from bedside import tensors
 from bedside.artifacts import Artifact, DatasetIn, ModelIn, Out, write_json
 from bedside.component import Metrics, component
 from bedside.datasets.windows import Windows, load_split
 from bedside.edge.runner import FILE, RunSettings
+from bedside.edge.whole import require_whole
 from bedside.errors import RefusedError
 from bedside.graph.plain import Plain
 from bedside.lineage import Deployment
@@ -49,7 +51,7 @@ def evaluate(
 ) -> Metrics:
     """Answer every test window with the deployed bytes, judge that beside the teacher's answers, measure the cost."""
     require_kind(target.cpu, deployment.target)
-    files = [(artifact / "model.onnx").read_bytes() for artifact in (graph, reference)]
+    files = [_file(artifact, "model.onnx") for artifact in (graph, reference)]
     digests = [hashlib.sha256(file).hexdigest() for file in files]
     _check_run_settings(graph, target)
     count = opened(test, digests[0], f"evaluate {deployment.variant} on {deployment.target}")
@@ -78,6 +80,11 @@ def evaluate(
     _write_predictions(evidence / "predictions.safetensors", windows, logits[0])
     _draw(evidence, test, windows, logits, f"{deployment.variant} on {deployment.target}")
     return _metrics(found)
+
+
+def _file(artifact: Artifact, name: str) -> bytes:
+    """A model that is all there is to it, found out before the test set is opened."""
+    return require_whole((artifact / name).read_bytes(), artifact / name)
 
 
 def _check_run_settings(graph: Artifact, target: Target) -> None:
@@ -120,7 +127,7 @@ def _without(graph: Artifact) -> Plain | None:
     """What `optimize` put beside a graph with a trick: the file without it."""
     if "plain.json" not in graph.manifest["files"]:
         return None
-    return Plain(graph.json("plain.json")["kind"], (graph / "plain.onnx").read_bytes())
+    return Plain(graph.json("plain.json")["kind"], _file(graph, "plain.onnx"))
 
 
 def _judge(test: Artifact, windows: Windows, logits: list[Any], params: Evaluate) -> dict[str, Any]:
@@ -160,10 +167,8 @@ def _provenance(found: dict[str, Any]) -> dict[str, str]:
 
 
 def _write_predictions(path: Path, windows: Windows, logits: Any) -> None:
-    from safetensors.numpy import save_file
-
     indices = {name: getattr(windows, name) for name in ("label", "record", "patient", "sample")}
-    save_file({"logits": logits, **indices}, path)
+    tensors.save(path, {"logits": logits, **indices})
 
 
 def _draw(folder: Path, test: Artifact, windows: Windows, logits: list[Any], title: str) -> None:

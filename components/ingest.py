@@ -9,8 +9,9 @@ from bedside.component import Metrics, component
 from bedside.datasets.base import Source
 from bedside.datasets.people import describe
 from bedside.datasets.reading import read
-from bedside.datasets.recording import SUFFIXES, RecordingError
+from bedside.datasets.recording import SUFFIXES, RecordingError, shown
 from bedside.errors import RefusedError
+from bedside.redaction import cleaned
 
 
 @component(image="train")
@@ -18,7 +19,7 @@ def ingest(*, recordings: DatasetOut, source: Source) -> Metrics:
     """Bring recordings as they were published; a damaged one is quarantined with the reason, never kept."""
     folder = recordings / "records"
     folder.mkdir()
-    quarantine = source.fetch(folder)
+    quarantine = cleaned(source.fetch(folder))
     described = []
     for header in sorted(folder.glob("*.hea")):
         if header.stem in quarantine:  # with the reason why it could not be brought, of which this is what is left
@@ -58,7 +59,7 @@ def _describe(folder: Path, record: str, source: Source) -> dict[str, Any]:
         **describe(header),
         **assumed,
         "fs": header.rate,
-        "leads": [lead.name for lead in header.leads],
+        "leads": [shown(number, lead) for number, lead in enumerate(header.leads)],
         "samples": header.samples,
     }
 

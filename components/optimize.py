@@ -11,14 +11,13 @@ from bedside.targets import Target
 @component(image="runtime")
 def optimize(*, graph: ModelIn, optimized: ModelOut, target: Target) -> Metrics:
     """Make the very bytes that will be measured, gated and signed; refuse a quantized graph that would run in float."""
-    import onnx
-
     from bedside.graph.finite import require_constants
     from bedside.graph.parity import on_target
     from bedside.graph.plain import plain
+    from bedside.graph.reading import model_of
 
     exported = (graph / "model.onnx").read_bytes()
-    require_constants(onnx.load_from_string(exported), f"the graph in {graph.path}")
+    require_constants(model_of(exported), f"the graph in {graph.path}")
     file, audit = target.optimize(exported)
     if without := plain(exported):  # for `evaluate` to time it beside; never shipped
         (optimized / "plain.onnx").write_bytes(target.compiled(without.graph))

@@ -26,6 +26,7 @@ from bedside.errors import RefusedError
 from bedside.kubeflow_pods import fit
 from bedside.lineage import ROOT, Lineage
 from bedside.params import ParamsError
+from bedside.redaction import cleaned
 from bedside.terminal import in_utf8
 
 # Measurements and judgements are never taken from a cache. Neither is data: Kubeflow's cache compares parameters, and
@@ -52,6 +53,11 @@ def build(
     lineage = check(params, Path(components.__path__[0]))
     add = adder(params, images or {}, cluster)
     source = kubeflow.without_nulls(stage("ingest"), "source", params["source"])
+    if not data_version and cleaned(source) != source:
+        raise ParamsError(
+            "params.yaml:source: holds a password or a token, which everybody would read in the compiled pipeline; "
+            "give the address to the pods as BEDSIDE_MIRROR, from a secret"
+        )
     about = {"name": "bedside-compress", "description": "Raw recordings in, gated and signed edge models out."}
 
     def compress(source: dict = source) -> None:  # type: ignore[type-arg]  # kfp reads the annotation

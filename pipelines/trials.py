@@ -21,7 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 import components
-from bedside import lineage, scratch
+from bedside import disk, lineage, scratch
 from bedside.artifacts import (
     Artifact,
     ArtifactError,
@@ -43,6 +43,7 @@ from bedside.measurement.cpu import require_kind
 from bedside.measurement.environment import environment
 from bedside.models.io import architecture_of
 from bedside.params import ClassName, Params, ParamsError, Share, load, validate
+from bedside.redaction import clean
 from bedside.search.command import arguments
 from bedside.search.figures import Figures, quality, shortfalls
 from bedside.search.recipe import variants
@@ -272,7 +273,9 @@ def main(argv: list[str] | None = None) -> None:
     try:
         work(given)
     except (RefusedError, ParamsError, ArtifactError) as error:
-        sys.exit(f"bedside search: {error}")
+        sys.exit(f"bedside search: {clean(str(error))}")
+    except OSError as error:
+        sys.exit(f"bedside search: {clean(disk.explained(error))}")
     except KeyboardInterrupt:
         print("bedside search: left; the trial that ran is queued again, the same command goes on", file=sys.stderr)
         sys.exit(130)

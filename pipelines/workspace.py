@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from bedside import ending
 from bedside.params import ParamsError, read_yaml
 from bedside.terminal import in_utf8
 
@@ -66,10 +67,11 @@ def lay_out(folder: Path, profile: Path | None = None) -> None:
 def run(folder: Path, server: str | None = None, *, pull: bool = False, verbose: bool = False) -> int:
     """`bedside repro` there, with all run state inside the workspace; returns the exit status."""
     command = [sys.executable, "-m", "bedside.cli", "repro", *["--pull"] * pull, *["--verbose"] * verbose]
-    child = subprocess.Popen(command, cwd=folder, env=environment_of(folder, server))
-    while True:
-        with contextlib.suppress(KeyboardInterrupt):  # the child has it too, ends cleanly and says how to go on
-            return child.wait()
+    with ending.passed_on():
+        child = subprocess.Popen(command, cwd=folder, env=environment_of(folder, server))
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):  # the child has it too, ends cleanly and says how to go on
+                return child.wait()
 
 
 def environment_of(folder: Path, server: str | None = None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from bedside.artifacts import Artifact, ArtifactError, commit, open_artifact, st
 from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
 from bedside.gates import Budget, Gates, judge, open_case
 from bedside.graph.operators import histogram
+from bedside.graph.reading import model_of
 from bedside.lineage import ROOT, Deployment
 from bedside.measurement import Measure
 from bedside.summary import Summary
@@ -125,6 +126,6 @@ def _alone(file: bytes, feed: dict[str, Any]) -> Any:
 
 
 def _has_other_numbers(file: bytes) -> bool:
-    model = onnx.load_from_string(file)
+    model = model_of(file)
     stored = {tensor.data_type for tensor in model.graph.initializer}
     return bool(stored & OTHER_NUMBERS) or "DynamicQuantizeLinear" in histogram(file)

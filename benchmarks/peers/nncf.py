@@ -26,7 +26,7 @@ def rows(windows: Feed) -> list[Feed]:
 
 def post_training(handout: Handout, target: Path) -> None:
     quantized = nncf.quantize(
-        onnx.load(handout.onnx),
+        onnx.load(handout.onnx, load_external_data=False),
         nncf.Dataset(rows(handout.calibration())),
         preset=QuantizationPreset.MIXED,
         target_device=TargetDevice.CPU,
@@ -39,7 +39,7 @@ def post_training(handout: Handout, target: Path) -> None:
 def accuracy_control(handout: Handout, target: Path) -> None:
     validation = handout.evenly("validation", VALIDATION)
     quantized = nncf.quantize_with_accuracy_control(
-        onnx.load(handout.onnx),
+        onnx.load(handout.onnx, load_external_data=False),
         nncf.Dataset(rows(handout.calibration())),
         nncf.Dataset(list(zip(rows(validation), validation["label"], strict=True)), lambda pair: pair[0]),
         accuracy,

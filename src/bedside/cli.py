@@ -28,7 +28,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bedside import disk
 from bedside.params import ParamsError
+from bedside.redaction import clean
 from bedside.running import closing
 from bedside.terminal import in_utf8
 
@@ -40,8 +42,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except (RuntimeError, OSError, ParamsError) as error:
-        sys.exit(f"bedside: {error}")
+    except (RuntimeError, ParamsError) as error:
+        sys.exit(f"bedside: {clean(str(error))}")
+    except OSError as error:
+        sys.exit(f"bedside: {clean(disk.explained(error))}")
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -76,12 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     flush.set_defaults(run=_flush)
 
     from bedside.cluster import command as cluster
+    from bedside.doctor import command as doctor
     from bedside.registry import command as registry
     from bedside.running import command as running
     from bedside.search import command as search
 
     running.add(commands)
     registry.add(commands)
+    doctor.add(commands)
     search.add(commands)
     cluster.add(commands)
     return parser

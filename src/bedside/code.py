@@ -12,7 +12,16 @@ from pathlib import Path
 
 # They carry a stage (launch, record, report progress) and cannot change what it computes.
 CARRIERS = frozenset(
-    {"bedside", "bedside.component", "bedside.tracking", "bedside.code", "bedside.progress", "bedside.scratch"}
+    {
+        "bedside",
+        "bedside.code",
+        "bedside.component",
+        "bedside.disk",
+        "bedside.ending",
+        "bedside.progress",
+        "bedside.scratch",
+        "bedside.tracking",
+    }
 )
 
 

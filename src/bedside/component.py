@@ -23,10 +23,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bedside import code, scratch, tracking
+from bedside import code, disk, ending, scratch, tracking
 from bedside.artifacts import Artifact, ArtifactError, Port, as_json, commit, open_artifact, staged, write_atomic
 from bedside.errors import RefusedError
 from bedside.params import Params, ParamsError, load, lookup, parts
+from bedside.redaction import clean, cleaned
 from bedside.terminal import in_utf8
 from bedside.tracking.cost import measured
 
@@ -98,13 +99,14 @@ class Component:
                 result = self.function(**inputs, **staging, **models)
             figures = as_json(result, f"metrics of {self.name}")  # before any output is there to be used
             labels = _merged([record["labels"], _own_labels(staging.values())])
-            for name in self.outs:
-                run.artifacts(name, staging[name])
-                artifact = commit(staging[name], Path(values[name]), {**record, "labels": labels, "port": name})
-                run.output(name, artifact)
-            run.metrics({**result, **cost})
-            if metrics is not None:
-                write_atomic(metrics, figures)
+            with ending.deferred():  # all of them become visible, or none
+                for name in self.outs:
+                    run.artifacts(name, staging[name])
+                    artifact = commit(staging[name], Path(values[name]), {**record, "labels": labels, "port": name})
+                    run.output(name, artifact)
+                run.metrics({**result, **cost})
+                if metrics is not None:
+                    write_atomic(metrics, figures)
         return result
 
     def main(self, argv: Sequence[str] | None = None) -> None:
@@ -114,13 +116,19 @@ class Component:
         values = vars(self.parser().parse_args(argv))
         self.is_process = True
         try:
-            self._expect(values.pop("code"))
-            self(**values)
-        except (RefusedError, ParamsError, ArtifactError, OSError) as error:
-            sys.exit(f"{self.name}: {error}")
+            with ending.listening(self.name):
+                self._expect(values.pop("code"))
+                self(**values)
+        except (RefusedError, ParamsError, ArtifactError) as error:
+            sys.exit(f"{self.name}: {clean(str(error))}")
+        except OSError as error:
+            sys.exit(f"{self.name}: {clean(disk.explained(error))}")
         except KeyboardInterrupt:
-            print(f"{self.name}: interrupted; the same command takes it up again", file=sys.stderr)
+            print(f"{self.name}: interrupted; {ending.AGAIN}", file=sys.stderr)
             sys.exit(130)
+        except ending.Terminated:
+            print(f"{self.name}: ended by SIGTERM; {ending.AGAIN}", file=sys.stderr)
+            sys.exit(ending.STATUS)
 
     @property
     def code(self) -> str:
@@ -151,11 +159,11 @@ class Component:
         return [open_artifact(Path(v)) for v in value] if isinstance(value, list) else open_artifact(Path(value))
 
     def _record(self, inputs: Mapping[str, Any], models: Mapping[str, Params]) -> dict[str, Any]:
-        """What the outputs follow from: inputs, code and parameters, with the labels of every input."""
+        """What the outputs follow from: inputs, code and parameters without secrets, with the labels of every input."""
         every = [a for v in inputs.values() for a in (v if isinstance(v, list) else [v])]
         labels = _merged([artifact.labels for artifact in every])
         digests = {k: [a.digest for a in v] if isinstance(v, list) else v.digest for k, v in inputs.items()}
-        params = {name: model.model_dump(mode="json") for name, model in models.items()}
+        params = cleaned({name: model.model_dump(mode="json") for name, model in models.items()})
         return {
             "component": self.name,
             "code": self.code,

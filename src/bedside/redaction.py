@@ -3,6 +3,8 @@
 import json
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _SECRET_NAME = re.compile(
     r"(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS|CONNECTION_STRING"
@@ -13,7 +15,12 @@ _SECRET_NAME = re.compile(
 # address all up to the `@` is the password (as SQLAlchemy reads it), since no `@` is in its path.
 _USER = re.compile(r"(?<=://)([^/\s\"']+|[^:/@\[\s\"']*:(?!\d{1,5}/)[^@\s\"']*)@")
 _DATABASE_USER = re.compile(r"((?:sql|mariadb|oracle)(?:\+\w+)?://)[^:/@\s\"']*:[^@\s\"']*@")
-_QUERY = re.compile(r"([?&][\w-]*(?:token|signature|sig|password|key)=)[^&\s\"']+", re.IGNORECASE)
+# Tokens, and what the stores' signed addresses are made of: S3's X-Amz-*, Google's, Azure's sig, CloudFront's Policy.
+_QUERY = re.compile(
+    r"([?&;#](?:[\w.-]*(?:token|signature|sig|passw(?:or)?d|passphrase|secret|credentials?|key|key-?id|accessid)"
+    r"|(?:[\w.-]*[_.-])?(?:auth|authorization|code|hmac|jwt|pass|policy|pwd|sas|session|key-pair-id))=)[^&;#\s\"']+",
+    re.IGNORECASE,
+)
 SHORTEST = 6  # characters; a shorter value would blank out ordinary words
 
 
@@ -23,6 +30,19 @@ def clean(text: str) -> str:
         text = text.replace(secret, "***")
     text = _USER.sub("***@", _DATABASE_USER.sub(r"\1***@", text))
     return _QUERY.sub(r"\1***", text)
+
+
+def cleaned(value: Any) -> Any:
+    """What is to be recorded, of mappings, lists and texts: every text clean, and nothing under a secret's name."""
+    if isinstance(value, Mapping):
+        return {key: "***" if _is_secret(key, inner) else cleaned(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [cleaned(inner) for inner in value]
+    return clean(value) if isinstance(value, str) else value
+
+
+def _is_secret(name: object, value: object) -> bool:
+    return isinstance(value, str) and value != "" and bool(_SECRET_NAME.search(str(name)))
 
 
 def _secrets() -> list[str]:

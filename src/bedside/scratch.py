@@ -7,6 +7,7 @@ not find a stale one.
 import contextlib
 import contextvars
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -50,3 +51,14 @@ def opened(record: Mapping[str, Any]) -> Iterator[Path]:
 def folder() -> Path | None:
     """The current work's scratch folder, or None outside a stage (then nothing survives, and nothing needs to)."""
     return _current.get()
+
+
+def put_aside(file: Path) -> Path:
+    """Move a damaged file of the current work out of its way, where it is kept for a look; return where it is now."""
+    damaged = home() / "damaged"
+    damaged.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        aside = damaged / f"{file.parent.name}-{number}-{file.name}"
+        if not aside.exists():
+            return file.rename(aside)
+    raise AssertionError  # counting has no end

@@ -19,6 +19,7 @@ from components.optimize import optimize
 from tests.conftest import MakeArtifact
 from tests.support.adaptive import exported as pair
 from tests.support.networks import Kind, dataset_artifact, exported
+from tests.support.outside import moved_out
 
 QUICK = Evaluate(
     measure=Measure(windows=2, runs=30, warmup=2, seconds=0.2, batches=(1, 4), processes=1), replicates=200, sampled=16
@@ -60,6 +61,22 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, make_artifact: MakeArtifact) -> Bench:
     return Bench(tmp_path, make_artifact)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_graph_with_weights_in_another_file_is_refused_before_the_test_set_is_opened(
+    bench: Bench, runtime: str, own_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = bench.optimized("fp32", runtime)
+    monkeypatch.chdir(bench.folder)
+    for number, file in enumerate(moved_out((sound / "model.onnx").read_bytes(), bench.folder)):
+        files = {name: (sound / name).read_bytes() for name in sound.manifest["files"]}
+        graph = open_artifact(bench.make(f"outside-{number}", files | {"model.onnx": file}, source="simulated"))
+        with pytest.raises(RefusedError, match=rf"outside-{number}/model.onnx takes weights from another file"):
+            bench.evaluate(graph, sound, runtime)
+        with pytest.raises(RefusedError, match="takes weights from another file"):
+            optimize(graph=graph.path, optimized=bench.folder / "again", target={"kind": runtime})
+    assert not (own_state / "openings.jsonl").exists()
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])

@@ -126,11 +126,11 @@ def test_every_bad_record_is_quarantined_with_its_reason_and_the_others_go_on(mi
     ingest(recordings=tmp_path / "out", source=source())
     quarantine = open_artifact(tmp_path / "out").json("quarantine.json")
     expected = {
-        "I101": "I101.hea: rate is '3.6.0', which is no number",
-        "I102": "I102.hea: rate is 0 Hz",
-        "I103": "I103.hea: ECG1: gain '2.0.0' is no number, with or without (baseline) and /unit",
+        "I101": "I101.hea: rate is no number",
+        "I102": "I102.hea: rate is not above 0 Hz",
+        "I103": "I103.hea: ECG1: its gain is no number, with or without (baseline) and /unit",
         "I105": "I105.hea: has no leads, so there is no signal",
-        "I106": f"I106.hea: number of samples is '7680{'0' * 20}...', which is no whole number",
+        "I106": "I106.hea: number of samples is no whole number",
         "I107": "ECG1: unit is mmHg, not mV",
         "I109": "I109.atr: goes on after its end mark",
         "I110": "1 annotations lie beyond its end (up to sample 9100 of 7680)",

@@ -10,7 +10,7 @@ import pytest
 from bedside import code
 from bedside.lineage import ROOT as TEACHER
 from bedside.lineage import Lineage, check
-from bedside.params import Params, load
+from bedside.params import Params, ParamsError, load
 from pipelines import compress, revalidate
 from tests.graphs.wiring import ROOT, Stage, dvc_edges, dvc_stages, kfp_edges, kfp_spec, params
 
@@ -103,6 +103,14 @@ def load_inline(model: type[Params], raw: Any) -> Params:
     import json
 
     return load(model, json.dumps(raw))
+
+
+@pytest.mark.parametrize("address", ["https://u:canary@m.example", "https://m.example/?token=canary"])
+def test_no_pipeline_is_compiled_with_a_password_in_it(address: str) -> None:
+    source = {**params()["source"], "mirror": address}
+    with pytest.raises(ParamsError, match="holds a password or a token") as refused:
+        compress.build({**params(), "source": source})
+    assert "canary" not in str(refused.value)
 
 
 def test_only_evaluate_opens_the_test_set() -> None:

@@ -1,5 +1,6 @@
 """What commands say and how they end where the wrong folder, or half a result, would look like a good one."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -93,7 +94,9 @@ def test_the_screen_ends_with_commands_that_can_be_pasted(
     Maker(project / "artifacts").make("pruned")
     for name, text in {
         "report/index.html": "",
-        "decisions/onnxruntime-cpu/decision.json": '{"challenger": {"version": "7"}}',
+        "decisions/onnxruntime-cpu/decision.json": json.dumps(
+            {"target": "onnxruntime-cpu", "changes": "GATES ARE LOOSER", "challenger": {"version": "7"}}
+        ),
     }.items():
         (project / "artifacts" / name).parent.mkdir(parents=True, exist_ok=True)
         (project / "artifacts" / name).write_text(text)
@@ -106,6 +109,7 @@ def test_the_screen_ends_with_commands_that_can_be_pasted(
         [*there, "ui"],
         [*there, "approve", "onnxruntime-cpu", "7", "--reviewer", "YOUR ADDRESS", "--reason", "WHAT YOU LOOKED AT"],
     ]
+    assert "onnxruntime-cpu: GATES ARE LOOSER" in printed.splitlines()
     assert "your sign-off of version 7: it becomes the champion on onnxruntime-cpu" in printed
     where = subprocess.run(
         ["bash", "-c", commands[1].partition(" &&")[0].strip("(") + " && pwd"],

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from bedside.cli import main
 from bedside.configuration import check, sections, stage
-from bedside.params import ParamsError
+from bedside.params import ParamsError, validate
 from pipelines import workspace
 from tests.graphs.wiring import ROOT, dvc_stages
 
@@ -43,6 +44,28 @@ def problems(params: Any) -> list[str]:
 
 def test_the_projects_own_parameters_are_accepted() -> None:
     assert set(check(own(), COMPONENTS).variants) == set(own()["variants"])
+
+
+def places(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Where the numbers are."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield from ((key, *place) for place in places(part))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield ()
+
+
+def test_no_boolean_counts_as_a_number_in_any_place_of_the_projects_own_parameters() -> None:
+    tried = 0
+    for keys, name, parameter in sections(own()):
+        model, given = stage(name).models[parameter], functools.reduce(lambda found, key: found[key], keys, own())
+        for *way, last in places(given):
+            altered = copy.deepcopy(given)
+            functools.reduce(lambda found, key: found[key], way, altered)[last] = True
+            with pytest.raises(ParamsError):
+                validate(model, altered, ".".join(keys))
+            tried += 1
+    assert tried > 150
 
 
 @pytest.mark.parametrize("profile", sorted((ROOT / "profiles").glob("*.yaml")), ids=lambda file: file.stem)

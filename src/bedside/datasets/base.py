@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pydantic
 
-from bedside.datasets.recording import Header
+from bedside.datasets.recording import Header, shown, shown_unit
 from bedside.plugins import Plugin
 
 
@@ -36,9 +36,10 @@ class Source(Plugin, abc.ABC):
     def mismatches(self, header: Header) -> list[str]:
         """Where a header says another rate, gain or unit than this source publishes, one sentence each."""
         found = [] if header.rate == self.rate else [f"rate is {header.rate:g} Hz, not {self.rate:g}"]
-        for lead in header.leads:
+        for number, lead in enumerate(header.leads):
+            name = shown(number, lead)
             if self.gain is not None and lead.gain != self.gain:
-                found.append(f"{lead.name}: gain is {lead.gain:g}, not {self.gain:g} per {self.units}")
+                found.append(f"{name}: gain is {lead.gain:g}, not {self.gain:g} per {self.units}")
             if lead.units != self.units:
-                found.append(f"{lead.name}: unit is {lead.units}, not {self.units}")
+                found.append(f"{name}: unit is {shown_unit(lead)}, not {self.units}")
         return found

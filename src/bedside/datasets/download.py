@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from bedside.artifacts import sha256
+from bedside.datasets.recording import require_size
 from bedside.errors import RefusedError
 from bedside.redaction import clean
 
@@ -73,6 +74,7 @@ def _copy(place: str, name: str, partial: Path) -> None:
         raise DownloadError(f"{name}: not in the mirror {place}")
     if not os.access(source, os.R_OK):
         raise DownloadError(f"{name}: may not be read in the mirror {place}")
+    require_size(name, source.stat().st_size)
     shutil.copyfile(source, partial)
 
 
@@ -101,11 +103,14 @@ def _resume(url: str, partial: Path) -> None:
     with _open(url, {"Range": f"bytes={have}-"} if have else {}) as answer:
         resumed = answer.status == 206
         expected = int(answer.headers.get("Content-Length") or 0)
+        name, before = partial.name.removesuffix(".part"), have if resumed else 0
+        require_size(name, before + expected)
         with partial.open("ab" if resumed else "wb") as file:
             received = 0
             while block := answer.read(BLOCK):
                 file.write(block)
                 received += len(block)
+                require_size(name, before + received)
     if received < expected:
         raise ConnectionError(f"{received} of {expected} bytes came")
 

@@ -13,12 +13,13 @@ from tqdm import tqdm
 
 from bedside.datasets.base import Source
 from bedside.datasets.download import DownloadError, digest_of, fetch, is_url, text
-from bedside.datasets.recording import SUFFIXES
+from bedside.datasets.recording import SUFFIXES, RecordingError
 from bedside.errors import RefusedError
 from bedside.redaction import clean
 from bedside.scratch import home
 
 SUMS = "SHA256SUMS.txt"
+DISPUTED = "disputed"  # in place of a digest: the list has two
 MIRROR = "BEDSIDE_MIRROR"
 PHYSIONET = "https://physionet.org/files"
 _FILE = re.compile(r"([0-9a-fA-F]{64})\s+\*?(?:\./)?(\w[\w.-]*\.(?:hea|dat|atr))")
@@ -65,8 +66,8 @@ class Published(Source, abc.ABC):
             tasks = {name: pool.submit(_bring, place, name, sums, (cache, folder), bar) for name in names}
             try:
                 reasons = {name: task.result() for name, task in tasks.items()}
-            except BaseException:  # Ctrl-C included: what has not begun need not be waited for
-                pool.shutdown(cancel_futures=True)
+            except BaseException:  # Ctrl-C included: nothing is begun any more, and nobody is waited for
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise
         return {name: reason for name, reason in reasons.items() if reason}
 
@@ -106,7 +107,11 @@ class Published(Source, abc.ABC):
 def _parse(listing: str) -> dict[str, str]:
     """`{file: sha256}` of the recordings at the top level of a SHA256SUMS.txt."""
     rows = [_FILE.fullmatch(line.strip()) for line in listing.splitlines()]
-    return {row[2]: row[1].lower() for row in rows if row}
+    sums: dict[str, str] = {}
+    for row in filter(None, rows):
+        digest = row[1].lower()
+        sums[row[2]] = digest if sums.get(row[2], digest) == digest else DISPUTED
+    return sums
 
 
 def _bring(
@@ -119,10 +124,12 @@ def _bring(
             name = f"{record}{suffix}"
             if name not in sums:
                 raise DownloadError(f"{name}: not in the publisher's {SUMS}")
+            if sums[name] == DISPUTED:
+                raise DownloadError(f"{name}: listed twice in the publisher's {SUMS}, with different digests")
             file = fetch(place, name, cache, sums[name])
             if cache != folder:
                 shutil.copyfile(file, folder / name)
             bar.update()
-    except DownloadError as error:
+    except (DownloadError, RecordingError) as error:
         return str(error)
     return None

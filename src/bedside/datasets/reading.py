@@ -7,7 +7,7 @@ from typing import Any
 
 from bedside.datasets.annotations import read_annotations
 from bedside.datasets.headers import read_header
-from bedside.datasets.recording import Header, Recording, RecordingError
+from bedside.datasets.recording import Header, Recording, RecordingError, shown
 from bedside.datasets.samples import read_signal
 
 Entry = Mapping[str, Any]  # a row of records.json: `record`, and `assumed_gain` if it was not calibrated
@@ -20,8 +20,10 @@ def read(folder: Path, entry: Entry) -> Recording:
         return _read(folder, record, entry.get("assumed_gain"))
     except OSError as error:
         raise RecordingError(f"{Path(error.filename or record).name}: {error.strerror or error}") from None
-    except (ValueError, ArithmeticError, LookupError) as error:  # damage that nobody has thought of must not end a
-        raise RecordingError(f"{record}: cannot be read ({type(error).__name__}: {error})") from error  # whole cohort
+    except RecordingError:
+        raise
+    except Exception as error:  # damage that nobody has thought of must not end a whole cohort
+        raise RecordingError(f"{record}: cannot be read ({type(error).__name__})") from error  # its text may quote
 
 
 def _read(folder: Path, record: str, gain: float | None) -> Recording:
@@ -35,7 +37,7 @@ def _read(folder: Path, record: str, gain: float | None) -> Recording:
 
 def _calibrated(header: Header, gain: float | None) -> Header:
     """The header with `gain` for leads that were not calibrated; without one they are refused, never guessed."""
-    unknown = [lead.name for lead in header.leads if lead.gain == 0]
+    unknown = [shown(number, lead) for number, lead in enumerate(header.leads) if lead.gain == 0]
     if not unknown:
         return header
     if gain is None:

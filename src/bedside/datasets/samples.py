@@ -1,5 +1,6 @@
 """Signal files in WFDB format, read with numpy alone: https://wfdb.io/spec, page signal-files."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bedside.datasets.recording import Header, RecordingError, Samples
+from bedside.datasets.recording import MOST_VALUES, Header, RecordingError, Samples
 
 Bytes = NDArray[np.uint8]
+BLOCK = 3 << 20  # bytes: whole samples of every format
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,32 @@ class Format:
 def read_signal(folder: Path, header: Header) -> Samples:
     """ADC values (sample, lead) of `<record>.dat`; its size must be what the header says, if it says one."""
     file = folder / f"{header.record}.dat"
-    raw = np.frombuffer(file.read_bytes(), dtype=np.uint8)
     kind, leads = FORMATS[header.leads[0].format], len(header.leads)
-    samples = header.samples or len(raw) * 8 // kind.bits // leads
-    if len(raw) != (expected := kind.size(samples * leads)):
-        raise RecordingError(f"{file.name}: {len(raw)} bytes, but its header promises {expected}; truncated or altered")
+    with file.open("rb") as opened:
+        size = os.fstat(opened.fileno()).st_size
+    samples = header.samples or size * 8 // kind.bits // leads
+    if size != (expected := kind.size(samples * leads)):
+        raise RecordingError(f"{file.name}: {size} bytes, but its header promises {expected}; truncated or altered")
     if not samples:
         raise RecordingError(f"{file.name}: holds no samples")
-    return kind.decode(raw)[: samples * leads].reshape(samples, leads)
+    if samples * leads > MOST_VALUES:
+        raise RecordingError(
+            f"{file.name}: holds more than the {MOST_VALUES:,} values that are read; cut it into parts"
+        )
+    return _decoded(file, kind, samples * leads).reshape(samples, leads)
+
+
+def _decoded(file: Path, kind: Format, values: int) -> Samples:
+    """So many ADC values (value,), block by block: decoding takes several times the memory of what it makes."""
+    decoded, done = np.empty(values, dtype=np.int16), 0
+    with file.open("rb") as opened:
+        while done < values and (block := opened.read(BLOCK)):
+            part = kind.decode(np.frombuffer(block, dtype=np.uint8))[: values - done]
+            decoded[done : done + len(part)] = part
+            done += len(part)
+    if done < values:
+        raise RecordingError(f"{file.name}: became shorter while it was read")
+    return decoded
 
 
 def _unpack_212(raw: Bytes) -> Samples:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bedside.artifacts import Artifact
+from bedside import tensors
+from bedside.artifacts import Artifact, ArtifactError
 from bedside.errors import NotFiniteError
 
 DTYPES = {
@@ -49,22 +50,18 @@ def concatenate(parts: list[Windows]) -> Windows:
 
 def write_windows(path: Path, windows: Windows) -> None:
     """Write the six arrays with the fixed dtypes of `DTYPES`; the bytes depend on the values alone."""
-    from safetensors.numpy import save_file
-
     arrays = {name: np.ascontiguousarray(getattr(windows, name), dtype=dtype) for name, dtype in DTYPES.items()}
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"{path.name}: arrays of different lengths {lengths}; one row per beat is needed in each")
-    save_file(arrays, path)
+    tensors.save(path, arrays)
 
 
 def read_windows(path: Path) -> Windows:
     """Read what `write_windows` wrote; a missing or unknown array is an error that names it."""
-    from safetensors.numpy import load_file
-
-    arrays = load_file(path)
+    arrays = tensors.load(path)
     if set(arrays) != set(DTYPES):
-        raise ValueError(f"{path}: holds {sorted(arrays)}; windows are {sorted(DTYPES)}")
+        raise ArtifactError(f"{path}: holds {sorted(arrays)}; windows are {sorted(DTYPES)}")
     return Windows(**arrays)
 
 

@@ -4,12 +4,14 @@ python -m bedside.edge.answer model.onnx --run run.json --windows windows.npz --
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from bedside.edge.runner import Floats, Runner, RunSettings, load
+from bedside.errors import RefusedError
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,7 +23,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help=".npy to write")
     parser.add_argument("--batch", type=int, default=16, help="windows per call")
     given = parser.parse_args(argv)
-    runner = load(RunSettings.read(given.run.read_text(encoding="utf-8")), given.model.read_bytes())
+    try:
+        runner = load(RunSettings.read(given.run.read_text(encoding="utf-8")), given.model.read_bytes())
+    except (RefusedError, OSError) as error:
+        sys.exit(f"{given.model}: {error}")
     with np.load(given.windows) as windows:
         np.save(given.out, np.concatenate(list(logits(runner, windows["signal"], windows["rhythm"], given.batch))))
 

@@ -9,6 +9,7 @@ import onnxruntime as ort
 
 from bedside.edge.options import require_known
 from bedside.edge.runner import Floats, Runner
+from bedside.edge.whole import require_whole
 
 ERROR = 3
 
@@ -26,8 +27,8 @@ def options(threads: int, extra: Mapping[str, str] | None = None) -> ort.Session
 
 
 def session(model: bytes, settings: ort.SessionOptions) -> ort.InferenceSession:
-    """Load verified bytes; never a path, so that what runs is what was verified."""
-    return ort.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+    """Load verified bytes; never a path nor what lies beside it, so that what runs is what was verified."""
+    return ort.InferenceSession(require_whole(model), settings, providers=["CPUExecutionProvider"])
 
 
 def rewritten(model: bytes, level: ort.GraphOptimizationLevel, target: Path) -> bytes:

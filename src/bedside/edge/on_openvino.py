@@ -8,6 +8,7 @@ import openvino as ov
 
 from bedside.edge.options import FLOAT32, UnfitRuntimeError, require_known
 from bedside.edge.runner import Floats, Runner
+from bedside.edge.whole import require_whole
 
 
 def settings(threads: int, options: Mapping[str, str]) -> dict[str, Any]:
@@ -25,7 +26,7 @@ class OpenVinoRunner(Runner):
 
     def __init__(self, model: bytes, threads: int = 1, options: Mapping[str, str] = FLOAT32) -> None:
         require_known("OpenVINO", ov.__version__, options)
-        self.model, self.threads, self.options = model, threads, options
+        self.model, self.threads, self.options = require_whole(model), threads, options
         self.core = ov.Core()
         self.requests: dict[int, ov.InferRequest] = {}
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from bedside.errors import RefusedError
+
 # ONNX Runtime adds int8 products in 32 bits on x86 CPUs without VNNI too, where it otherwise lets them saturate at 16.
 EXACT_INTEGERS = {"session.x64quantprecision": "1"}
 # Without it OpenVINO computes float layers in bf16 where the CPU can.
@@ -11,7 +13,7 @@ FLOAT32 = {"INFERENCE_PRECISION_HINT": "f32"}
 SINCE = {"session.x64quantprecision": "1.15", "INFERENCE_PRECISION_HINT": "2026.0"}
 
 
-class UnfitRuntimeError(RuntimeError):
+class UnfitRuntimeError(RefusedError):
     """The runtime at hand cannot run a model as it was judged; the message says what it lacks."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bedside import tensors
 from bedside.errors import RefusedError
 
 Ints = npt.NDArray[np.int64]
@@ -94,9 +95,7 @@ class Predictions:
     @classmethod
     def read(cls, path: Path, classes: Sequence[str]) -> "Predictions":
         """Predictions from a `predictions.safetensors`."""
-        from safetensors.numpy import load_file
-
-        arrays = load_file(path)
+        arrays = tensors.load(path)
         names = ("logits", "label", "record", "patient", "sample")
         missing = [name for name in names if name not in arrays]
         if missing:

@@ -55,9 +55,13 @@ class Change(NamedTuple):
         return f"{self.path} {_shown(self.old)} -> {_shown(self.new)} ({told})"
 
 
-def limits(gates: Gates, budget: Budget) -> dict[str, Any]:
-    """Everything that decides on a target, as the promotion log keeps it."""
-    return {"gates": gates.model_dump(mode="json"), "budget": budget.model_dump(mode="json")}
+def limits(gates: Gates, budget: Budget, *, sign_off: bool) -> dict[str, Any]:
+    """Everything that decides on a target, as the promotion log keeps it: numbers, and whether a person has to look."""
+    return {
+        "gates": gates.model_dump(mode="json"),
+        "budget": budget.model_dump(mode="json"),
+        "promote": {"sign_off": sign_off},
+    }
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:

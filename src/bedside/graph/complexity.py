@@ -7,6 +7,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from bedside.graph.branches import is_switched, path
+from bedside.graph.reading import model_of
 from bedside.graph.surgery import View
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -22,7 +23,7 @@ def complexity(graph: bytes) -> dict[str, int]:
     need alive at once when they fuse ideally. A runtime may need more. Where some windows take a longer path, these are
     the figures of that path, and `macs_short_path` is what the others cost.
     """
-    exported = onnx.load_from_string(graph)
+    exported = model_of(graph)
     model = one_window(path(exported, "then_branch"))
     shapes, sizes = tensor_shapes(model), element_sizes(model)
     figures = {

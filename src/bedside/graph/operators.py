@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import onnx
-
+from bedside.graph.reading import model_of
 from bedside.graph.surgery import with_branches
 
 INTEGER = frozenset(
@@ -27,7 +26,7 @@ FUSED = {
 
 def histogram(model: bytes) -> dict[str, int]:
     """How often each operator occurs, by name, in branches too."""
-    graphs = with_branches(onnx.load_from_string(model).graph)
+    graphs = with_branches(model_of(model).graph)
     counts = Counter(node.op_type for graph in graphs for node in graph.node)
     return dict(sorted(counts.items()))
 

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 from tqdm import tqdm
 
 from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
 from bedside.edge.runner import Floats, Runner
 from bedside.graph.finite import require_answers
 from bedside.graph.quantized import is_quantized
+from bedside.graph.reading import model_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +29,7 @@ def parity(network: "nn.Module", graph: bytes, signal: Floats, rhythm: Floats, b
         part = signal[start : start + batch], rhythm[start : start + batch]
         with torch.inference_mode():
             answers.append((network(*map(torch.from_numpy, part)).numpy(), runner(*part)))
-    kind = "int8" if is_quantized(onnx.load_from_string(graph)) else "fp32"
+    kind = "int8" if is_quantized(model_of(graph)) else "fp32"
     return {"kind": kind, **_compared(answers, "the network", "the exported graph in ONNX Runtime")}
 
 
@@ -40,7 +40,7 @@ def on_target(graph: bytes, target: Runner, windows: int = 64) -> dict[str, Any]
     window may come into an artifact of graphs; an int8 graph may be far off on them, where they lie beyond its grids.
     """
     exported, random = OnnxRuntimeRunner(graph), np.random.default_rng(0)
-    shapes = {value.name: value.type.tensor_type.shape.dim[1:] for value in onnx.load_from_string(graph).graph.input}
+    shapes = {value.name: value.type.tensor_type.shape.dim[1:] for value in model_of(graph).graph.input}
     answers = []
     for _ in range(windows):
         signal, rhythm = (

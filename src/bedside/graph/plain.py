@@ -5,11 +5,10 @@ A trick is what was done for speed: integer grids, or a first network that spare
 
 from typing import Literal, NamedTuple
 
-import onnx
-
 from bedside.graph.branches import is_switched, second
 from bedside.graph.canonical import canonical_bytes
 from bedside.graph.quantized import is_quantized, without_grids
+from bedside.graph.reading import model_of
 
 Kind = Literal["float", "second"]
 WORDS: dict[Kind, str] = {
@@ -27,7 +26,7 @@ class Plain(NamedTuple):
 
 def plain(graph: bytes) -> Plain | None:
     """The exported graph without its trick; None for a float graph of one network, which has none."""
-    model = onnx.load_from_string(graph)
+    model = model_of(graph)
     if is_switched(model):
         return Plain("second", canonical_bytes(second(model)))
     if not is_quantized(model):

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from bedside.edge.runner import Floats, Runner
 from bedside.graph.branches import is_switched, router
+from bedside.graph.reading import model_of
 from bedside.measurement.latency import Rotation, affordable, timed
 from bedside.targets.base import Target
 
@@ -20,7 +21,7 @@ def both_paths(  # noqa: PLR0917  (what is measured, and for how long)
     Worked: 10% of windows take 1.1 ms, the others 0.02 ms: `expected_ms` is 0.9 x 0.02 + 0.1 x 1.1 = 0.128. A path
     that no window takes has no latency.
     """
-    model = onnx.load_from_string(graph)
+    model = model_of(graph)
     if not is_switched(model):
         return None
     long = unsure(target, model, signal, rhythm)

@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from bedside.edge.runner import Floats, Runner
 from bedside.graph.branches import is_switched
 from bedside.graph.plain import WORDS, Plain
+from bedside.graph.reading import model_of
 from bedside.measurement.adaptive import unsure
 from bedside.measurement.latency import Milliseconds, Rotation, interleaved
 from bedside.targets.base import Target
@@ -44,7 +44,7 @@ def against_plain(  # noqa: PLR0917  (what is measured, beside what)
 
 def paths(target: Target, graph: bytes, runner: Runner, signal: Floats, rhythm: Floats) -> list[Part]:
     """The one path of most graphs, or both of a switched one; a path that no window takes is left out."""
-    model = onnx.load_from_string(graph)
+    model = model_of(graph)
     if not is_switched(model):
         return [(1.0, Rotation(runner, signal, rhythm))]
     long = unsure(target, model, signal, rhythm)

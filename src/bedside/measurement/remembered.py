@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bedside import tensors
 from bedside.artifacts import ArtifactError, commit, open_artifact
 from bedside.measurement.answers import Floats
 from bedside.scratch import home
@@ -23,19 +24,17 @@ LOGITS, FACTS = "logits.safetensors", "facts.json"
 
 def remembered(follows_from: Mapping[str, Any], compute: Callable[[], Answered]) -> Answered:
     """What `compute` gave when it was last called for `follows_from` (graph, test, target, machine), or gives now."""
-    from safetensors.numpy import load_file, save_file
-
     key = hashlib.sha256(json.dumps(follows_from, sort_keys=True).encode()).hexdigest()
     path = home() / "answers" / key
     try:
         memory = open_artifact(path)
-        return load_file(memory / LOGITS)["logits"], memory.json(FACTS)
+        return tensors.load(memory / LOGITS)["logits"], memory.json(FACTS)
     except ArtifactError:  # nothing there, or damaged: both are mended by computing
         pass
     logits, facts = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=path.parent))  # its own: two stages may want to remember the same
-    save_file({"logits": logits}, staging / LOGITS)
+    tensors.save(staging / LOGITS, {"logits": logits})
     (staging / FACTS).write_text(json.dumps(facts, sort_keys=True), encoding="utf-8")
     with contextlib.suppress(OSError):  # another stage was faster: the same answers lie there
         commit(staging, path, {"follows_from": dict(follows_from), "labels": {}})

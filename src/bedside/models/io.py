@@ -6,9 +6,11 @@ import safetensors.torch
 from torch import nn
 
 from bedside.artifacts import Artifact, write_atomic
+from bedside.disk import named
 from bedside.errors import NotFiniteError
 from bedside.models.base import Architecture
 from bedside.models.finite import not_finite
+from bedside.tensors import reading
 
 ARCHITECTURE, WEIGHTS = "architecture.json", "model.safetensors"
 
@@ -20,8 +22,9 @@ def save(network: nn.Module, architecture: Architecture, folder: Path) -> None:
             f"the {architecture.kind}", f"holds {found} and is not saved", "lower its training.learning_rate"
         )
     write_atomic(folder / ARCHITECTURE, architecture.model_dump_json(indent=1) + "\n")
-    tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
-    safetensors.torch.save_file(tensors, folder / WEIGHTS)
+    weights = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
+    with named(folder / WEIGHTS):
+        (folder / WEIGHTS).write_bytes(safetensors.torch.save(weights))
 
 
 def architecture_of(model: Artifact) -> Architecture:
@@ -35,7 +38,8 @@ def load(model: Artifact) -> nn.Module:
     NotFiniteError for one with weights that are not finite, before anything is made of it: it names who made it.
     """
     network = architecture_of(model).network()
-    network.load_state_dict(safetensors.torch.load_file(model / WEIGHTS))
+    with reading(model / WEIGHTS):
+        network.load_state_dict(safetensors.torch.load_file(model / WEIGHTS))
     if found := not_finite(network):
         maker = model.manifest.get("component", "the stage that made it")
         advice = f"run {maker} again with a lower training.learning_rate"

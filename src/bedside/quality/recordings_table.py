@@ -13,6 +13,7 @@ from bedside.datasets.recording import (
     RecordingError,
     Samples,
     millivolts,
+    shown_unit,
 )
 from bedside.tasks.aami import BEATS, CLASSES, NOT_BEATS, SYMBOLS, UNCLASSIFIED
 
@@ -35,7 +36,7 @@ def row(folder: Path, entry: Entry) -> Row:
         "record": entry["record"],
         "problem": "; ".join(recording.problems()),
         "rate": header.rate,
-        "units": " ".join(sorted({lead.units for lead in header.leads})),
+        "units": " ".join(sorted({shown_unit(lead) for lead in header.leads})),
         "smallest_gain": min(gains),
         "largest_gain": max(gains),
         "seconds": header.samples / header.rate,

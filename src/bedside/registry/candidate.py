@@ -134,7 +134,10 @@ class Candidate:
         """Answers that are the teacher's to the last bit were not given by another graph."""
         if self.graph_sha256 == self.summary.evidence.get("reference_sha256"):
             return None
-        own, reference = (_logits(artifact) for artifact in (self.evidence, self.yardstick.reference))
+        try:
+            own, reference = (_logits(artifact) for artifact in (self.evidence, self.yardstick.reference))
+        except ArtifactError as error:
+            return str(error)
         if own != reference:
             return None
         return "its predictions are the teacher's, to the last bit, and its graph is another; evaluate it again"
@@ -185,9 +188,11 @@ class Candidate:
 
 
 def _logits(evidence: Artifact) -> bytes:
-    from safetensors.numpy import load
+    from bedside import tensors
 
-    return bytes(load(evidence.read("predictions.safetensors"))["logits"].tobytes())
+    file = evidence / "predictions.safetensors"
+    with tensors.reading(file):
+        return bytes(tensors.load(file)["logits"].tobytes())
 
 
 def _differs(told: Any, again: Any, path: str = "") -> str | None:

@@ -6,6 +6,7 @@ Order is the sequence number, never the clock. A key that gave way to another (R
 last one has to be this workspace's.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -157,8 +158,13 @@ def _problem(entry: Entry, number: int, previous: str, public: Path) -> str | No
 
 
 def _is_signed(message: str, signature: object, public: Path) -> bool:
+    return _verifies(message, str(signature), public.read_text(encoding="ascii", errors="replace"))
+
+
+@functools.lru_cache(maxsize=1 << 17)  # a promotion reads a log of years a few dozen times
+def _verifies(message: str, signature: str, public: str) -> bool:
     try:
-        return keys.is_signed(message.encode(), bytes.fromhex(str(signature)), public)
+        return keys.is_signed(message.encode(), bytes.fromhex(signature), public)
     except ValueError:
         return False
 

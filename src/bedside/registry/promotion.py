@@ -114,9 +114,9 @@ class Promotion:
 
     @cached_property
     def limits(self) -> dict[str, Any]:
-        """By what the candidates are judged here; a reviewer who looks is part of it."""
+        """By what the candidates are judged here."""
         by = self.candidates[0].yardstick
-        return {**limits(by.gates, by.budget), "promote": {"sign_off": self.params.sign_off}}
+        return limits(by.gates, by.budget, sign_off=self.params.sign_off)
 
     def _requested(self) -> Entry:
         """Take up the open or finished promotion of these very artifacts, or begin one."""

@@ -30,7 +30,11 @@ def show(artifacts: Path) -> bool:
         out.print(_table(target, [summary for summary in summaries if summary.target == target]))
         print()
     missing = not_judged(summaries, params)
-    for line in [*failures(summaries), *(f"not judged: {deployment}" for deployment in missing)]:
+    for line in [
+        *changed_gates(artifacts),
+        *failures(summaries),
+        *(f"not judged: {deployment}" for deployment in missing),
+    ]:
         print(line)  # as long as it is: a terminal breaks it, and it can be searched for and pasted
     if store.uri().startswith("http"):  # into a file, `bedside ui` does it: importing MLflow takes seconds
         flushed()
@@ -57,6 +61,14 @@ def _table(target: str, summaries: Sequence[Summary]) -> "Table":
         told[1].stylize(COLORS.get(str(summary.verdict["verdict"]), "bold yellow"))
         table.add_row(*told)
     return table
+
+
+def changed_gates(artifacts: Path) -> Iterator[str]:
+    """A line for each target whose gates are not those that its earlier versions were judged by."""
+    for file in sorted((artifacts / "decisions").glob("*/decision.json")):
+        decision = json.loads(file.read_text(encoding="utf-8"))
+        if changes := decision.get("changes"):
+            yield f"{decision['target']}: {changes}"
 
 
 def failures(summaries: Sequence[Summary]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from bedside import ending
 from bedside.running import log as logs
 from bedside.running.pipeline import COUNTED, Interrupted, reproduce
 from bedside.running.screen import duration, own_screen
@@ -17,8 +18,8 @@ REPRO = """\
 Run what has changed of the pipeline (dvc.yaml), as `dvc repro --keep-going` does, with a line per stage.
 
 The parameters are checked first; a stage that fails stops only those that need it; at the end stand the verdicts, or
-what is missing and why. Everything that stages print goes to a file in BEDSIDE_HOME/logs. Ctrl-C ends it; what is
-finished is kept, and the same command goes on from there."""
+what is missing and why. Everything that stages print goes to a file in BEDSIDE_HOME/logs. Ctrl-C or SIGTERM ends it;
+what is finished is kept, and the same command goes on from there."""
 PARAMS = Path("params.yaml")
 
 
@@ -46,6 +47,11 @@ def add(commands: Any) -> None:
 
 
 def _repro(arguments: argparse.Namespace) -> None:
+    with ending.passed_on():
+        _checked_run(arguments)
+
+
+def _checked_run(arguments: argparse.Namespace) -> None:
     if status := _bedside("check"):  # in a process of its own, which loads torch and gives the memory back
         sys.exit(status)
     if run(pull=arguments.pull, verbose=arguments.verbose)["failed"]:
@@ -66,7 +72,7 @@ def run(*, pull: bool = False, verbose: bool = False) -> Counter[str]:
             ended = reproduce(targets, screen, log, pull=pull)
     except Interrupted as interrupted:
         print(f"\n\nInterrupted {interrupted}. What is finished is kept: give the same command again to go on.")
-        sys.exit(130)
+        sys.exit(ending.STATUS if ending.asked() else 130)
     told = ", ".join(f"{ended[how]} {how}" for how in COUNTED if ended[how])
     print(f"\n{sum(ended.values())} stages: {told}; {duration(time.monotonic() - begun)}", flush=True)
     if log:
@@ -75,7 +81,8 @@ def run(*, pull: bool = False, verbose: bool = False) -> Counter[str]:
 
 
 def _bedside(command: str) -> int:
-    return subprocess.run([sys.executable, "-m", "bedside.cli", command], check=False).returncode
+    status = subprocess.run([sys.executable, "-m", "bedside.cli", command], check=False).returncode
+    return ending.STATUS if ending.asked() else status
 
 
 def _verdicts(arguments: argparse.Namespace) -> None:

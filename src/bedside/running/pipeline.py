@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from bedside import ending
 from bedside.errors import RefusedError
 from bedside.running import log as logs
 from bedside.running.screen import Screen, in_words
@@ -76,14 +77,14 @@ class Run:
         try:
             done = self._reproduced(stage, how)
         except Exception as error:
-            if CTRL_C.search(str(error)):
+            if CTRL_C.search(str(error)) or ending.asked():
                 raise KeyboardInterrupt from None
             self.ended["failed"] += 1
             self._screen.fails(number, self._reasons(stage, error, begin))
             raise
-        ending = "unchanged" if done is None else "run" if self._commands.ran else "from cache"
-        self.ended[ending] += 1
-        self._screen.ends(number, "" if ending == "run" else ending)
+        word = "unchanged" if done is None else "run" if self._commands.ran else "from cache"
+        self.ended[word] += 1
+        self._screen.ends(number, "" if word == "run" else word)
         return done
 
     def skip_to(self, number: int) -> None:

@@ -33,9 +33,9 @@ class Target(Plugin, abc.ABC):
 
     def optimize(self, graph: bytes) -> tuple[bytes, dict[str, Any]]:
         """The bytes to measure, gate and sign, and their audit; refuses a quantized graph that would run in float."""
-        import onnx
+        from bedside.graph.reading import model_of
 
-        optimized, model = self.compiled(graph), onnx.load_from_string(graph)
+        optimized, model = self.compiled(graph), model_of(graph)
         grids = activation_grids(model)
         audit = self.audited(graph, optimized)
         audit |= {"activation_grids": grids, "numbers": _numbers(is_quantized(model), grids, audit)}
@@ -45,9 +45,9 @@ class Target(Plugin, abc.ABC):
 
     def pairs(self, optimized: bytes) -> dict[str, Any]:
         """Whether its int8 weights can saturate (`bedside.graph.saturation`), and what rules that out if they can."""
-        import onnx
+        from bedside.graph.reading import model_of
 
-        return {**pairs(onnx.load_from_string(optimized)), "exact_kernels": self.exact_kernels}
+        return {**pairs(model_of(optimized)), "exact_kernels": self.exact_kernels}
 
     @property
     def options(self) -> Mapping[str, str]:

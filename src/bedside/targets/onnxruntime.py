@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import onnx
 import pydantic
 
 from bedside.edge.options import EXACT_INTEGERS
 from bedside.graph.canonical import canonical_bytes
 from bedside.graph.operators import audit, histogram
 from bedside.graph.quantized import compute_in_float, is_quantized
+from bedside.graph.reading import model_of
 from bedside.graph.recurrent import quantize_dynamically, store_integer_weights
 from bedside.graph.rewrites import convolve_in_two_dimensions
 from bedside.targets.base import Target
@@ -42,13 +42,13 @@ class OnnxRuntime(Target):
         return "session.x64quantprecision=1" if self.exact_integers else None
 
     def compiled(self, graph: bytes) -> bytes:
-        model = onnx.load_from_string(graph)
+        model = model_of(graph)
         quantized = is_quantized(model)
         if quantized:
             compute_in_float(model, self.integer_linear_from)
             quantize_dynamically(model, self.dynamic_lstm_from)
         convolve_in_two_dimensions(model)
-        model = onnx.load_from_string(_fused(model.SerializeToString(), "ORT_ENABLE_EXTENDED"))
+        model = model_of(_fused(model.SerializeToString(), "ORT_ENABLE_EXTENDED"))
         if quantized:
             store_integer_weights(model)  # after fusing, which would compute the float weights and keep those
         return canonical_bytes(model)

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-import onnx
-
 from bedside.edge.options import FLOAT32
 from bedside.graph.canonical import canonical_bytes
 from bedside.graph.operators import histogram
 from bedside.graph.quantized import compute_in_float, is_quantized
+from bedside.graph.reading import model_of
 from bedside.graph.recurrent import store_integer_weights
 from bedside.targets.base import Target
 
@@ -31,7 +30,7 @@ class OpenVino(Target):
         return FLOAT32
 
     def compiled(self, graph: bytes) -> bytes:
-        model = onnx.load_from_string(graph)
+        model = model_of(graph)
         if is_quantized(model):
             compute_in_float(model)
             store_integer_weights(model)

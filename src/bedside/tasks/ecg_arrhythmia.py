@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bedside.datasets.annotations import read_annotations
 from bedside.datasets.base import Source
 from bedside.datasets.reading import Entry, read
-from bedside.datasets.recording import Annotations, Header, millivolts
+from bedside.datasets.recording import Annotations, Header, millivolts, shown
 from bedside.errors import RefusedError
 from bedside.plugins import Choice
 from bedside.signals.beats import against_template, cut, normalize
@@ -77,7 +77,7 @@ class EcgArrhythmia(Task):
     def _lead(self, header: Header, adc: NDArray[np.int16], lead: int, peaks: Ints, label: Ints) -> RecordWindows:
         signal = resample(highpass(millivolts(adc, header.leads[lead]), header.rate), header.rate, self.rate)
         if not np.isfinite(signal).all():
-            name = f"{header.record}: {header.leads[lead].name}"
+            name = f"{header.record}: {shown(lead, header.leads[lead])}"
             raise RefusedError(f"{name} has missing samples; validate must quarantine it before prepare")
         at = np.round(peaks * (self.rate / header.rate)).astype(np.int64)
         beats = cut(signal, at, round(self.window_before_s * self.rate), round(self.window_after_s * self.rate))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside.artifacts import Artifact
+from bedside.ending import Terminated
 from bedside.tracking.background import Follower, at_end, chosen
 from bedside.tracking.errors import TrackingError as TrackingError
 from bedside.tracking.journal import Journal
@@ -119,8 +120,8 @@ def _place(folder: Path) -> str:
 
 
 def _explain(error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
+    if isinstance(error, KeyboardInterrupt | Terminated):
+        return "interrupted" if isinstance(error, KeyboardInterrupt) else "ended by SIGTERM"
     last = "".join(traceback.format_exception_only(error)).strip()
     where = traceback.extract_tb(sys.exc_info()[2])
     return f"{last}\nat {Path(where[-1].filename).name}:{where[-1].lineno}" if where else last

@@ -1,18 +1,19 @@
-"""The one training loop: resumable at every epoch, the best epoch chosen on validation patients."""
+"""The one training loop: resumable at every epoch and where SIGTERM came; validation patients choose the epoch."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pydantic
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from bedside import scratch, tracking
+from bedside import ending, scratch, tracking
 from bedside.params import Params, Seed
 from bedside.training import checkpoint, distributed
 from bedside.training.batches import Batch, Sampling, Tensors, epoch_batches
@@ -43,6 +44,8 @@ class _Progress:
     """What a restarted training continues from."""
 
     epoch: int = 0
+    step: int = 0  # of the epoch that SIGTERM interrupted, and the sum of its losses
+    loss: float = 0.0
     best_score: float = -math.inf
     best: dict[str, Tensor] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
@@ -61,8 +64,15 @@ def fit(  # noqa: PLR0917  (one straight list of what a training needs)
     """Train in place, end with the weights of the epoch whose `score()["score"]` was best; return the history.
 
     The score is taken before the first epoch too, so a fine-tuning that only harms returns what it was given. It raises
-    RefusedError at the first loss, gradient, weight or answer that is not finite.
+    RefusedError at the first loss, gradient, weight or answer that is not finite. SIGTERM ends it after a step.
     """
+    with ending.deferred():
+        return _fit(network, data, classes, training, loss, score, name)
+
+
+def _fit(  # noqa: PLR0917
+    network: nn.Module, data: Tensors, classes: int, training: Training, loss: Loss, score: Score, name: str
+) -> list[dict[str, float]]:
     optimizer = torch.optim.AdamW(network.parameters(), training.learning_rate, weight_decay=training.weight_decay)
     progress = distributed.alike(network, optimizer, _resume(network, optimizer, name))
     guard = Guard(name, training)
@@ -73,8 +83,8 @@ def fit(  # noqa: PLR0917  (one straight list of what a training needs)
     for epoch in epochs:
         started = time.monotonic()
         with guard.within(epoch + 1):
-            mean_loss = _run_epoch(network, optimizer, data, classes, training, loss, epoch, guard)
-        progress.epoch = epoch + 1
+            mean_loss = _run_epoch(network, optimizer, data, classes, training, loss, progress, guard)
+        progress.epoch, progress.step, progress.loss = epoch + 1, 0, 0.0
         entry = _judge(network, score, progress, guard)
         epochs.set_postfix(loss=f"{mean_loss:.3f}", score=f"{entry['score']:.3f}")
         tracking.log({"train/loss": mean_loss, "train/seconds": time.monotonic() - started}, step=epoch)
@@ -91,18 +101,26 @@ def _run_epoch(  # noqa: PLR0917
     classes: int,
     training: Training,
     loss: Loss,
-    epoch: int,
+    progress: _Progress,
     guard: Guard,
 ) -> float:
-    # Dropout too must repeat after a restart, and differ between processes.
-    torch.manual_seed(training.seed * 1_000_003 + epoch + 500_009 * distributed.rank())
+    epoch, silent = progress.epoch, distributed.rank() > 0
+    if not progress.step or silent:  # Dropout too must repeat after a restart, and differ between processes.
+        torch.manual_seed(training.seed * 1_000_003 + epoch + 500_009 * distributed.rank())
     network.train()
     steps = math.ceil(training.sampling.windows / training.sampling.batch)
-    total, silent = 0.0, distributed.rank() > 0
     batches = epoch_batches(data, classes, training.sampling, training.seed, epoch)
-    for step, batch in enumerate(
-        tqdm(batches, total=steps, leave=False, disable=silent or None, unit="batch", desc=f"epoch {epoch + 1}")
-    ):
+    todo = itertools.islice(enumerate(batches), progress.step, None)
+    bar = tqdm(
+        todo,
+        f"epoch {epoch + 1}",
+        total=steps,
+        leave=False,
+        initial=progress.step,
+        unit="batch",
+        disable=silent or None,
+    )
+    for step, batch in bar:
         for group in optimizer.param_groups:
             group["lr"] = training.learning_rate * rate(
                 (epoch * steps + step) / (training.epochs * steps), training.warmup
@@ -114,9 +132,19 @@ def _run_epoch(  # noqa: PLR0917
         mean = distributed.add_up(network, value)
         norm = nn.utils.clip_grad_norm_(network.parameters(), training.clip)
         guard.step(f"epoch {epoch + 1}, step {step + 1} of {steps}", batch, mean, norm, moved=epoch + step > 0)
-        total += mean
+        progress.loss += mean
         optimizer.step()
-    return total / steps
+        if ending.asked():
+            progress.step = step + 1
+            _leave(network, optimizer, progress, guard.name)
+    return progress.loss / steps
+
+
+def _leave(network: nn.Module, optimizer: torch.optim.Optimizer, progress: _Progress, name: str) -> NoReturn:
+    """End in the middle of an epoch. Of several processes each has random numbers of its own: the last epoch stands."""
+    if distributed.count() == 1:
+        _keep(network, optimizer, progress, name)
+    raise ending.Terminated
 
 
 def rate(done: float, warmup: float) -> float:
@@ -147,14 +175,15 @@ def _checkpoint(name: str) -> Path | None:
 
 def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, name: str) -> _Progress:
     file = _checkpoint(name)
-    if file is None or not file.is_file():
+    kept = checkpoint.latest(file) if file else None
+    if kept is None:
         return _Progress()
-    best, state = checkpoint.read(file, network, optimizer)
-    return _Progress(best=best, **state)
+    kept.restore(network, optimizer)
+    return _Progress(best=kept.best, **kept.state)
 
 
 def _keep(network: nn.Module, optimizer: torch.optim.Optimizer, progress: _Progress, name: str) -> None:
     file = _checkpoint(name)
     if file is not None:
-        state: dict[str, Any] = {k: getattr(progress, k) for k in ("epoch", "best_score", "history")}
+        state: dict[str, Any] = {k: getattr(progress, k) for k in ("epoch", "step", "loss", "best_score", "history")}
         checkpoint.write(file, network, progress.best, optimizer, state)

@@ -48,8 +48,12 @@ def test_beats_that_a_damaged_word_would_hide_are_an_error(tmp_path: Path) -> No
         read_annotations(write(tmp_path, N | 100, END, N | 100, END))
 
 
-def test_time_that_goes_back_is_an_error_and_two_marks_at_one_time_are_not(tmp_path: Path) -> None:
+def test_time_that_goes_back_is_an_error_and_so_are_two_beats_but_no_mark_at_one_time(
+    tmp_path: Path,
+) -> None:
     assert read_annotations(write(tmp_path, N | 100, 28 << 10, END)).sample.tolist() == [100, 100]
+    with pytest.raises(RecordingError, match=r"a.atr: two beats at sample 100; damaged, or two annotators in one"):
+        read_annotations(write(tmp_path, N | 100, 28 << 10, 5 << 10, END))
     back = (1 << 32) - 50
     with pytest.raises(RecordingError, match=r"a.atr: an annotation at sample 60 follows one at 100; damaged"):
         read_annotations(write(tmp_path, N | 100, SKIP, back >> 16, back & 0xFFFF, N | 10, END))

@@ -80,5 +80,5 @@ def test_any_unit_of_voltage_becomes_millivolts_and_another_is_refused(
     lead = read_header(tmp_path / "a.hea").leads[0]
     assert millivolts(np.array([400], dtype=np.int16), lead)[0] == pytest.approx(2 * factor)
     (tmp_path / "a.hea").write_text("a 1 128 10\na.dat 16 200(0)/mmHg 11 0 0 0 0 ABP")
-    with pytest.raises(RecordingError, match="ABP: 'mmHg' is no unit of voltage; known: V, mV"):
+    with pytest.raises(RecordingError, match="ABP: its unit is none of voltage; known: V, mV"):
         millivolts(np.array([400], dtype=np.int16), read_header(tmp_path / "a.hea").leads[0])

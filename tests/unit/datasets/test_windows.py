@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bedside.artifacts import ArtifactError
 from bedside.datasets.windows import DTYPES, Windows, concatenate, read_windows, write_windows
 
 
@@ -45,7 +46,7 @@ def test_a_file_with_other_arrays_is_refused_with_their_names(tmp_path: Path) ->
     from safetensors.numpy import save_file
 
     save_file({"weights": np.zeros(2)}, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match="weights"):
+    with pytest.raises(ArtifactError, match="weights"):
         read_windows(tmp_path / "model.safetensors")
 
 

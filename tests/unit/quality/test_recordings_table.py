@@ -116,7 +116,7 @@ def test_a_lead_without_a_unit_of_voltage_is_a_problem_and_a_gain_of_its_own_is_
     file = folder / "s001.hea"
     text = file.read_text()
     file.write_text(text.replace("/mV", "/mmHg", 1))
-    assert judged(folder)["problem"].startswith("MLII: 'mmHg' is no unit of voltage")
+    assert judged(folder)["problem"].startswith("MLII: its unit is none of voltage")
     file.write_text(text.replace("200.0(1024)/mV", "306.5(1024)/uV", 1))
     found = judged(folder)
     assert (found["smallest_gain"], found["largest_gain"], found["units"]) == (200.0, 306.5, "mV uV")

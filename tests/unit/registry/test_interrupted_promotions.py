@@ -1,6 +1,7 @@
 """Promotions that are cut off: the store is away, death comes at any state, others race for the same alias."""
 
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from bedside.errors import RefusedError
 from bedside.registry.promotion import Promotion
+from tests.support import deployments
 from tests.support.deployments import Deployed, Maker
 from tests.support.mlflow_store import HangingUpOnce, Server
 from tests.support.promoting import MODEL, aliases, promoted, registry, states
@@ -106,7 +108,8 @@ STAGE = [sys.executable, "-m", "components.promote", "--params", '{"sign_off": f
 
 def command(deployed: Deployed, decision: Path) -> list[str]:
     ports = ["--graphs", deployed.graph, "--evidence", deployed.evidence, "--verdicts", deployed.verdict]
-    return [*STAGE, *map(str, ports), "--decision", str(decision)]
+    by = ["--gates", json.dumps(deployments.GATES), "--budget", json.dumps(deployments.BUDGET)]
+    return [*STAGE, *map(str, [*ports, "--reference", deployed.reference]), *by, "--decision", str(decision)]
 
 
 @pytest.mark.slow

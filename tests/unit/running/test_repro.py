@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -186,6 +187,24 @@ def test_ctrl_c_ends_the_run_says_how_to_go_on_and_the_same_command_does(project
     assert "Interrupted at stage 2 of 4. What is finished is kept: give the same command again to go on." in printed
     assert "Traceback" not in printed
     assert not (project / "third.txt").exists()  # as `dvc repro --keep-going` would have gone on to make
+    (project / "second.sh").write_text("true")
+    assert endings(run(project)) == ["unchanged", "# s", "# s", "# s"]
+
+
+def test_sigterm_reaches_the_stage_that_runs_and_the_same_command_goes_on(project: Path) -> None:
+    (project / "second.sh").write_text("touch begun; exec sleep 60")
+    how = command(project)
+    code = "from bedside import ending; from bedside.running.command import run\nwith ending.passed_on(): run()"
+    with subprocess.Popen(  # type: ignore[call-overload]
+        **{**how, "args": [sys.executable, "-c", code]}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        waited_for(project / "begun")
+        (stage,) = (child for child in psutil.Process(process.pid).children(recursive=True) if child.name() == "sleep")
+        process.terminate()  # it alone, as a pod's first process has it
+        printed, _ = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert not stage.is_running()
+    assert "Interrupted at stage 2 of 4. What is finished is kept: give the same command again to go on." in printed
     (project / "second.sh").write_text("true")
     assert endings(run(project)) == ["unchanged", "# s", "# s", "# s"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bedside import tracking
-from bedside.redaction import clean
+from bedside.redaction import clean, cleaned
 from bedside.tracking import journal, store
 from tests.unit.tracking.records import PRUNE
 
@@ -76,6 +76,19 @@ def test_a_database_is_named_without_its_password(monkeypatch: pytest.MonkeyPatc
         ("https://user:to/canary@git.example/a/b.git", "https://***@git.example/a/b.git"),
         ("https://user:to@canary@git.example/a/b@v1", "https://***@git.example/a/b@v1"),
         ("https://canary@git.example/a", "https://***@git.example/a"),
+        (
+            "https://b.example/a.dat?X-Amz-Credential=canary&X-Amz-Date=1&X-Amz-Security-Token=canary&X-Amz-Signature=canary",
+            "https://b.example/a.dat?X-Amz-Credential=***&X-Amz-Date=1&X-Amz-Security-Token=***&X-Amz-Signature=***",
+        ),
+        (
+            "https://b.example/a?AWSAccessKeyId=canary&Expires=1&Signature=canary",
+            "https://b.example/a?AWSAccessKeyId=***&Expires=1&Signature=***",
+        ),
+        (
+            "https://b.example/a?sv=1&se=2&sig=canary%3D#access_token=canary",
+            "https://b.example/a?sv=1&se=2&sig=***#access_token=***",
+        ),
+        ("https://b.example/a?Policy=canary&Key-Pair-Id=canary", "https://b.example/a?Policy=***&Key-Pair-Id=***"),
         ('{"a": "mysql://u:pa/canary@db", "b": "c@d"}', '{"a": "mysql://***@db", "b": "c@d"}'),
     ],
 )
@@ -93,6 +106,8 @@ def test_a_password_may_hold_what_an_address_is_divided_by(address: str, shown: 
         "git+https://git.example/bedside.git@v1.2",
         "s3://bucket/dvc/ann@example.org",
         "sqlite:////data/a:b@c/mlflow.db",
+        "postgresql://db/mlflow?sslmode=require&connect_timeout=10",
+        "http://mlflow:5000/#/experiments/1/runs/2?encode=x",
         "/usr/share/pass/compass PASSED, written by ann@example.org",
     ],
 )
@@ -116,6 +131,12 @@ def test_what_only_looks_like_a_password_stays(text: str) -> None:
 def test_a_variable_that_is_named_as_secrets_are_is_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "other-canary")
     assert clean("signed in with other-canary") == "signed in with ***"
+
+
+def test_what_is_recorded_is_cleaned_at_any_depth_and_what_is_named_as_a_secret_is_one() -> None:
+    given = {"source": {"mirror": f"https://u:{PLAIN}@m/", "rate": 9.0, "api_token": "short", "records": [PLAIN]}}
+    shown = {"source": {"mirror": "https://***@m/", "rate": 9.0, "api_token": "***", "records": ["***"]}}
+    assert cleaned(given) == shown
 
 
 @pytest.mark.parametrize("name", ["SEARCH_PATH", "GATES_PASSED", "COMPASS", "SPAT", "BYPASS", "PATTERN", "SORT_KEY"])

@@ -1,6 +1,8 @@
 """A training shared by two processes is the training of one process."""
 
 import multiprocessing
+import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bedside import scratch
+from bedside import ending, scratch
 from bedside.errors import RefusedError
 from bedside.models.cnn_lstm import CnnLstm, ConvBlock
 from bedside.training import distributed
@@ -62,7 +64,7 @@ def _member(rank: int, port: int, function: Callable[[int], Any], answer: Any) -
         with distributed.processes():
             try:
                 result = function(rank)
-            except (RefusedError, KeyboardInterrupt) as error:
+            except (RefusedError, KeyboardInterrupt, ending.Terminated) as error:
                 result = error
             answer.send(_plain(result))
 
@@ -152,6 +154,33 @@ def test_a_resumed_pair_ends_as_an_undisturbed_one_though_only_the_first_has_a_c
     undisturbed = in_two_processes(lambda _: trained())
     assert all(isinstance(result, KeyboardInterrupt) for result in in_two_processes(lambda rank: run(rank, True)))
     assert list(tmp_path.rglob("fit.safetensors"))
+    for resumed in in_two_processes(lambda rank: run(rank, False)):
+        assert all((resumed[name] == undisturbed[0][name]).all() for name in resumed)
+
+
+def test_a_pair_that_gets_sigterm_ends_whoever_is_first_and_goes_on_from_its_last_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path))
+
+    def run(rank: int, terminated: bool) -> Weights:
+        steps = 0
+
+        def loss(model: nn.Module, batch: Batch) -> Tensor:
+            nonlocal steps
+            steps += 1
+            if terminated and steps == 6 + rank:  # in the second epoch; the second process comes to a step without peer
+                os.kill(os.getpid(), signal.SIGTERM)
+            return cross_entropy(model, batch)
+
+        with ending.listening("pair", limit=3600):
+            if rank > 0:
+                return trained(loss)
+            with scratch.opened(RECORD):
+                return trained(loss)
+
+    undisturbed = in_two_processes(lambda _: trained())
+    assert all(isinstance(result, ending.Terminated) for result in in_two_processes(lambda rank: run(rank, True)))
     for resumed in in_two_processes(lambda rank: run(rank, False)):
         assert all((resumed[name] == undisturbed[0][name]).all() for name in resumed)
 
