@@ -18,18 +18,22 @@ import pytest
 
 from bedside import tracking
 from components.report import report
-from tests.support.deployments import Maker
+from tests.support.deployments import Maker, changed_gates
 from tests.support.mlflow_store import QUIET, database
 from tests.support.promoting import MODEL, TARGET, promoted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
 pytestmark = pytest.mark.browser
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-proxy-server", "--no-first-run"]
+ELSEWHERE = "openvino-cpu"
+WARNED = f"ecg-arrhythmia.{ELSEWHERE}"
+LOOSE = changed_gates(G4={"floors": {"V": 0.5, "S": 0.5}})
+HEIGHT = 1000
 PATIENCE = 60_000  # ms; MLflow's first page loads megabytes of script
 
 
@@ -51,6 +55,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ]
         decision = folder / "artifacts" / "decisions" / TARGET
         promoted(deployed, decision)
+        _warned(Maker(folder / "warned", drawn=True), folder)
         report(
             evidence=[d.evidence for d in deployed],
             verdicts=[d.verdict for d in deployed],
@@ -61,6 +66,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         tracking.flush()
         tracking.origin.pipeline.cache_clear()
         yield folder
+
+
+def _warned(maker: Maker, folder: Path) -> None:
+    """On another target: `combined` is refused by looser gates, measured again, and passes them."""
+    promoted([maker.make("pruned", ELSEWHERE)], folder / "usual")
+    for p99_ms in (30.0, 0.5):
+        made = maker.make("combined", ELSEWHERE, p99_ms=p99_ms, gates=LOOSE)
+        promoted([made], folder / f"loose{p99_ms}", gates=LOOSE)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +120,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def page(browser: "Browser") -> Iterator["Page"]:
-    context = browser.new_context(viewport={"width": 1600, "height": 1000})
+    context = browser.new_context(viewport={"width": 1600, "height": HEIGHT})
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     yield page
@@ -155,6 +168,35 @@ def test_three_clicks_lead_from_the_models_to_verdict_and_pictures(page: "Page",
     review.get_by_text("confusion.png").first.click()
     review.wait_for_function("[...document.images].some(i => i.src.startsWith('blob:') && i.naturalWidth > 300)")
     shoot(review, "5-picture")
+
+
+def test_a_reviewer_reads_first_that_gates_were_loosened_and_that_it_was_refused_before(
+    page: "Page", site: str
+) -> None:
+    page.goto(f"{site}/#/models/{WARNED}/versions/2")
+    sees(page, "PASS: combined")
+    page.keyboard.press("Escape")
+    said = ("GATES ARE LOOSER", "gates.G4.floors.V 0.85 -> 0.5 (looser)", "PASSES NOW, WAS REFUSED BEFORE")
+    first_thing(page, page.get_by_text("PASS: combined").first, *said)
+    shoot(page, "9-warnings")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Review page").click()
+    review = opened.value
+    review.set_default_timeout(PATIENCE)
+    inside = review.frame_locator("iframe").first
+    inside.get_by_text("Patients who lost most through compression").wait_for()
+    first_thing(inside, inside.get_by_text("all gates hold").first, *said)
+    shoot(review, "10-warnings-on-the-review-page")
+
+
+def first_thing(page: "Page | FrameLocator", before: "Locator", *texts: str) -> None:
+    """Each text stands above `before`, where nobody has to scroll to."""
+    end = before.bounding_box()
+    assert end is not None
+    for text in texts:
+        box = page.get_by_text(text).first.bounding_box()
+        assert box is not None, text
+        assert box["y"] + box["height"] <= end["y"] + 1 < HEIGHT, (text, box, end)
 
 
 def test_the_runs_of_a_pipeline_stand_together_with_their_parameters(page: "Page", site: str, run: Path) -> None:

@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from kfp.dsl.base_component import BaseComponent
 
 from bedside import kubeflow
+from bedside.artifacts import SEAL_KEY
 from bedside.cluster import settings
 from bedside.params import ParamsError
 from pipelines import compress, revalidate
@@ -141,6 +142,15 @@ def test_credentials_come_from_secrets_and_nothing_secret_is_written_down() -> N
         assert {"configMapKey": "mlflow-tracking-uri", "envVar": "MLFLOW_TRACKING_URI"} in config["keyToEnv"]
         words = ("PASSWORD", "SECRET", "TOKEN", "ACCESS_KEY")
         assert not [one for one in container["env"] if any(word in one["name"] for word in words)]
+
+
+def test_every_stage_has_the_seal_key_where_it_is_among_the_common_secrets() -> None:
+    found = yaml.safe_load(FILE.read_text())
+    cluster = settings.Cluster.model_validate({**found, "common": [*found["common"], "bedside-seal"]})
+    _, platform = ir(compress.build(small(), cluster=cluster))
+    for executor in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
+        given = {one["secretName"]: one["keyToEnv"] for one in executor["secretAsEnv"]}
+        assert given["bedside-seal"] == [{"secretKey": "key", "envVar": SEAL_KEY}]
 
 
 def test_a_data_version_comes_in_place_of_the_source_and_its_credentials_go_to_that_stage_alone() -> None:

@@ -10,6 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from bedside.artifacts import SEAL_KEY
 from tests.support import pod_security
 
 ROOT = Path(__file__).parents[2]
@@ -67,9 +68,16 @@ def test_secrets_reach_a_pod_by_reference_and_no_service_shadows_a_setting(pod: 
     assert pod["enableServiceLinks"] is False
     for container in [*pod.get("initContainers", []), *pod["containers"]]:
         for variable in container.get("env", []):
-            secret = any(word in variable["name"] for word in ("PASSWORD", "SECRET", "ACCESS_KEY", "URI"))
+            secret = any(word in variable["name"] for word in ("PASSWORD", "SECRET", "ACCESS_KEY", "SEAL_KEY", "URI"))
             named = variable["name"].endswith("TRACKING_URI")
             assert not secret or named or "secretKeyRef" in variable["valueFrom"], variable["name"]
+
+
+def test_the_pipeline_seals_with_a_key_where_there_is_one_and_says_who_promotes() -> None:
+    (container,) = PODS["CronJob pipeline"]["containers"]
+    told = {variable["name"]: variable for variable in container["env"]}
+    assert told[SEAL_KEY]["valueFrom"]["secretKeyRef"] == {"name": "bedside-seal", "key": "key", "optional": True}
+    assert told["BEDSIDE_AUTHOR"]["value"] == "pipeline"
 
 
 def test_every_setting_that_a_pod_asks_for_is_there() -> None:

@@ -67,15 +67,14 @@ def _told(entries: Sequence[Entry], model: str, place: standing.Place) -> Findin
 
 
 def _by(entries: Sequence[Entry], model: str, place: standing.Place) -> str:
-    """Who put it there: a reviewer, or a promotion's author."""
+    """Who signed it off last, before whatever ways back; else the author of its promotion."""
     confirmed = [
         e
         for e in entries
         if e["state"] == "CONFIRMED" and e.get("model") == model and e["aliases"].get(place.alias) == place.found
     ]
-    if not confirmed:
-        return ""
-    if reviewer := confirmed[-1].get("reviewer"):
-        return f", signed off by {reviewer}"
-    author = identity.identity(author_of(list(of_promotion(entries, confirmed[-1]["promotion"]))))
-    return f", promoted by {author}" if author else ""
+    if people := [entry["reviewer"] for entry in confirmed if "reviewer" in entry]:
+        return f", signed off by {people[-1]}"
+    told = [identity.identity(author_of(list(of_promotion(entries, entry["promotion"])))) for entry in confirmed]
+    authors = [str(author) for author in told if author]
+    return f", promoted by {authors[-1]}" if authors else ""

@@ -7,7 +7,10 @@ from typing import Any
 
 from bedside.errors import RefusedError
 
-RESTORE = "put aliases that somebody moved in MLflow back to what the promotion log confirmed"
+RESTORE = """\
+Put aliases that somebody moved in MLflow back to what the promotion log confirmed.
+
+--nowhere takes them away instead, for versions whose files are lost: promote again then."""
 LOG = """\
 The promotion log: promotions, refusals, sign-offs, ways back.
 
@@ -45,9 +48,11 @@ def add(commands: Any) -> None:
     rollback.add_argument("--reason", default="rolled back by hand", metavar="TEXT")
     rollback.set_defaults(run=_rollback)
 
-    restore = commands.add_parser("restore", description=RESTORE)
+    restore = commands.add_parser("restore", description=RESTORE, formatter_class=raw)
     _target(restore)
     restore.add_argument("--alias", choices=("champion", "challenger"), help="default: both")
+    restore.add_argument("--nowhere", action="store_true", help="take them away; nothing speaks against their graphs")
+    restore.add_argument("--reason", default="taken away by hand", metavar="TEXT", help="with --nowhere")
     restore.set_defaults(run=_restore)
 
     log = commands.add_parser("log", description=LOG, formatter_class=raw)
@@ -106,9 +111,14 @@ def _rollback(arguments: argparse.Namespace) -> None:
 
 
 def _restore(arguments: argparse.Namespace) -> None:
-    from bedside.registry.going_back import restore
+    from bedside.registry.going_back import restore, take_away
 
-    moved = restore(arguments.target, alias=arguments.alias, model=arguments.model)
+    named = {"alias": arguments.alias, "model": arguments.model}
+    moved = (
+        take_away(arguments.target, **named, reason=arguments.reason)
+        if arguments.nowhere
+        else restore(arguments.target, **named)
+    )
     for alias, found, stands in moved:
         print(f"{arguments.target}: {alias} was version {found} and is {f'version {stands}' if stands else 'gone'}")
     if not moved:
@@ -170,11 +180,11 @@ def _reviewer(arguments: argparse.Namespace) -> None:
 
 
 def _keys(_: argparse.Namespace) -> None:
-    from bedside.registry import keys, rotation
+    from bedside.registry import history, keys
     from bedside.registry.log import PromotionLog
 
     entries, present = PromotionLog().verify(), keys.public_key()
-    gone = rotation.revoked(entries)
+    gone = history.revoked(entries)
     for name in dict.fromkeys([*(entry["key"] for entry in entries), present.stem]):
         state = (
             f"revoked: {gone[name]}"

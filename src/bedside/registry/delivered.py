@@ -20,7 +20,7 @@ def delivered(models: Models, number: str, folder: Path) -> Path:
     """The bundle of version `number`, verified; RefusedError too where the registry has lost the version."""
     version = models.version(number)
     if version is None:
-        raise RefusedError(f"{models.name}: version {number} is gone from the registry")
+        raise RefusedError(f"{models.name}: version {number} is gone from the registry; {keys.RECOVER}")
     return verified(models, version, folder)
 
 
@@ -35,7 +35,7 @@ def verified(models: Models, version: "ModelVersion", folder: Path) -> Path:
         what = f"{' and '.join(wrong)} {'is not the one' if len(wrong) == 1 else 'are not those'}"
         raise SignatureError(
             f"{models.name} version {version.version}: its {what} that the log names; somebody exchanged the files, "
-            "find out who, and promote the right ones again"
+            f"find out who, and promote the right ones again; {keys.RECOVER}"
         )
     return bundle
 

@@ -9,6 +9,7 @@ from bedside.registry import describe, moving, standing
 from bedside.registry.by_hand import ByHand
 from bedside.registry.delivered import delivered, read_json
 from bedside.registry.history import (
+    ALIASES,
     CHALLENGER,
     CHAMPION,
     LAST,
@@ -20,8 +21,11 @@ from bedside.registry.history import (
     signed_as,
     stands_at,
 )
+from bedside.registry.keys import RECOVER
 from bedside.registry.log import Entry
 from bedside.summary import PASS, SIMULATED
+
+LOST = f"where it is lost, {RECOVER}"
 
 
 class GoingBack(ByHand):
@@ -48,17 +52,30 @@ class GoingBack(ByHand):
         self.id = f"restore-{len(self.log.verify()) + 1}"
         reason = f"{place.alias} was at version {place.found} past this log"
         if place.stands is None:
-            self._append("DECIDED", aliases={place.alias: {"version": None, "previous": None, "reason": reason}})
-            self.models.unpoint(place.alias)
-            self._append("CONFIRMED", aliases={place.alias: None}, reason=reason)
+            self._take_away(place.alias, reason)
             return None
         if objection := self._unfit(place.stands, place.alias):
             raise RefusedError(
                 f"{self.name}: {place.alias} cannot go back to version {place.stands}: {objection}. "
-                f"`bedside rollback {self.target} --alias {place.alias}` goes to the one before"
+                f"`bedside rollback {self.target} --alias {place.alias}` goes to the one before; {LOST}"
             )
         self._carry_out(place.alias, place.stands, place.found, reason)
         return place.stands
+
+    def take_away(self, alias: str | None, reason: str) -> list[tuple[str, str | None, str | None]]:
+        """Take aliases away where what they led to is lost; nothing is said against its graph, it may come back."""
+        standing.tell(self.log, self.models, self.target)
+        found = [(name, self.models.number(name)) for name in ALIASES if alias in (None, name)]
+        self.id = f"restore-{len(self.log.verify()) + 1}"
+        there = [(name, number) for name, number in found if number is not None]
+        for name, _ in there:
+            self._take_away(name, reason)
+        return [(name, number, None) for name, number in there]
+
+    def _take_away(self, alias: str, reason: str) -> None:
+        self._append("DECIDED", aliases={alias: {"version": None, "previous": None, "reason": reason}})
+        self.models.unpoint(alias)
+        self._append("CONFIRMED", aliases={alias: None}, reason=reason)
 
     def _sound_rollback(self, alias: str, reason: str) -> Entry:
         """The open rollback or a new one, to the latest earlier version that is still fit."""
@@ -129,7 +146,9 @@ class GoingBack(ByHand):
         ]
         if not before and damaged:
             told = ", ".join(f"version {number} ({why})" for number, why in damaged.items())
-            raise RefusedError(f"{self.name}: {alias} stays at version {present}, no earlier version is sound: {told}")
+            raise RefusedError(
+                f"{self.name}: {alias} stays at version {present}, no earlier version is sound: {told}; {LOST}"
+            )
         if not before:
             raise RefusedError(
                 f"{self.name}: nothing to roll back to, {alias} had no other graph before version {present}"
@@ -142,6 +161,13 @@ class GoingBack(ByHand):
 def roll_back(target: str, *, alias: str | None = None, model: str | None = None, reason: str) -> tuple[str, str, str]:
     """`GoingBack.roll_back` under the promotion lock; RefusedError where the store is away."""
     return moving.alone(lambda: GoingBack(target, model).roll_back(alias, reason))
+
+
+def take_away(
+    target: str, *, alias: str | None = None, model: str | None = None, reason: str
+) -> list[tuple[str, str | None, str | None]]:
+    """`GoingBack.take_away` under the promotion lock; RefusedError where the store is away."""
+    return moving.alone(lambda: GoingBack(target, model).take_away(alias, reason))
 
 
 def restore(

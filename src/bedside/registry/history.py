@@ -9,6 +9,7 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 ALIASES = (CHALLENGER, CHAMPION)
 LAST = ("CONFIRMED", "CLOSED", "ABANDONED")  # with one of these a promotion ends
 SETTLED = ("CONFIRMED", "ABANDONED", "EMPTIED")  # with `aliases` in it, one of these says where they stand
+REVOKED = "REVOKED"  # a key counts no longer, nor does what it signed
 EMPTIED = "EMPTIED"  # the registry has lost what was promoted into it; version numbers begin again
 
 
@@ -27,6 +28,11 @@ def since_emptied(entries: Sequence[Entry], model: str) -> list[Entry]:
     about = of_model(entries, model)
     emptied = [place for place, entry in enumerate(about) if entry["state"] == EMPTIED]
     return about[emptied[-1] :] if emptied else about
+
+
+def revoked(entries: Sequence[Entry]) -> dict[str, str]:
+    """Names of the keys that no longer count, each with the reason."""
+    return {entry["revoked"]: entry["reason"] for entry in entries if entry["state"] == REVOKED}
 
 
 def graphs_of(entries: Sequence[Entry], model: str) -> dict[str, str]:
@@ -76,7 +82,7 @@ def rolled_back(entries: Sequence[Entry], model: str) -> dict[str, str]:
 
 def stands_at(entries: Sequence[Entry], model: str, alias: str) -> str | None:
     """The version that `alias` was confirmed at last; None where it never was."""
-    settled = _settled(since_emptied(entries, model), alias)
+    settled = _settled(entries, model, alias)
     return settled[-1]["aliases"][alias] if settled else None
 
 
@@ -86,32 +92,38 @@ def may_stand_at(entries: Sequence[Entry], model: str, alias: str) -> set[str | 
     Whoever moves an alias writes the decision down first, so a kill between the two leaves it in one of these places.
     """
     about = since_emptied(entries, model)
-    settled = _settled(about, alias)
+    settled, counting = _settled(entries, model, alias), _counting(entries, model)
     later = about[about.index(settled[-1]) + 1 :] if settled else about
     decided = [e["aliases"][alias]["version"] for e in later if e["state"] == "DECIDED" and alias in e["aliases"]]
-    return {stands_at(entries, model, alias), *(number for number in decided if number is not None)}
+    return {stands_at(entries, model, alias), *(number for number in decided if number in counting)}
 
 
 def been_at(entries: Sequence[Entry], model: str, alias: str) -> list[str]:
     """The versions that `alias` was confirmed at, the present one last; a way back cuts off what it left."""
     past: list[str] = []
-    for entry in _settled(since_emptied(entries, model), alias):
+    for entry in _settled(entries, model, alias):
         number = entry["aliases"][alias]
         if number is not None:
             past = [*past[: past.index(number)], number] if number in past else [*past, number]
     return past
 
 
-def _settled(about: Sequence[Entry], alias: str) -> list[Entry]:
-    """The entries that say where `alias` stands; versions that no promotion signed were never confirmed by right."""
-    signed = {number for e in about if e["state"] == "SIGNED" for number in e.get("versions", {}).values()}
+def _settled(entries: Sequence[Entry], model: str, alias: str) -> list[Entry]:
+    """The entries that say where `alias` stands: nowhere, or at a version that counts."""
+    counting = {None, *_counting(entries, model)}
     return [
         entry
-        for entry in about
-        if entry["state"] in SETTLED
-        and alias in entry.get("aliases", {})
-        and entry["aliases"][alias] in {None, *signed}
+        for entry in since_emptied(entries, model)
+        if entry["state"] in SETTLED and alias in entry.get("aliases", {}) and entry["aliases"][alias] in counting
     ]
+
+
+def _counting(entries: Sequence[Entry], model: str) -> set[str]:
+    """The versions that a promotion signed, with a key that was not revoked since."""
+    signed = [entry for entry in since_emptied(entries, model) if entry["state"] == "SIGNED"]
+    keys = {number: entry["key"] for entry in signed for number in entry.get("versions", {}).values()}
+    gone = revoked(entries)
+    return {number for number, key in keys.items() if key not in gone}
 
 
 def author_of(entries: Sequence[Entry]) -> str:

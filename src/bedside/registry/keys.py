@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 
 SIGNING_KEY = "BEDSIDE_SIGNING_KEY"
-RECOVER = "docs/how-to/recover.md says how"
+RECOVER = "docs/how-to/recover.md says how to go on"
 
 
 def folder() -> Path:

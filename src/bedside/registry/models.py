@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedside.errors import RefusedError
+from bedside.registry.keys import RECOVER
 from bedside.tracking.store import asked, client
 
 if TYPE_CHECKING:
@@ -89,7 +90,9 @@ class Models:
         """
         _, _, place = str(version.source).removeprefix("runs:/").partition("/")
         if not asked(lambda: self.client.list_artifacts(str(version.run_id), place)):
-            raise RefusedError(f"{self.name} version {version.version}: its files are gone from the registry")
+            raise RefusedError(
+                f"{self.name} version {version.version}: its files are gone from the registry; {RECOVER}"
+            )
         local = asked(lambda: self.client.download_artifacts(str(version.run_id), place, str(folder)))
         return Path(local)
 

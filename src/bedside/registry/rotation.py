@@ -6,15 +6,9 @@ from pathlib import Path
 
 from bedside.errors import RefusedError
 from bedside.registry import keys
+from bedside.registry.history import REVOKED, revoked
 from bedside.registry.log import ROTATED, Entry, PromotionLog
 from bedside.registry.signing import SignatureError
-
-REVOKED = "REVOKED"
-
-
-def revoked(entries: Sequence[Entry]) -> dict[str, str]:
-    """Names of the keys that no longer count, each with the reason."""
-    return {entry["revoked"]: entry["reason"] for entry in entries if entry["state"] == REVOKED}
 
 
 def trusted(entries: Sequence[Entry], name: str | None) -> Path:

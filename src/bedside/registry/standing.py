@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bedside.errors import RefusedError
-from bedside.registry.history import ALIASES, EMPTIED, may_stand_at, of_model, stands_at
+from bedside.registry.history import ALIASES, EMPTIED, may_stand_at, of_model, revoked, signed_as, stands_at
 from bedside.registry.log import Entry, PromotionLog
 from bedside.registry.models import Models
 
@@ -38,9 +38,16 @@ def _place(entries: Sequence[Entry], models: Models, alias: str) -> Place:
     found, stands = models.number(alias), stands_at(entries, models.name, alias)
     if found in may_stand_at(entries, models.name, alias):
         return Place(alias, found, stands, None)
-    where = f"at version {found}" if found else "nowhere"
-    ours = f"confirmed version {stands}" if stands else "never confirmed any"
+    gone = _by_revoked_key(entries, models.name, found) if found else ""
+    where = f"at version {found}{gone}" if found else "nowhere"
+    ours = f"confirmed version {stands}" if stands else "has no other" if gone else "never confirmed any"
     return Place(alias, found, stands, f"{models.name}: {alias} is FOREIGN, {where} in the registry; this log {ours}")
+
+
+def _by_revoked_key(entries: Sequence[Entry], model: str, number: str) -> str:
+    """Why what was confirmed once is foreign now."""
+    reason = revoked(entries).get((signed_as(entries, model, number) or {}).get("key", ""))
+    return f" (its key was revoked: {reason})" if reason else ""
 
 
 def tell(log: PromotionLog, models: Models, target: str) -> list[Place]:
@@ -63,8 +70,9 @@ def expect_ours(log: PromotionLog, models: Models, target: str) -> dict[str, str
     found = tell(log, models, target)
     if wrong := [place.wrong for place in found if place.wrong]:
         raise ForeignError(
-            f"{'; '.join(wrong)}. Somebody moved it past bedside: find out who, and why. `bedside restore {target}` "
-            f"puts back what the log confirmed, `bedside rollback {target}` goes one further back; then promote again"
+            f"{'; '.join(wrong)}. Where somebody moved it past bedside, find out who, and why. "
+            f"`bedside restore {target}` puts back what the log confirmed, `bedside rollback {target}` goes one "
+            "further back; then promote again"
         )
     return {place.alias: place.found for place in found}
 

@@ -7,8 +7,9 @@ import pytest
 from bedside import cli
 from bedside.errors import RefusedError
 from bedside.registry import keys, rotation, signing
-from bedside.registry.going_back import roll_back
+from bedside.registry.going_back import restore, roll_back
 from bedside.registry.log import LogError, PromotionLog
+from bedside.registry.standing import ForeignError
 from tests.support.deployments import Maker
 from tests.support.promoting import TARGET, aliases, promoted, signed_off
 
@@ -48,7 +49,7 @@ def test_what_a_revoked_key_signed_counts_no_longer(workspace: Path, capsys: pyt
     ]
     with pytest.raises(RefusedError, match=r"which was revoked \(a laptop was stolen\); promote it again"):
         signed_off("1")
-    with pytest.raises(RefusedError, match=r"no earlier version is sound: .*revoked"):
+    with pytest.raises(RefusedError, match="nothing to roll back to"):
         roll_back(TARGET, reason="alarm")
     with pytest.raises(SystemExit, match="does not fit"):
         cli.main(["verify", str(workspace / "decision0/bundles/v0")])
@@ -56,6 +57,31 @@ def test_what_a_revoked_key_signed_counts_no_longer(workspace: Path, capsys: pyt
     assert f"{old}  revoked: a laptop was stolen" in capsys.readouterr().out
     with pytest.raises(RefusedError, match=r"no entry of .* was signed with it"):
         rotation.revoke("0" * 16, "what?")
+
+
+def test_after_a_revocation_the_same_graph_is_promoted_again_under_the_new_key(maker: Maker, workspace: Path) -> None:
+    deployed = [maker.make("pruned")]
+    promoted(deployed, workspace / "first")
+    old = keys.public_key().stem
+    rotation.rotate("stolen")
+    rotation.revoke(old, "a laptop was stolen")
+    with pytest.raises(ForeignError, match=r"at version 1 \(its key was revoked: a laptop was stolen\)"):
+        promoted(deployed, workspace / "too-early")
+    assert restore(TARGET) == [("challenger", "1", None), ("champion", "1", None)]
+    promoted(deployed, workspace / "second", sign_off=True)
+    signed_off("2", "the same bytes as before")
+    assert aliases() == {"challenger": "2", "champion": "2"}
+
+
+def test_an_earlier_champion_of_a_key_that_still_counts_is_what_stands_after_a_revocation(
+    two: Maker, workspace: Path
+) -> None:
+    rotation.rotate("every year")
+    stolen = keys.public_key().stem
+    promoted([two.make("v2", p99_ms=1.0)], workspace / "third")
+    rotation.rotate("stolen")
+    rotation.revoke(stolen, "stolen")
+    assert restore(TARGET, alias="champion") == [("champion", "3", "2")]
 
 
 def _killed(_: str) -> None:
