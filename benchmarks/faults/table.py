@@ -1,0 +1,5 @@
+"""All rows, in the order of the scorecard: each group declares its own when it is imported."""
+
+from benchmarks.faults import kills as kills
+from benchmarks.faults import training as training
+from benchmarks.faults.rows import ROWS as ROWS
