@@ -2,4 +2,6 @@
 
 from benchmarks.faults import kills as kills
 from benchmarks.faults import training as training
+from benchmarks.faults import flipped as flipped
+from benchmarks.faults import tampering as tampering
 from benchmarks.faults.rows import ROWS as ROWS

@@ -1,0 +1,62 @@
+"""A registry and small deployments for one try, and whether an alias leads where no gate let anything through."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from bedside.artifacts import open_artifact
+from bedside.registry import signing
+from bedside.tracking import origin
+from benchmarks.faults.rows import HELD, Outcome, Try
+from tests.support.deployments import Deployed, Maker
+from tests.support.mlflow_store import database
+from tests.support.promoting import MODEL, aliases, promoted, registry
+
+
+def workspace(attempt: Try, source: str = "mitdb-1.0.0") -> Maker:
+    """A workspace with its own keys, log and store; deployments of `source` are made in it."""
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{database(attempt.folder)}"
+    origin.pipeline.cache_clear()
+    return Maker(attempt.folder, source=source)
+
+
+def champion(maker: Maker, variant: str = "first", p99_ms: float = 5.0) -> Deployed:
+    """A good deployment that was promoted: champion and challenger are version 1."""
+    made = maker.make(variant, p99_ms=p99_ms)
+    promoted([made], maker.root / f"decision-{variant}")
+    return made
+
+
+def graphs(*deployed: Deployed) -> set[str]:
+    """sha256 of the graphs of deployments that passed their gates."""
+    return {str(open_artifact(each.graph).manifest["files"]["model.onnx"]) for each in deployed}
+
+
+def ungated(good: Collection[str]) -> list[str]:
+    """Aliases that lead to another graph than the good ones, or to files that nobody signed."""
+    return [f"{alias} leads to version {number}" for alias, number in aliases().items() if not _leads_to(number, good)]
+
+
+def _leads_to(number: str, good: Collection[str]) -> bool:
+    version = registry().get_model_version(MODEL, number)
+    place = str(version.source).removeprefix("runs:/").partition("/")[2]
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(registry().download_artifacts(version.run_id, place, folder))
+        found = hashlib.sha256((bundle / "model.onnx").read_bytes()).hexdigest()
+        try:
+            signing.verify(bundle, signing.public_key())
+        except signing.SignatureError:
+            return False
+    return found in good
+
+
+def counted(outcome: Outcome, good: Collection[str]) -> Outcome:
+    """The outcome with ungated aliases counted; one is wrong, whatever else held."""
+    found = ungated(good)
+    if not found:
+        return outcome
+    told = "; ".join(filter(None, [outcome.told, *found]))
+    return replace(outcome, kind="wrong" if outcome is HELD else outcome.kind, told=told, ungated=len(found))
