@@ -43,7 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tenth", action="store_true", help="a tenth of each row, always the same")
     parser.add_argument("--list", action="store_true", help="show the rows")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="tries at once")
-    parser.add_argument("--work", type=Path, default=Path("build/faults"), help="keeps the folders of what did not hold")
+    parser.add_argument("--work", type=Path, default=Path("build/faults"), help="keeps folders of what did not hold")
     parser.add_argument("--out", type=Path, help="page to write; all rows: docs/results/faults.md")
     given = parser.parse_args()
     if given.out is None and not (given.row or given.only or given.tenth or given.list):

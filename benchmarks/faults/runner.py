@@ -94,7 +94,7 @@ def run(asked: Sequence[tuple[Row, Sequence[int]]], work: Path, processes: int) 
             result.outcomes[attempt.number] = outcome
             result.seconds += seconds
             bar.update()
-            bar.set_postfix_str(attempt.row)
+            bar.set_postfix_str(attempt.row, refresh=False)
             if outcome.kind in ("lost", "corrupt", "wrong"):
                 bar.write(f"{outcome.kind}: {attempt.row} {attempt.number}: {outcome.told}", file=sys.stderr)
     return list(results.values())
