@@ -1,11 +1,29 @@
 """All rows, in the order of the scorecard: each group declares its own when it is imported."""
 
-from benchmarks.faults import flipped as flipped
-from benchmarks.faults import guard as guard
-from benchmarks.faults import kills as kills
-from benchmarks.faults import labels as labels
-from benchmarks.faults import recordings as recordings
-from benchmarks.faults import splits as splits
-from benchmarks.faults import tampering as tampering
-from benchmarks.faults import training as training
-from benchmarks.faults.rows import ROWS as ROWS
+import importlib
+
+from benchmarks.faults.rows import ROWS
+
+GROUPS = (
+    "kills",
+    "training",
+    "promotion",
+    "tracking",
+    "disk",
+    "memory",
+    "flipped",
+    "recordings",
+    "guard",
+    "splits",
+    "labels",
+    "gates",
+    "reviewers",
+    "services",
+    "clocks",
+    "tampering",
+
+)
+for group in GROUPS:
+    importlib.import_module(f"benchmarks.faults.{group}")
+
+__all__ = ["ROWS"]
