@@ -51,9 +51,12 @@ def half(attempt: Try, made: Deployed) -> str | None:
 
 
 def dies(attempt: Try, made: Deployed) -> str | None:
-    """SIGKILL while it judges."""
-    process = forked(run, made, attempt.folder, GATES, log=attempt.folder / "stage.log")
-    return None if struck(process, attempt.chance.uniform(0.001, 0.03)) else "late"
+    """SIGKILL while it judges: before its verdict is whole and visible."""
+    for longest in (0.1, 0.05, 0.02, 0.01):
+        process = forked(run, made, attempt.folder, GATES, log=attempt.folder / "stage.log")
+        if struck(process, attempt.chance.uniform(0.001, longest)) and not made.verdict.exists():
+            return None
+    return "late"
 
 
 @row("malformed gates; half-written report; gate process dies", 50, "no promotion")

@@ -21,6 +21,7 @@ GROUPS = (
     "services",
     "clocks",
     "tampering",
+    "attacks",
 
 )
 for group in GROUPS:
