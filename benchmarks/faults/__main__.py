@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.faults.page import page, summary
 from benchmarks.faults.rows import Row, tenth
-from benchmarks.faults.runner import Result, run
+from benchmarks.faults.runner import run
 from benchmarks.faults.table import ROWS
 
 
@@ -58,8 +58,6 @@ def numbers(of: Row, given: argparse.Namespace) -> Sequence[int]:
     chosen = tenth(of) if given.tenth else range(of.tries)
     return [number for number in (given.only or chosen) if number < of.tries]
 
-
-__all__ = ["Result", "main"]
 
 if __name__ == "__main__":
     main()

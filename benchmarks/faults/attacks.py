@@ -216,7 +216,9 @@ def loosened(attempt: Try) -> Outcome:
     told = refusal(promoted, [made], attempt.folder / "decision")
     say(f"{what}: {told}")
     quiet = aliases()["champion"] != "1"
-    return counted(wrong(f"{what} was loosened, and champion moved without a word") if quiet else HELD, graphs(known, made))
+    return counted(
+        wrong(f"{what} was loosened, and champion moved without a word") if quiet else HELD, graphs(known, made)
+    )
 
 
 def _looser(attempt: Try) -> tuple[dict[str, Any], dict[str, Any], str]:
@@ -245,7 +247,7 @@ def sound(attempt: Try) -> Outcome:
     maker = deployed.workspace(attempt)
     promoted([maker.make("pruned")], Path("decision"))  # a relative path, as in dvc.yaml
     bundle = Path("decision/bundles/pruned")
-    paths = (bundle, attempt.folder / bundle, Path(".") / "decision/../decision/bundles/pruned", bundle.resolve())
+    paths = (bundle, attempt.folder / bundle, Path("decision/../decision/bundles/pruned"), bundle.resolve())
     path = paths[attempt.number % len(paths)]
     named = [f"--key={signing.public_key().resolve()}"] if attempt.number // len(paths) % 2 else []
     told = refusal(cli.main, ["verify", *named, str(path)])

@@ -59,7 +59,14 @@ def shim(folder: Path) -> None:
 def promote(made: Deployed, decision: Path, library: Path, by: int) -> None:
     """The stage in a process whose clock is moved."""
     ports = ["--graphs", made.graph, "--evidence", made.evidence, "--verdicts", made.verdict, "--decision", decision]
-    command = [sys.executable, "-m", "components.promote", "--params", json.dumps({"sign_off": False}), *map(str, ports)]
+    command = [
+        sys.executable,
+        "-m",
+        "components.promote",
+        "--params",
+        json.dumps({"sign_off": False}),
+        *map(str, ports),
+    ]
     home = {"BEDSIDE_HOME": str(Path(os.environ["BEDSIDE_HOME"]).resolve())}
     moved = {"LD_PRELOAD": str(library), "CLOCK_MOVED_BY": str(by)}
     done = subprocess.run(command, cwd=ROOT, env=os.environ | home | moved, capture_output=True, text=True, check=False)

@@ -103,7 +103,9 @@ def _again(attempt: Try, chosen: Stage, out: Path, log: Path, filler: Path | Non
         filler.unlink()
     if ended(chosen.run, attempt.base, out, log=log):
         return lost(f"{chosen.name} does not run again: {last_line(log)}")
-    return HELD if chosen.content(out) == chosen.content(attempt.base) else corrupt(f"{chosen.name} made something else")
+    return (
+        HELD if chosen.content(out) == chosen.content(attempt.base) else corrupt(f"{chosen.name} made something else")
+    )
 
 
 EXPECTED = "clear error, previous artifact intact"

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.faults.forks import Process, forked
 from tests.support.mlflow_store import Server
 
-SLOW = 1.5  # seconds before each answer
+SLOW = 0.5  # seconds before each answer
 RESET = struct.pack("ii", 1, 0)  # linger for no time: a close becomes a reset
 
 

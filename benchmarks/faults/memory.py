@@ -66,7 +66,9 @@ def worker(attempt: Try) -> Outcome:
         return wrong(f"{chosen.name} began {len(starts)} times")
     if ended(chosen.run, attempt.base, out, log=log):
         return lost(f"{chosen.name} does not run again: {last_line(log)}")
-    return HELD if chosen.content(out) == chosen.content(attempt.base) else corrupt(f"{chosen.name} made something else")
+    return (
+        HELD if chosen.content(out) == chosen.content(attempt.base) else corrupt(f"{chosen.name} made something else")
+    )
 
 
 def _limited(attempt: Try, chosen: Stage, out: Path, log: Path) -> int | None:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 
 from bedside.measurement.environment import environment
+from benchmarks.faults.rows import BROKEN
 from benchmarks.faults.runner import Result
 
 COLUMNS = ("fault", "tried", "lost", "corrupt", "wrong", "expected", "seconds")
@@ -43,13 +44,13 @@ def cells(result: Result) -> list[str]:
     """The line of a row."""
     if result.row.not_built:
         return [result.row.name, "not built", "-", "-", "-", f"{result.row.expected} ({result.row.not_built})", "-"]
-    counts = [str(result.count(kind)) for kind in ("lost", "corrupt", "wrong")]
+    counts = [str(result.count(kind)) for kind in BROKEN]
     return [result.row.name, str(result.tried), *counts, result.row.expected, f"{result.seconds:.0f}"]
 
 
 def totals(results: Sequence[Result]) -> list[int]:
     """Tried, lost, corrupt, wrong over all rows."""
-    return [sum(result.tried for result in results), *(sum(r.count(k) for r in results) for k in ("lost", "corrupt", "wrong"))]
+    return [sum(each.tried for each in results), *(sum(each.count(kind) for each in results) for kind in BROKEN)]
 
 
 def counted(results: Sequence[Result]) -> Iterator[str]:
@@ -64,7 +65,7 @@ def repeats(results: Sequence[Result]) -> Iterator[str]:
     """How to try again what did not hold."""
     for result in results:
         for number, outcome in sorted(result.outcomes.items()):
-            if outcome.kind in ("lost", "corrupt", "wrong"):
+            if outcome.kind in BROKEN:
                 told = " ".join(outcome.told.split())[:240]
                 yield f'{outcome.kind}: `python -m benchmarks.faults --row "{result.row.name}" --only {number}`: {told}'
 

@@ -10,7 +10,13 @@ from benchmarks.faults.rows import HELD, Outcome, Try, not_built, row, wrong
 from benchmarks.faults.stages import refusal, say
 from tests.support.promoting import TARGET, aliases, promoted, stored
 
-SPELLINGS = ("grace@example.org", "Grace@Example.org", " grace@example.org ", "GRACE@EXAMPLE.ORG", "grace@example.org\n")
+SPELLINGS = (
+    "grace@example.org",
+    "Grace@Example.org",
+    " grace@example.org ",
+    "GRACE@EXAMPLE.ORG",
+    "grace@example.org\n",
+)
 
 
 @row("reviewer = author, forged signature", 10, "refused and logged")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 Kind = Literal["held", "lost", "corrupt", "wrong", "late"]
+BROKEN: tuple[Kind, ...] = ("lost", "corrupt", "wrong")
 
 
 @dataclass(frozen=True)

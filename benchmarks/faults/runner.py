@@ -18,7 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.faults.forks import FORK, Process, ended, last_line
-from benchmarks.faults.rows import Outcome, Row, Try, wrong
+from benchmarks.faults.rows import BROKEN, Outcome, Row, Try, wrong
 
 COMPONENTS = Path(__file__).parents[2] / "components"
 # Nothing here may reach a service of the person who runs it, nor write into its state.
@@ -62,7 +62,7 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        return any(outcome.kind in ("lost", "corrupt", "wrong") or outcome.ungated for outcome in self.outcomes.values())
+        return self.ungated > 0 or any(outcome.kind in BROKEN for outcome in self.outcomes.values())
 
     def count(self, kind: str) -> int:
         return sum(outcome.kind == kind for outcome in self.outcomes.values())
@@ -81,13 +81,21 @@ class Result:
         return sum(outcome.promoted for outcome in self.outcomes.values())
 
 
-def run(asked: Sequence[tuple[Row, Sequence[int]]], work: Path, processes: int) -> list[Result]:
-    """Try all; folders of tries that did not hold stay below `work` to be looked at."""
+def run(
+    asked: Sequence[tuple[Row, Sequence[int]]], work: Path, processes: int, warm: Sequence[str] = (*WARM, *STAGES)
+) -> list[Result]:
+    """Try all; folders of tries that did not hold stay below `work`, to be looked at. `warm`: what to import first."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
+    for name in tqdm(warm, desc="imports", mininterval=2):
+        importlib.import_module(name)
     bases = _bases([row for row, numbers in asked if numbers], work)
     results = {row.name: Result(row) for row, _ in asked}
-    todo = [Try(row.name, n, work / _folder(row.name) / str(n), bases.get(row.base, work)) for row, ns in asked for n in ns]
+    todo = [
+        Try(row.name, number, work / _folder(row.name) / str(number), bases.get(row.base, work))
+        for row, numbers in asked
+        for number in numbers
+    ]
     with tqdm(total=len(todo), unit="fault", mininterval=2) as bar:
         for attempt, outcome, seconds in _all(todo, {row.name: row for row, _ in asked}, processes):
             result = results[attempt.row]
@@ -95,7 +103,7 @@ def run(asked: Sequence[tuple[Row, Sequence[int]]], work: Path, processes: int) 
             result.seconds += seconds
             bar.update()
             bar.set_postfix_str(attempt.row, refresh=False)
-            if outcome.kind in ("lost", "corrupt", "wrong"):
+            if outcome.kind in BROKEN:
                 bar.write(f"{outcome.kind}: {attempt.row} {attempt.number}: {outcome.told}", file=sys.stderr)
     return list(results.values())
 
@@ -107,9 +115,8 @@ def _folder(name: str) -> str:
 def _bases(rows: Sequence[Row], work: Path) -> dict[Any, Path]:
     """Make each base once, in a process of its own, and import here what it needed: tries are forked from here."""
     made: dict[Any, Path] = {}
-    for name in tqdm([*WARM, *STAGES], desc="imports", mininterval=2):
-        importlib.import_module(name)
-    for make in tqdm(list(dict.fromkeys(row.base for row in rows if row.base)), desc="what tries begin with", mininterval=2):
+    makers = list(dict.fromkeys(row.base for row in rows if row.base))
+    for make in tqdm(makers, desc="what tries begin with", mininterval=2):
         made[make] = work / "bases" / f"{make.__module__.rpartition('.')[2]}-{make.__name__}"
         made[make].mkdir(parents=True)
         modules = work / "modules.json"
@@ -192,7 +199,9 @@ def _is_over(each: _Running) -> bool:
 
 def _outcome(each: _Running) -> Outcome:
     late = each.process.exitcode is None
-    told: Outcome | None = each.answer.recv() if each.answer.poll() else None
+    told: Outcome | None = None
+    with contextlib.suppress(EOFError):  # it was killed
+        told = each.answer.recv() if each.answer.poll() else None
     _end(each)
     outcome = told or wrong("not done in time" if late else f"ended with {each.process.exitcode} and no answer")
     if outcome.kind in ("held", "late"):

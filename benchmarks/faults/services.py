@@ -13,7 +13,7 @@ from benchmarks.faults.rows import HELD, Outcome, Try, lost, row, wrong
 from tests.support import pipeline
 
 NOWHERE = "http://127.0.0.1:9"
-PROXIES = {name: NOWHERE for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+PROXIES = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE)
 REFUSED = PROXIES | {"AWS_ENDPOINT_URL": NOWHERE, "MLFLOW_S3_ENDPOINT_URL": NOWHERE, "DOCKER_HOST": "tcp://127.0.0.1:9"}
 KEPT = ("pruned",)  # one technique is enough to come by every stage
 
@@ -30,7 +30,9 @@ def profile(folder: Path) -> None:
 def isolated() -> list[str]:
     """A prefix that takes the network away, where this machine permits it; else the addresses alone lead nowhere."""
     command = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
-    permitted = shutil.which("unshare") and not subprocess.run([*command, "true"], capture_output=True, check=False).returncode
+    permitted = (
+        shutil.which("unshare") and not subprocess.run([*command, "true"], capture_output=True, check=False).returncode
+    )
     return command if permitted else []
 
 

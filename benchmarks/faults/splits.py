@@ -39,5 +39,3 @@ def twin(attempt: Try) -> Outcome:
 def _records(dataset: Path, split: str) -> list[str]:
     found: list[str] = open_artifact(dataset).json("dataset.json")["splits"][split]["records"]
     return found
-
-

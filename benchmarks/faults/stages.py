@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bedside.artifacts import Artifact, ArtifactError, open_artifact
+from bedside.artifacts import ArtifactError, open_artifact
 from bedside.component import Component
 from bedside.errors import RefusedError
 from bedside.params import ParamsError
@@ -21,7 +21,8 @@ CONVOLUTIONS = [{"channels": 8, "kernel": 7, "stride": 4}, {"channels": 16, "ker
 NETWORK = {"kind": "cnn_lstm", "convolutions": CONVOLUTIONS, "lstm": [16], "head": 16}
 SOURCE = {"kind": "simulated", "patients": 10, "seconds": 60.0, "lead_off": False}
 TASK = {"kind": "ecg-arrhythmia", "split": {"kind": "by-share", "test": 0.38, "validation": 0.25, "calibration": 0.12}}
-TEACHER = {"architecture": NETWORK, "training": {"epochs": 4, "sampling": {"windows": 512}}}
+EPOCHS = 4
+TEACHER = {"architecture": NETWORK, "training": {"epochs": EPOCHS, "sampling": {"windows": 512}}}
 STUDENT = {"kind": "cnn_lstm", "convolutions": CONVOLUTIONS[:1], "lstm": [8], "head": 8}
 MEASURE = {"windows": 2, "runs": 20, "warmup": 2, "seconds": 0.05, "batches": [1], "processes": 1}
 WINDOWS = {"kind": "windows"}
@@ -77,13 +78,14 @@ def _exported(variant: str) -> list[Stage]:
     graph, place = f"graphs/{variant}", f"{TARGET}/{variant}"
     models = {"dataset": "dataset", "model": f"models/{variant}"}
     evaluated = {"test": "test", "graph": f"optimized/{place}", "reference": f"optimized/{TARGET}/teacher"}
-    about = {"deployment": {"variant": variant, "target": TARGET}, "target": {"kind": "onnxruntime"}}
+    kind = {"target": {"kind": "onnxruntime"}}
+    about = {"deployment": {"variant": variant, "target": TARGET}} | kind
     judged = {"evidence": f"evidence/{place}", "reference": f"evidence/{TARGET}/teacher"}
     how = {"params": {"measure": MEASURE, "replicates": 200}}
     limits = {"gates": GATES, "budget": BUDGET}
     return [
         Stage("export", "export", models, {"graph": graph}, {"params": {}}),
-        Stage("optimize", "optimize", {"graph": graph}, {"optimized": f"optimized/{place}"}, {"target": about["target"]}),
+        Stage("optimize", "optimize", {"graph": graph}, {"optimized": f"optimized/{place}"}, kind),
         Stage(
             "evaluate", "evaluate", evaluated, {"evidence": f"evidence/{place}"}, about | how, "predictions.safetensors"
         ),
@@ -107,7 +109,10 @@ BEFORE = [
         "prepare", "prepare", {"recordings": "recordings", "approval": "recordings-report"},
         {"dataset": "dataset", "test": "test"}, {"task": TASK},
     ),
-    Stage("validate-windows", "validate", {"data": "dataset"}, {"report": "dataset-report"}, {"params": WINDOWS}, "approval.json"),
+    Stage(
+        "validate-windows", "validate", {"data": "dataset"}, {"report": "dataset-report"}, {"params": WINDOWS},
+        "approval.json",
+    ),
     Stage(
         "train_teacher", "train_teacher", {"dataset": "dataset", "approval": "dataset-report"},
         {"teacher": "models/teacher"}, {"params": TEACHER},
@@ -159,7 +164,7 @@ def seconds(base: Path, stage: Stage) -> float:
 
 
 def refusal(call: Any, *arguments: Any, **named: Any) -> str | None:
-    """The message with which a stage or a call refuses; None if it does not. Other exceptions are tracebacks: raised."""
+    """The message with which a stage or a call refuses; None if it does not. A traceback is no refusal, and raised."""
     try:
         call(*arguments, **named)
     except SystemExit as error:
@@ -177,11 +182,6 @@ def damaged(folder: Path) -> str | None:
 def rubbish(folder: Path) -> list[str]:
     """Hidden leftovers of writers, which the next run should have taken away."""
     return [path.name for path in folder.rglob(".*") if path.suffix in {".staging", ".old", ".part"}]
-
-
-def artifact(folder: Path) -> Artifact:
-    """An artifact that was verified."""
-    return open_artifact(folder)
 
 
 def say(text: str) -> None:

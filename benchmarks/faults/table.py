@@ -22,7 +22,6 @@ GROUPS = (
     "clocks",
     "tampering",
     "attacks",
-
 )
 for group in GROUPS:
     importlib.import_module(f"benchmarks.faults.{group}")

@@ -1,19 +1,16 @@
 """Trainings that are killed or asked to stop after a checkpoint, and go on: the weights must be the same."""
 
-import signal
+import json
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from bedside.artifacts import open_artifact
 from benchmarks.faults import stages
 from benchmarks.faults.forks import Process, ended, forked, last_line
 from benchmarks.faults.rows import HELD, Outcome, Try, corrupt, lost, row, wrong
-from benchmarks.faults.stages import BEFORE, TEACHER
+from benchmarks.faults.stages import BEFORE, EPOCHS
 
 TRAIN = BEFORE[4]
-EPOCHS = int(TEACHER["training"]["epochs"])  # type: ignore[index, call-overload]  # a table of parameters
 GRACE = 10.0  # seconds that a training has to end after SIGTERM
 
 
@@ -35,7 +32,7 @@ def kill(attempt: Try) -> Outcome:
     base=stages.trained,
 )  # fmt: skip
 def terminate(attempt: Try) -> Outcome:
-    process, log = started(attempt), attempt.folder / "stage.log"
+    process = started(attempt)
     if not reached(process, attempt.folder, attempt.chance.randrange(1, EPOCHS)):
         return Outcome("late", "the training was done")
     process.join(attempt.chance.uniform(0, 0.3))
@@ -44,16 +41,20 @@ def terminate(attempt: Try) -> Outcome:
         return Outcome("late", "the training was done")
     process.terminate()
     process.join(GRACE)
-    if process.exitcode is None:
-        return wrong(f"still there {GRACE:g} s after SIGTERM")
     if process.exitcode == 0:
         return Outcome("late", "the training was done")
+    log = attempt.folder / "stage.log"
+    return _badly_ended(attempt, process, before, log) or resumed(attempt, log)
+
+
+def _badly_ended(attempt: Try, process: Process, before: int, log: Path) -> Outcome | None:
+    """Too late, with a traceback, or with less than had been kept."""
+    if process.exitcode is None:
+        return wrong(f"still there {GRACE:g} s after SIGTERM")
     if "Traceback" in log.read_text(errors="replace"):
         return wrong("a traceback for a signal that every scheduler sends")
     after = epoch(attempt.folder)
-    if after is None or after < before:
-        return lost(f"epoch {before} had been kept, now it is {after}")
-    return resumed(attempt, log)
+    return lost(f"epoch {before} had been kept, now it is {after}") if after is None or after < before else None
 
 
 def started(attempt: Try) -> Process:
@@ -68,8 +69,6 @@ def checkpoint(folder: Path) -> Path | None:
 
 def epoch(folder: Path) -> int | None:
     """How many epochs the checkpoint has."""
-    import json
-
     import safetensors
 
     file = checkpoint(folder)
@@ -112,7 +111,3 @@ def checkpointed(attempt: Try) -> Path | None:
     process.kill()
     process.join()
     return checkpoint(attempt.folder)
-
-
-Call = Callable[..., Any]
-SIGTERM = signal.SIGTERM
