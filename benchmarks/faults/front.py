@@ -92,15 +92,44 @@ class _Passing(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def stop(server: Server) -> None:
-    """The server and its workers no longer run, and are still there: connections open and nobody answers."""
-    os.killpg(_group(server), signal.SIGSTOP)
+class WarmServer(Server):
+    """MLflow's own server app, as `mlflow server --workers 1` runs it, in a process that is forked from a warm one."""
+
+    _forked: Process | None = None
+
+    def start(self, timeout: float = 60) -> None:
+        self._forked = forked(_serve, self, log=self.folder / "server.log")
+        deadline = time.monotonic() + timeout
+        while not self.answers():
+            assert time.monotonic() < deadline, (self.folder / "server.log").read_text()
+            time.sleep(0.05)
+
+    @property
+    def is_there(self) -> bool:
+        return self._forked is not None
+
+    def kill(self) -> None:
+        if self._forked is not None:
+            self._forked.kill()
+            self._forked.join()
+            self._forked = None
+
+    def send(self, number: signal.Signals) -> None:
+        """SIGSTOP: it is still there, connections open, and nobody answers; SIGCONT: it goes on."""
+        if self._forked is not None and self._forked.pid:
+            os.kill(self._forked.pid, number)
 
 
-def go_on(server: Server) -> None:
-    os.killpg(_group(server), signal.SIGCONT)
+def _serve(server: WarmServer) -> None:
+    import uvicorn
+    from mlflow.server import constants
 
-
-def _group(server: Server) -> int:
-    assert server.process is not None
-    return server.process.pid
+    os.environ |= {
+        constants.BACKEND_STORE_URI_ENV_VAR: f"sqlite:///{server.database}",
+        constants.ARTIFACT_ROOT_ENV_VAR: "mlflow-artifacts:/",
+        constants.ARTIFACTS_DESTINATION_ENV_VAR: str(server.folder / "mlartifacts"),
+        constants.SERVE_ARTIFACTS_ENV_VAR: "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    uvicorn.run("mlflow.server.fastapi_app:app", host="127.0.0.1", port=server.port, log_level="warning")

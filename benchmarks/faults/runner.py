@@ -37,6 +37,8 @@ OWN = {
 WARM = (
     "torch",
     "mlflow.tracking",
+    "mlflow.server.fastapi_app",
+    "uvicorn",
     "great_expectations",
     "onnxruntime",
     "onnxscript",

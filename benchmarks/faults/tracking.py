@@ -1,20 +1,21 @@
 """A real MLflow server that is down, stopped, slow, answers 503 or resets: from the start, in the middle, late."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from bedside import tracking
 from bedside.tracking import journal
-from benchmarks.faults import deployed, front, stages
+from benchmarks.faults import deployed, stages
 from benchmarks.faults.forks import ended, forked, last_line
-from benchmarks.faults.front import Front
+from benchmarks.faults.front import Front, WarmServer
 from benchmarks.faults.rows import HELD, Outcome, Try, lost, row, wrong
 from benchmarks.faults.stages import refusal, say
 from benchmarks.faults.training import TRAIN
 from tests.support.deployments import Maker
-from tests.support.mlflow_store import Server, history, runs
+from tests.support.mlflow_store import history, runs
 from tests.support.promoting import aliases, promoted
 
 KINDS = ("down", "stopped", "slow", "5xx", "reset")
@@ -30,19 +31,19 @@ Points = dict[str, list[tuple[int, float]]]
 def outage(attempt: Try) -> Outcome:
     kind, moment = KINDS[attempt.number % len(KINDS)], list(MOMENTS)[attempt.number // len(KINDS) % len(MOMENTS)]
     made = Maker(attempt.folder).make("pruned")
-    with Server(attempt.folder) as server:
+    with WarmServer(attempt.folder) as server:
         before = Front(server, attempt.folder)
         try:
             return _tried(attempt, Fault(kind, moment, server, before, attempt), made)
         finally:
-            front.go_on(server) if server.process else None
+            server.send(signal.SIGCONT)
             before.close()
 
 
 class Fault:
     """One kind of outage that begins at a call of a replay, and can be healed."""
 
-    def __init__(self, kind: str, moment: str, server: Server, before: Front, attempt: Try) -> None:
+    def __init__(self, kind: str, moment: str, server: WarmServer, before: Front, attempt: Try) -> None:
         self.kind, self.server, self.front = kind, server, before
         self.after = attempt.chance.randint(*MOMENTS[moment])
         self.uri = before.uri
@@ -69,13 +70,13 @@ class Fault:
         if self.kind == "down":
             self.server.kill()
         elif self.kind == "stopped":
-            front.stop(self.server)
+            self.server.send(signal.SIGSTOP)
 
     def heal(self) -> None:
         self.front.heal()
         if self.kind == "stopped":
-            front.go_on(self.server)
-        elif self.server.process is None:
+            self.server.send(signal.SIGCONT)
+        elif not self.server.is_there:
             self.server.start()
 
 
