@@ -32,7 +32,7 @@ def main() -> None:
     results = run([(each, numbers(each, given)) for each in rows], given.work.resolve(), given.processes)
     print(summary(results))
     if given.out:
-        given.out.write_text(page(results, " ".join(["python -m benchmarks.faults", *sys.argv[1:]])), encoding="utf-8")
+        given.out.write_text(page(results, command(given)), encoding="utf-8")
     sys.exit(any(result.failed for result in results))
 
 
@@ -49,6 +49,13 @@ def _arguments() -> argparse.Namespace:
     if given.out is None and not (given.row or given.only or given.tenth or given.list):
         given.out = Path("docs/results/faults.md")
     return given
+
+
+def command(given: argparse.Namespace) -> str:
+    """What somebody else would type for the same tries."""
+    rows = [f'--row "{name}"' for name in given.row or ()]
+    only = [f"--only {' '.join(map(str, given.only))}"] if given.only else []
+    return " ".join(["python -m benchmarks.faults", *rows, *only, *(["--tenth"] if given.tenth else [])])
 
 
 def numbers(of: Row, given: argparse.Namespace) -> Sequence[int]:

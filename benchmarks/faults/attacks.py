@@ -44,7 +44,7 @@ def moved(attempt: Try) -> Outcome:
     good = [deployed.champion(maker), deployed.champion(maker, "second", 4.0)]
     foreign = (_simulated, _registered_by_hand)[attempt.number % 2](attempt)
     registry().set_registered_model_alias(MODEL, "champion", foreign)
-    way, waits = attempt.number // 2 % 3, bool(attempt.number // 6)
+    way, waits = attempt.number // 2 % 3, not attempt.number // 6
     if way < 2:
         good.append(maker.make("third", p99_ms=3.0))
         say(str(refusal(promoted, [good[-1]], attempt.folder / "decision-third", sign_off=waits)))
@@ -182,7 +182,7 @@ def labels(attempt: Try) -> Outcome:
     maker = Maker(attempt.folder, source="simulated")
     made = maker.make("pruned")
     given: dict[str, str] = {} if attempt.number % 2 else {"source": "mitdb-1.0.0"}
-    ways = (("verdict",), ("graph", "evidence", "verdict"), ("evidence", "verdict"), ("graph",))
+    ways = (("graph", "evidence", "verdict"), ("verdict",), ("evidence", "verdict"), ("graph",))
     for port in ways[attempt.number // 2 % len(ways)]:
         _again(getattr(made, port), labels=given)
     say(str(refusal(promoted, [made], attempt.folder / "decision")))

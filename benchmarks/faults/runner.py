@@ -93,11 +93,13 @@ def run(
         importlib.import_module(name)
     bases = _bases([row for row, numbers in asked if numbers], work)
     results = {row.name: Result(row) for row, _ in asked}
+    limits = {row.name: row.limit for row, _ in asked}
     todo = [
         Try(row.name, number, work / _folder(row.name) / str(number), bases.get(row.base, work))
         for row, numbers in asked
         for number in numbers
     ]
+    todo.sort(key=lambda attempt: -limits[attempt.row])  # the longest first: at the end no core waits for another
     with tqdm(total=len(todo), unit="fault", mininterval=2) as bar:
         for attempt, outcome, seconds in _all(todo, {row.name: row for row, _ in asked}, processes):
             result = results[attempt.row]
