@@ -13,7 +13,7 @@ from typing import Any
 from bedside import cli
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.registry import signing
-from bedside.registry.by_hand import approve, roll_back
+from bedside.registry.by_hand import roll_back
 from bedside.registry.log import PromotionLog
 from bedside.registry.promotion import promotion_lock
 from bedside.tracking.lock import locked
@@ -186,7 +186,7 @@ def labels(attempt: Try) -> Outcome:
     for port in ways[attempt.number // 2 % len(ways)]:
         _again(getattr(made, port), labels=given)
     say(str(refusal(promoted, [made], attempt.folder / "decision")))
-    say(str(refusal(approve, TARGET, "1", reviewer="ada@example.org", reason="looked")))
+    say(str(deployed.signed_off("1")))
     if "champion" in aliases():
         return wrong(f"a simulated one became champion: {aliases()}")
     return HELD
@@ -197,7 +197,7 @@ def spelled(attempt: Try) -> Outcome:
     maker = deployed.workspace(attempt)
     promoted([maker.make("pruned")], attempt.folder / "decision", sign_off=True)
     who = SPELLINGS[attempt.number]
-    say(str(refusal(approve, TARGET, "1", reviewer=who, reason="looked")))
+    say(str(deployed.signed_off("1", who)))
     return wrong(f"{who!a} signed off what grace@example.org promoted") if "champion" in aliases() else HELD
 
 

@@ -1,6 +1,5 @@
 """Clocks that are an hour behind or a day ahead: order is the sequence number, never the time."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -58,15 +57,7 @@ def shim(folder: Path) -> None:
 
 def promote(made: Deployed, decision: Path, library: Path, by: int) -> None:
     """The stage in a process whose clock is moved."""
-    ports = ["--graphs", made.graph, "--evidence", made.evidence, "--verdicts", made.verdict, "--decision", decision]
-    command = [
-        sys.executable,
-        "-m",
-        "components.promote",
-        "--params",
-        json.dumps({"sign_off": False}),
-        *map(str, ports),
-    ]
+    command = [sys.executable, "-m", "components.promote", *deployed.command(made, decision)]
     home = {"BEDSIDE_HOME": str(Path(os.environ["BEDSIDE_HOME"]).resolve())}
     moved = {"LD_PRELOAD": str(library), "CLOCK_MOVED_BY": str(by)}
     done = subprocess.run(command, cwd=ROOT, env=os.environ | home | moved, capture_output=True, text=True, check=False)

@@ -1,6 +1,7 @@
 """A registry and small deployments for one try, and whether an alias leads where no gate let anything through."""
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Collection
@@ -9,12 +10,15 @@ from pathlib import Path
 
 from bedside.artifacts import open_artifact
 from bedside.registry import signing
+from bedside.registry.by_hand import approve
 from bedside.registry.log import PromotionLog
 from bedside.tracking import origin
 from benchmarks.faults.rows import HELD, Outcome, Try
+from benchmarks.faults.stages import refusal
+from components.promote import promote
 from tests.support.deployments import Deployed, Maker
 from tests.support.mlflow_store import database
-from tests.support.promoting import MODEL, aliases, promoted, registry
+from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry
 
 
 def workspace(attempt: Try, source: str = "mitdb-1.0.0") -> Maker:
@@ -29,6 +33,18 @@ def champion(maker: Maker, variant: str = "first", p99_ms: float = 5.0) -> Deplo
     made = maker.make(variant, p99_ms=p99_ms)
     promoted([made], maker.root / f"decision-{variant}")
     return made
+
+
+def command(made: Deployed, decision: Path) -> list[str]:
+    """The command line that promotes one deployment without a sign-off."""
+    ports = {"graphs": [made.graph], "evidence": [made.evidence], "verdicts": [made.verdict], "decision": decision}
+    params = {"params": json.dumps({"sign_off": False, "timeout": 60})}
+    return [str(part) for part in promote.argv(ports | params)]
+
+
+def signed_off(number: str, reviewer: str = "ada@example.org") -> str | None:
+    """A sign-off; the message with which it is refused, None if it is not."""
+    return refusal(approve, TARGET, number, reviewer=reviewer, reason="looked at it")
 
 
 def graphs(*deployed: Deployed) -> set[str]:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from bedside.artifacts import MANIFEST, open_artifact
 from bedside.registry import signing
-from bedside.registry.by_hand import approve
 from benchmarks.faults import deployed, stages, training
 from benchmarks.faults.rows import HELD, Outcome, Try, corrupt, row, wrong
 from benchmarks.faults.stages import refusal
-from tests.support.promoting import TARGET, aliases, promoted, stored
+from tests.support.promoting import aliases, promoted, stored
 
 Damage = Callable[[Path, random.Random], None]
 
@@ -91,7 +90,7 @@ def of_registry(attempt: Try, damage: Damage) -> Outcome:
     promoted([maker.make("pruned")], attempt.folder / "decision", sign_off=True)
     file = any_file(stored("1"), attempt.chance, but=signing.SIGNATURE)
     damage(file, attempt.chance)
-    told = refusal(approve, TARGET, "1", reviewer="ada@example.org", reason="looked")
+    told = deployed.signed_off("1")
     if "champion" in aliases():
         return deployed.counted(wrong(f"{file.name} was damaged, and it became champion"), ())
     return refused(told, file)

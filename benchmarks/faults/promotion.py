@@ -19,10 +19,7 @@ STATES = ("REQUESTED", "GATES_PASSED", "SIGNED", "ALIASED", "CONFIRMED")
 
 def run(made: Deployed, decision: Path) -> None:
     """The stage by its command line."""
-    ports = {"graphs": [made.graph], "evidence": [made.evidence], "verdicts": [made.verdict], "decision": decision}
-    promote.main(
-        [str(part) for part in promote.argv({**ports, "params": json.dumps({"sign_off": False, "timeout": 60})})]
-    )
+    promote.main(deployed.command(made, decision))
 
 
 @row("kill between promotion states", 60, "alias old or new, never absent; one audit entry", limit=300)

@@ -3,12 +3,11 @@
 import os
 
 from bedside.registry import signing
-from bedside.registry.by_hand import approve
 from bedside.registry.log import PromotionLog
 from benchmarks.faults import deployed
 from benchmarks.faults.rows import HELD, Outcome, Try, not_built, row, wrong
-from benchmarks.faults.stages import refusal, say
-from tests.support.promoting import TARGET, aliases, promoted, stored
+from benchmarks.faults.stages import say
+from tests.support.promoting import aliases, promoted, stored
 
 SPELLINGS = (
     "grace@example.org",
@@ -27,7 +26,7 @@ def reviewer(attempt: Try) -> Outcome:
     who = SPELLINGS[attempt.number // 2 % len(SPELLINGS)] if attempt.number % 2 else "ada@example.org"
     if not attempt.number % 2:
         forge()
-    told = refusal(approve, TARGET, "1", reviewer=who, reason="looked at it")
+    told = deployed.signed_off("1", who)
     say(str(told))
     if told is None or "champion" in aliases():
         return wrong(f"{who!r} made it champion")
