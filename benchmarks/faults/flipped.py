@@ -167,7 +167,7 @@ def flipped(attempt: Try) -> Outcome:
 def absent(attempt: Try) -> Outcome:
     """Beside the refusal, its words: they must name the file, or the folder where the file that is gone tells all."""
     damage: Damage = (cut, empty, take_away)[attempt.number % 3]
-    place = (of_artifact, of_graph, of_verdict, of_evidence, of_checkpoint)[attempt.number // 3 % 5]
+    place = (of_artifact, of_graph, of_checkpoint, of_verdict, of_evidence)[attempt.number // 3 % 5]
     if place is of_checkpoint:
         return of_checkpoint(attempt, damage)
     named: list[Path] = []

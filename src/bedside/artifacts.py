@@ -56,7 +56,11 @@ class Artifact:
         return self.path / name
 
     def json(self, name: str) -> Any:
-        return json.loads((self / name).read_text(encoding="utf-8"))
+        """The content of a JSON file; ArtifactError where it was written and sealed half."""
+        try:
+            return json.loads((self / name).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ArtifactError(f"{self / name}: no whole JSON ({error}); run the stage that makes it again") from None
 
 
 DatasetIn = Annotated[Artifact, Port("in", "Dataset")]

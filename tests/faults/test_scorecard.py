@@ -21,6 +21,7 @@ OPEN = {
     "loosened gates or budgets",
     "sound bundle, verified by the command line",
     "disk full (small tmpfs)",
+    "truncated, empty, missing artifact",
     "one bit flipped in cache, registry, checkpoint, ONNX, report",
 }
 
