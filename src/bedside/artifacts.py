@@ -66,7 +66,11 @@ class Artifact:
         return content
 
     def json(self, name: str) -> Any:
-        return json.loads(self.read(name))
+        """The content of a JSON file; ArtifactError where it was written and sealed half."""
+        try:
+            return json.loads(self.read(name))
+        except ValueError as error:
+            raise ArtifactError(f"{self / name}: no whole JSON ({error}); run the stage that makes it again") from None
 
 
 DatasetIn = Annotated[Artifact, Port("in", "Dataset")]

@@ -1,14 +1,12 @@
 """prepare: splits without a common person, with the proof; only approved recordings get in."""
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bedside.artifacts import commit, open_artifact, staged
+from bedside.artifacts import open_artifact
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.tasks.assemble import sound
@@ -17,6 +15,7 @@ from bedside.tasks.ecg_arrhythmia import EcgArrhythmia
 from bedside.tasks.splits.by_share import ByShare
 from components.prepare import prepare
 from tests.cohort import Cohort, approve, simulated_dataset
+from tests.support.copies import altered, renamed, shifted
 
 LEARNED = ("train", "validation", "calibration")
 
@@ -45,16 +44,9 @@ def again(
     return made
 
 
-def altered(cohort: Cohort, folder: Path, change: Any) -> Path:
-    """A copy of the recordings, changed by `change(records folder, rows of records.json)` and committed again."""
-    source, target = open_artifact(cohort.recordings), folder / "recordings"
-    with staged(target) as staging:
-        shutil.copytree(source.path / "records", staging / "records")
-        rows = source.json("records.json")
-        change(staging / "records", rows)
-        (staging / "records.json").write_text(json.dumps(rows))
-        commit(staging, target, {"component": "test", "labels": source.labels})
-    return target
+def changed(cohort: Cohort, folder: Path, change: Any) -> Path:
+    """A copy of the cohort's recordings, changed and committed again."""
+    return altered(cohort.recordings, folder / "recordings", change)
 
 
 def test_the_dataset_and_the_test_artifact_describe_themselves(cohort: Cohort) -> None:
@@ -133,47 +125,18 @@ def test_a_renamed_copy_of_a_person_is_refused(cohort: Cohort, tmp_path: Path) -
     test = open_artifact(cohort.test).json("dataset.json")["records"][0]
     train = open_artifact(cohort.dataset).json("dataset.json")["splits"]["train"]["records"][0]
 
-    def copy(folder: Path, _: list[dict[str, Any]]) -> None:
-        for suffix in (".dat", ".atr", ".hea"):
-            content = (folder / f"{train}{suffix}").read_bytes().replace(train.encode(), test.encode())
-            (folder / f"{test}{suffix}").write_bytes(content)
-
     with pytest.raises(RefusedError, match=r"train and test share 1 records, \d+ windows"):
-        again(cohort, tmp_path, altered(cohort, tmp_path, copy))
+        again(cohort, tmp_path, changed(cohort, tmp_path, lambda folder, _: renamed(folder, train, test)))
 
 
 def test_a_person_under_two_names_is_found_by_the_windows_when_the_start_was_cut_off(
     cohort: Cohort, tmp_path: Path
 ) -> None:
-    import wfdb
-
-    from bedside.datasets.annotations import read_annotations
-    from bedside.datasets.headers import read_header
-    from bedside.datasets.samples import read_signal
-
     test = open_artifact(cohort.test).json("dataset.json")["records"][0]
     train = open_artifact(cohort.dataset).json("dataset.json")["splits"]["train"]["records"][0]
 
-    def shift(folder: Path, _: list[dict[str, Any]]) -> None:
-        header, marks = read_header(folder / f"{train}.hea"), read_annotations(folder / f"{train}.atr")
-        signal = read_signal(folder, header)[777:].astype(np.int64)
-        names, write = [lead.name for lead in header.leads], str(folder)
-        wfdb.wrsamp(
-            test,
-            360.0,
-            ["mV"] * 2,
-            names,
-            d_signal=signal,
-            fmt=["212"] * 2,
-            adc_gain=[200.0] * 2,
-            baseline=[1024] * 2,
-            write_dir=write,
-        )
-        kept = marks.sample >= 777
-        wfdb.wrann(test, "atr", marks.sample[kept] - 777, marks.symbol[kept].tolist(), write_dir=write)
-
     with pytest.raises(RefusedError, match=r"train and test share \d+ windows"):
-        again(cohort, tmp_path, altered(cohort, tmp_path, shift))
+        again(cohort, tmp_path, changed(cohort, tmp_path, lambda folder, _: shifted(folder, train, test, 777)))
 
 
 def test_a_quarantined_record_gets_into_no_split(cohort: Cohort, tmp_path: Path) -> None:
@@ -186,7 +149,7 @@ def test_a_quarantined_record_gets_into_no_split(cohort: Cohort, tmp_path: Path)
 
 
 def test_an_approval_of_other_data_is_refused(cohort: Cohort, tmp_path: Path) -> None:
-    other = altered(cohort, tmp_path, lambda _, rows: rows.pop())
+    other = changed(cohort, tmp_path, lambda _, rows: rows.pop())
     with pytest.raises(RefusedError, match="judges other data"):
         again(cohort, tmp_path, recordings=other, approval=cohort.approval)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 # Making MLflow's tables takes seconds, so once per version of MLflow, not once per test.
-TEMPLATE = Path("build") / f"test-mlflow-{version('mlflow')}.db"
+TEMPLATE = Path(__file__).parents[2] / "build" / f"test-mlflow-{version('mlflow')}.db"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "NO_PROXY": "127.0.0.1"}
 
 
@@ -25,10 +25,10 @@ def database(folder: Path) -> Path:
     """A new, empty store in `folder`."""
     if not TEMPLATE.is_file():
         TEMPLATE.parent.mkdir(exist_ok=True)
-        partial = TEMPLATE.with_name(f"{TEMPLATE.name}.{os.getpid()}").resolve()
+        partial = TEMPLATE.with_name(f"{TEMPLATE.name}.{os.getpid()}")
         script = f"from mlflow import MlflowClient as C; C('sqlite:///{partial}').search_experiments()"
         subprocess.run([sys.executable, "-c", script], env={**os.environ, **QUIET}, check=True, capture_output=True)
-        partial.rename(TEMPLATE.resolve())
+        partial.rename(TEMPLATE)
     file = folder / "mlflow.db"
     shutil.copyfile(TEMPLATE, file)
     return file

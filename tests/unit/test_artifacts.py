@@ -83,6 +83,12 @@ def test_a_spoiled_folder_is_refused_with_the_reason(make_artifact: MakeArtifact
         open_artifact(path)
 
 
+def test_a_report_that_was_sealed_half_written_is_refused_by_its_name(make_artifact: MakeArtifact) -> None:
+    path = make_artifact("verdict", {"verdict.json": '{"verdict": "PA'})
+    with pytest.raises(ArtifactError, match=r"verdict\.json: no whole JSON \(.*\); run the stage that makes it again"):
+        open_artifact(path).json("verdict.json")
+
+
 def test_a_file_that_is_not_in_the_manifest_cannot_be_read(make_artifact: MakeArtifact) -> None:
     path = make_artifact("dataset", FILES)
     (path / "smuggled.json").write_text("{}")

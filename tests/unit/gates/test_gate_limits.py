@@ -9,45 +9,10 @@ import yaml
 from bedside.gates import Budget, Gates
 from bedside.params import ParamsError, load, validate
 from bedside.tasks.splits.by_share import ByShare
-from tests.support.limits import ABSENT, BUDGET, GATES, changed, gates
+from tests.support.limits import BUDGET, GATES, MALFORMED, changed, gates
 
 ROOT = Path(__file__).parents[3]
-NAN, INF = float("nan"), float("inf")
-
-MALFORMED: list[tuple[str, Any, str]] = [
-    *((gate, ABSENT, f"gates.{gate}: Field required") for gate in GATES),
-    ("G3.floors.V.lower", ABSENT, "gates.G3.floors.V.lower: Field required"),
-    ("G5.delta", ABSENT, "gates.G5.delta: Field required"),
-    ("G3.floors.V.gross", NAN, "gates.G3.floors.V.gross"),
-    ("G3.floors.V.gross", "nan", "gates.G3.floors.V.gross"),
-    ("G5.delta.V", INF, "gates.G5.delta.V"),
-    ("G7.all", None, "gates.G7.all"),
-    ("G3.floors.V.lower", 0.95, r"gates.G3.floors.V: inverted: the lower bound's floor 0.95 is above .* 0.9"),
-    ("G7.patient", 0.01, "gates.G7: inverted"),
-    ("G3.floors.V.gross", 1.5, "gates.G3.floors.V.gross: Input should be less than 1"),
-    ("G3.floors.V.gross", 90, "gates.G3.floors.V.gross"),
-    ("G4.floors.V", -0.1, "gates.G4.floors.V"),
-    ("G4.floors.V", 0, "gates.G4.floors.V"),
-    ("G5.delta.V", 1.0, "gates.G5.delta.V"),
-    ("G5.gross_confidence", 0.5, "gates.G5.gross_confidence"),
-    ("G5.macro_f1_ratio", 0.0, "gates.G5.macro_f1_ratio"),
-    ("G5.macro_f1_classes", [], "gates.G5.macro_f1_classes"),
-    ("G1.shared", 1, "gates.G1.shared"),
-    ("G1.test_patients", ABSENT, "gates.G1.test_patients: Field required"),
-    ("G1.test_patients", 1, "gates.G1.test_patients"),
-    ("G2.patients", 0, "gates.G2.patients"),
-    ("G14.max_logit_difference", 10, "gates.G14.max_logit_difference"),
-    ("G15.provenance", "estimated", "gates.G15.provenance"),
-    ("G19.provenance", "emulated", "gates.G19.provenance"),
-    ("G9", {"ece": 0.05}, "gates.G9: unknown parameter"),
-    ("G3.floor", {}, "gates.G3.floor: unknown parameter; known: interval, floors.*did you mean 'floors'"),
-    ("classes", {}, "gates.classes"),
-    ("classes.V.required", False, "none is required"),
-    ("classes.F", {"required": False}, "G3.floors: no number for class 'F'"),
-    ("G7.classes.F", 0.01, "G7.classes: F not in `classes`"),
-    ("G8.fall", {}, "G8.fall: no number for class 'V', which is required"),
-    ("classes.S.required", True, "G8.fall: no number for class 'S', which is required; give it one"),
-]
+NAN = float("nan")
 
 
 @pytest.mark.parametrize(("path", "value", "message"), MALFORMED)

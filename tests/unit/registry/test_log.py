@@ -9,6 +9,7 @@ import pytest
 
 from bedside.registry import keys
 from bedside.registry.log import LogError, PromotionLog
+from tests.support.tampering import cut, delete, edit, reorder, repeat
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -25,33 +26,6 @@ def test_entries_come_back_in_order(log: PromotionLog) -> None:
     entries = log.verify()
     assert [entry["seq"] for entry in entries] == list(range(1, 13))
     assert entries[3]["variant"] == "variant-3"
-
-
-def edit(lines: list[str], rng: random.Random) -> list[str]:
-    index = rng.randrange(len(lines))
-    entry = json.loads(lines[index])
-    entry["reason"] = "V sensitivity 0.98"
-    return [*lines[:index], json.dumps(entry, sort_keys=True), *lines[index + 1 :]]
-
-
-def delete(lines: list[str], rng: random.Random) -> list[str]:
-    index = rng.randrange(len(lines))
-    return lines[:index] + lines[index + 1 :]
-
-
-def reorder(lines: list[str], rng: random.Random) -> list[str]:
-    first, second = rng.sample(range(len(lines)), 2)
-    changed = list(lines)
-    changed[first], changed[second] = lines[second], lines[first]
-    return changed
-
-
-def repeat(lines: list[str], rng: random.Random) -> list[str]:
-    return [*lines, rng.choice(lines)]
-
-
-def cut(lines: list[str], rng: random.Random) -> list[str]:
-    return lines[: rng.randrange(len(lines))]
 
 
 @pytest.mark.parametrize("tamper", [edit, delete, reorder, repeat, cut])
