@@ -63,7 +63,8 @@ def rows(teacher: str, students: list[str], kinds: list[str], how: Measure) -> I
         reference, _ = target.optimize(graphs[teacher, "fp32"])
         for (name, numbers), graph in graphs.items():
             file, _ = target.optimize(graph)
-            found = Measurement(target, file, reference, *noise(64)).take(how)
+            signal, rhythm = noise(64)
+            found = Measurement(target, file, reference, signal, rhythm).take(how)
             yield line(kind, name, numbers, found)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from bedside import cli
 from bedside.artifacts import commit, open_artifact, staged
-from bedside.registry import signing
-from bedside.registry.by_hand import roll_back
+from bedside.registry import keys
+from bedside.registry.going_back import roll_back
 from bedside.registry.log import PromotionLog
-from bedside.registry.promotion import promotion_lock
+from bedside.registry.moving import promotion_lock
 from bedside.tracking.lock import locked
 from benchmarks.faults import deployed
 from benchmarks.faults.deployed import counted, graphs
@@ -213,7 +213,7 @@ def loosened(attempt: Try) -> Outcome:
     gates, budget, what = _looser(attempt)
     made = maker.make("next", p99_ms=2.0)
     _judged(maker, made, gates, budget)
-    told = refusal(promoted, [made], attempt.folder / "decision")
+    told = refusal(promoted, [made], attempt.folder / "decision", gates=gates, budget=budget)
     say(f"{what}: {told}")
     quiet = aliases()["champion"] != "1"
     return counted(
@@ -249,6 +249,6 @@ def sound(attempt: Try) -> Outcome:
     bundle = Path("decision/bundles/pruned")
     paths = (bundle, attempt.folder / bundle, Path("decision/../decision/bundles/pruned"), bundle.resolve())
     path = paths[attempt.number % len(paths)]
-    named = [f"--key={signing.public_key().resolve()}"] if attempt.number // len(paths) % 2 else []
+    named = [f"--key={keys.public_key().resolve()}"] if attempt.number // len(paths) % 2 else []
     told = refusal(cli.main, ["verify", *named, str(path)])
     return HELD if told is None else wrong(f"a sound bundle at {path} was refused: {told}")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bedside.registry.by_hand import roll_back
+from bedside.registry.going_back import roll_back
 from bedside.registry.log import PromotionLog
 from benchmarks.faults import deployed
 from benchmarks.faults.deployed import counted, graphs

@@ -9,14 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from bedside.artifacts import open_artifact
-from bedside.registry import signing
-from bedside.registry.by_hand import approve
+from bedside.registry import keys, signing
 from bedside.registry.log import PromotionLog
+from bedside.registry.reviewers import enrol
+from bedside.registry.sign_off import approve
 from bedside.tracking import origin
 from benchmarks.faults.rows import HELD, Outcome, Try
 from benchmarks.faults.stages import refusal
 from components.promote import promote
-from tests.support.deployments import Deployed, Maker
+from tests.support.deployments import BUDGET, GATES, Deployed, Maker
 from tests.support.mlflow_store import database
 from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry
 
@@ -39,11 +40,13 @@ def command(made: Deployed, decision: Path) -> list[str]:
     """The command line that promotes one deployment without a sign-off."""
     ports = {"graphs": [made.graph], "evidence": [made.evidence], "verdicts": [made.verdict], "decision": decision}
     params = {"params": json.dumps({"sign_off": False, "timeout": 60})}
-    return [str(part) for part in promote.argv(ports | params)]
+    by = {"reference": made.reference, "gates": json.dumps(GATES), "budget": json.dumps(BUDGET)}
+    return [str(part) for part in promote.argv(ports | params | by)]
 
 
 def signed_off(number: str, reviewer: str = "ada@example.org") -> str | None:
-    """A sign-off; the message with which it is refused, None if it is not."""
+    """A sign-off by somebody with a key, enrolled if possible; the message of its refusal, None without one."""
+    refusal(enrol, reviewer)
     return refusal(approve, TARGET, number, reviewer=reviewer, reason="looked at it")
 
 
@@ -75,7 +78,7 @@ def _leads_to(number: str, good: Collection[str]) -> bool:
         bundle = Path(registry().download_artifacts(version.run_id, place, folder))
         found = hashlib.sha256((bundle / "model.onnx").read_bytes()).hexdigest()
         try:
-            signing.verify(bundle, signing.public_key())
+            signing.verify(bundle, keys.public_key())
         except signing.SignatureError:
             return False
     return found in good

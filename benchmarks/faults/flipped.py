@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bedside.artifacts import MANIFEST, open_artifact
-from bedside.registry import signing
+from bedside.registry import keys, signing
 from benchmarks.faults import deployed, stages, training
 from benchmarks.faults.rows import HELD, Outcome, Try, corrupt, row, wrong
 from benchmarks.faults.stages import refusal
+from tests.support.deployments import Deployed
 from tests.support.promoting import aliases, promoted, stored
 
 Damage = Callable[[Path, random.Random], None]
@@ -75,7 +76,7 @@ def of_evidence(attempt: Try, damage: Damage) -> Outcome:
     return _of_deployment(attempt, damage, lambda made: any_file(made.evidence, attempt.chance))
 
 
-def _of_deployment(attempt: Try, damage: Damage, where: Callable[[deployed.Deployed], Path]) -> Outcome:
+def _of_deployment(attempt: Try, damage: Damage, where: Callable[[Deployed], Path]) -> Outcome:
     maker = deployed.workspace(attempt)
     made = maker.make("pruned")
     file = where(made)
@@ -103,7 +104,7 @@ def of_bundle(attempt: Try, damage: Damage) -> Outcome:
     bundle = attempt.folder / "decision/bundles/pruned"
     file = any_file(bundle, attempt.chance, but=signing.SIGNATURE)
     damage(file, attempt.chance)
-    return refused(refusal(signing.verify, bundle, signing.public_key()), file)
+    return refused(refusal(signing.verify, bundle, keys.public_key()), file)
 
 
 def of_checkpoint(attempt: Try, damage: Damage) -> Outcome:
@@ -195,7 +196,7 @@ def _of_bundled_graph(attempt: Try, damage: Damage) -> Outcome:
     shutil.copytree(deployed.workspace(attempt).make("pruned").graph, bundle)
     signing.sign(bundle)
     damage(bundle / "model.onnx", attempt.chance)
-    return refused(refusal(signing.verify, bundle, signing.public_key()), bundle / "model.onnx")
+    return refused(refusal(signing.verify, bundle, keys.public_key()), bundle / "model.onnx")
 
 
 def several(file: Path, chance: random.Random) -> None:

@@ -88,8 +88,9 @@ def _permute(path: Path, attempt: Try, figures: bool) -> None:
     if figures:
         given = [arrays[name] for name in ("logits", "label", "record", "patient", "sample", "logits")]
         lasting = dict.fromkeys(PATIENTS, SECONDS)
-        names = {"classes": CLASSES, "records": PATIENTS, "patients": PATIENTS}
-        told |= clinical(*given, **names, rate=360.0, seconds=lasting, replicates=200)
+        told |= clinical(
+            *given, classes=CLASSES, records=PATIENTS, patients=PATIENTS, rate=360.0, seconds=lasting, replicates=200
+        )
     with staged(path) as staging:
         for name in old.manifest["files"]:
             shutil.copyfile(path / name, staging / name)

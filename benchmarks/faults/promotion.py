@@ -14,7 +14,7 @@ from components.promote import promote
 from tests.support.deployments import Deployed
 from tests.support.promoting import MODEL, aliases, promoted, registry
 
-STATES = ("REQUESTED", "GATES_PASSED", "SIGNED", "ALIASED", "CONFIRMED")
+STATES = ("REQUESTED", "GATES_PASSED", "SIGNED", "DECIDED", "ALIASED", "CONFIRMED")
 
 
 def run(made: Deployed, decision: Path) -> None:

@@ -26,6 +26,7 @@ OWN = {
     "BEDSIDE_HOME": "home",
     "BEDSIDE_FLUSH": "off",
     "BEDSIDE_AUTHOR": "grace@example.org",
+    "BEDSIDE_REVIEWER_KEY": "reviewer.pem",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "GX_ANALYTICS_ENABLED": "false",

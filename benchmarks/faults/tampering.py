@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from bedside.registry import signing
+from bedside.registry import keys, signing
 from bedside.registry.log import LogError, PromotionLog
 from benchmarks.faults import deployed
 from benchmarks.faults.flipped import cut, flip, longer, take_away
@@ -53,11 +53,11 @@ def bundle(attempt: Try) -> Outcome:
     folder = attempt.folder / "bundle"
     shutil.copytree(deployed.workspace(attempt).make("pruned").evidence, folder)
     signing.sign(folder)
-    signing.verify(folder, signing.public_key())
+    signing.verify(folder, keys.public_key())
     file = attempt.chance.choice(sorted(file for file in folder.iterdir() if file.name != signing.SIGNATURE))
     way = WAYS[attempt.number % len(WAYS)]
     way(file, attempt.chance)
-    if refusal(signing.verify, folder, signing.public_key()) is None:
+    if refusal(signing.verify, folder, keys.public_key()) is None:
         return wrong(f"{way.__name__} {file.name} was not noticed")
     return HELD
 

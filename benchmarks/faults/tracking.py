@@ -8,13 +8,13 @@ from pathlib import Path
 
 from bedside import tracking
 from bedside.tracking import journal
-from benchmarks.faults import deployed, stages
+from benchmarks.faults import stages
 from benchmarks.faults.forks import ended, forked, last_line
 from benchmarks.faults.front import Front, WarmServer
 from benchmarks.faults.rows import HELD, Outcome, Try, lost, row, wrong
 from benchmarks.faults.stages import refusal, say
 from benchmarks.faults.training import TRAIN
-from tests.support.deployments import Maker
+from tests.support.deployments import Deployed, Maker
 from tests.support.mlflow_store import history, runs
 from tests.support.promoting import aliases, promoted
 
@@ -80,7 +80,7 @@ class Fault:
             self.server.start()
 
 
-def _tried(attempt: Try, fault: Fault, made: deployed.Deployed) -> Outcome:
+def _tried(attempt: Try, fault: Fault, made: Deployed) -> Outcome:
     os.environ |= {"MLFLOW_TRACKING_URI": fault.uri, "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
     log = attempt.folder / "stage.log"
     if not fault.after:
@@ -117,7 +117,7 @@ def _training(attempt: Try, log: Path) -> Outcome | None:
     return wrong(f"the training took {took:.0f} s") if took > 2 * SLACK + PATIENCE else None
 
 
-def _promotion(attempt: Try, fault: Fault, made: deployed.Deployed) -> Outcome | None:
+def _promotion(attempt: Try, fault: Fault, made: Deployed) -> Outcome | None:
     """Refused in bounded time, but where the server is only slow, and it may go through as a whole."""
     started = time.monotonic()
     told = refusal(promoted, [made], attempt.folder / "decision", timeout=PATIENCE)

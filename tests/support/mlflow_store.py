@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 # Making MLflow's tables takes seconds, so once per version of MLflow, not once per test.
 TEMPLATE = Path(__file__).parents[2] / "build" / f"test-mlflow-{version('mlflow')}.db"
@@ -46,7 +46,7 @@ class Server:
         self.uri = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
