@@ -82,14 +82,13 @@ def _exported(variant: str) -> list[Stage]:
     about = {"deployment": {"variant": variant, "target": TARGET}} | kind
     judged = {"evidence": f"evidence/{place}", "reference": f"evidence/{TARGET}/teacher"}
     how = {"params": {"measure": MEASURE, "replicates": 200}}
-    limits = {"gates": GATES, "budget": BUDGET}
     return [
         Stage("export", "export", models, {"graph": graph}, {"params": {}}),
         Stage("optimize", "optimize", {"graph": graph}, {"optimized": f"optimized/{place}"}, kind),
         Stage(
             "evaluate", "evaluate", evaluated, {"evidence": f"evidence/{place}"}, about | how, "predictions.safetensors"
         ),
-        Stage("gate", "gate", judged, {"verdict": f"verdicts/{place}"}, limits),
+        Stage("gate", "gate", judged, {"verdict": f"verdicts/{place}"}, LIMITS),
     ]
 
 
@@ -97,7 +96,13 @@ def _of_pruned(kind: str) -> list[str]:
     return [f"{kind}/{TARGET}/prune"]
 
 
-READY = {"graphs": _of_pruned("optimized"), "evidence": _of_pruned("evidence"), "verdicts": _of_pruned("verdicts")}
+LIMITS = {"gates": GATES, "budget": BUDGET}
+READY: dict[str, Any] = {
+    "graphs": _of_pruned("optimized"),
+    "evidence": _of_pruned("evidence"),
+    "verdicts": _of_pruned("verdicts"),
+}
+TO_PROMOTE = READY | {"reference": f"evidence/{TARGET}/teacher"}
 SHOWN = {"evidence": READY["evidence"], "verdicts": READY["verdicts"], "decisions": ["decision"]}
 BEFORE = [
     Stage("ingest", "ingest", {}, {"recordings": "recordings"}, {"source": SOURCE}),
@@ -124,7 +129,14 @@ STAGES = [
     _technique("prune", {"schedule": {"ratio": 0.5, "steps": 1, "multiple": 4}, "training": SHORT}),
     _technique("quantize", {"training": SHORT, "gain": {"smaller": -9.0}}),
     *_exported("prune"),
-    Stage("promote", "promote", READY, {"decision": "decision"}, {"params": {"sign_off": True}}, "decision.json"),
+    Stage(
+        "promote",
+        "promote",
+        TO_PROMOTE,
+        {"decision": "decision"},
+        {"params": {"sign_off": True}} | LIMITS,
+        "decision.json",
+    ),
     Stage("report", "report", SHOWN, {"report": "report"}, {"params": {}}, "short.md"),
 ]
 # In the order in which they can be run: the teacher's evidence comes before what is judged beside it.
