@@ -26,7 +26,9 @@ def promote(
         offered = candidates(own[0], own[1], own[2], Yardstick(copied(reference), gates, budget))
         decided = Promotion(offered, params, decision / "bundles").run()
     write_json(decision / "decision.json", decided)
-    tracking.note(f"{decided['target']}: {advice(decided)}")
+    told = f"{decided['target']}: {advice(decided)}"
+    tracking.note(told)
+    print(told)  # whoever promotes by hand, or reads a pod's log, looks here first
     return {
         "promotion/registered": float(len(decided["registered"])),
         "promotion/refused": float(len(decided["refused"])),

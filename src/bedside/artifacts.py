@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from bedside import disk
 from bedside.errors import RefusedError
 
 MANIFEST = "manifest.json"
@@ -192,10 +193,7 @@ def _check_mark(manifest_file: Path, seal: str, mark: str | None) -> None:
 def write_atomic(path: Path, text: str) -> None:
     """Replace a small text file so that a reader sees the old or the new content, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8")
-    _flush(partial)
-    partial.replace(path)
+    disk.write(path, text.encode())
 
 
 def write_json(path: Path, facts: object) -> None:

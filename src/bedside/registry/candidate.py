@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bedside.artifacts import Artifact, ArtifactError
+from bedside.edge.whole import require_whole
 from bedside.errors import RefusedError
 from bedside.summary import PASS, Summary
 
@@ -83,7 +84,14 @@ class Candidate:
         from bedside.gates.case import foreign
 
         elsewhere = foreign(self.summary.evidence)
-        found = self._maker() or self._mismatch() or self._mislabelled() or elsewhere or self._contradiction()
+        found = (
+            self._maker()
+            or self._in_parts()
+            or self._mismatch()
+            or self._mislabelled()
+            or elsewhere
+            or self._contradiction()
+        )
         return found or self._verdict() or self._borrowed() or self._judged_again()
 
     def _maker(self) -> str | None:
@@ -96,6 +104,14 @@ class Candidate:
         for name, (artifact, component) in made.items():
             if (by := artifact.manifest.get("component")) != component:
                 return f"the {name} was made by {by}, not by {component}"
+        return None
+
+    def _in_parts(self) -> str | None:
+        """A graph that takes weights from another file is not what was hashed, measured and signed."""
+        try:
+            require_whole(self.graph.read("model.onnx"), "its graph")
+        except RefusedError as error:
+            return str(error)
         return None
 
     def _mismatch(self) -> str | None:

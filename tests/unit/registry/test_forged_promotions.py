@@ -11,7 +11,7 @@ from bedside.artifacts import SEAL_KEY, ArtifactError, commit, open_artifact, st
 from bedside.errors import RefusedError
 from bedside.registry import signing
 from bedside.registry.log import PromotionLog
-from tests.support import deployments
+from tests.support import deployments, outside
 from tests.support.deployments import Deployed, Maker, changed_gates, rewritten
 from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry, signed_off
 
@@ -80,6 +80,17 @@ def test_evidence_that_was_made_from_the_teachers_answers_is_found_out(maker: Ma
     )
     assert open_artifact(deployed.verdict).json("verdict.json")["verdict"] == "PASS"
     assert refused(deployed, workspace).startswith("its predictions are the teacher's, to the last bit")
+
+
+def test_a_graph_that_takes_weights_from_another_file_is_refused(maker: Maker, workspace: Path) -> None:
+    deployed = maker.make("pruned")
+    old = open_artifact(deployed.graph)
+    record = {name: value for name, value in old.manifest.items() if name not in ("files", "schema")}
+    with staged(deployed.graph) as staging:
+        shutil.copyfile(old / "run.json", staging / "run.json")
+        (staging / "model.onnx").write_bytes(outside.hidden_in("a constant"))
+        commit(staging, deployed.graph, record)
+    assert "its graph takes weights from another file" in refused(deployed, workspace)
 
 
 def test_a_verdict_by_other_gates_than_those_that_count_is_refused(maker: Maker, workspace: Path) -> None:
