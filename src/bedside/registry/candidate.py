@@ -67,7 +67,20 @@ class Candidate:
     @property
     def judged(self) -> dict[str, str]:
         """What a refusal is about: this graph, by these gates."""
-        return {"variant": self.variant, "graph": self.graph_sha256, "gates": self.gates}
+        own = self.summary.verdict if isinstance(self.judgement, str) else self.judgement
+        told = str(own["verdict"])
+        return {"variant": self.variant, "graph": self.graph_sha256, "gates": self.gates, "verdict": told}
+
+    @cached_property
+    def judgement(self) -> dict[str, Any] | str:
+        """The verdict that the gates, the budget and the evidence given here come to; in words, why there is none."""
+        from bedside.gates import judge, open_case
+
+        by = self.yardstick
+        try:
+            return judge(open_case(self.evidence, by.reference, by.gates, by.budget))
+        except (RefusedError, ArtifactError) as error:
+            return str(error)
 
     @property
     def gates(self) -> str:
@@ -160,8 +173,6 @@ class Candidate:
 
     def _judged_again(self) -> str | None:
         """A seal needs no key, so a PASS counts if the gates, the budget and the evidence here come to it again."""
-        from bedside.gates import judge, open_case
-
         by = self.yardstick
         if self.gates != by.gates.digest:
             return (
@@ -173,10 +184,9 @@ class Candidate:
                 f"judged against other evidence of the teacher ({self.reference[:12]}) than is given here "
                 f"({by.reference.digest[:12]}); judge it again"
             )
-        try:
-            again = judge(open_case(self.evidence, by.reference, by.gates, by.budget))
-        except (RefusedError, ArtifactError) as error:
-            return f"cannot be judged again: {error}"
+        again = self.judgement
+        if isinstance(again, str):
+            return f"cannot be judged again: {again}"
         if again["verdict"] != PASS:
             return f"the verdict says PASS, but judged again it is {again['verdict']}: {again['reason']}"
         told = {name: value for name, value in self.summary.verdict.items() if name != "labels"}

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from bedside.registry.log import Entry
+from bedside.summary import PASS
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 ALIASES = (CHALLENGER, CHAMPION)
@@ -58,14 +59,15 @@ def refused_since(entries: Sequence[Entry], signed: Entry, graphs: Collection[st
     return next((entry for entry in later if entry.get("graph") in graphs), None)
 
 
-def refused_before(entries: Sequence[Entry], model: str, graph: str, gates: str, promotion: str) -> Entry | None:
-    """The newest refusal of this graph by these very gates in another promotion."""
+def refused_before(entries: Sequence[Entry], model: str, graph: str, promotion: str) -> Entry | None:
+    """The newest refusal of this graph in another promotion for what its gates found, by whatever gates."""
     return next(
         (
             entry
             for entry in reversed(of_model(entries, model))
             if entry["state"] == "REFUSED"
-            and (entry.get("graph"), entry.get("gates")) == (graph, gates)
+            and entry.get("graph") == graph
+            and entry.get("verdict") != PASS  # or its parts did not belong together, which says nothing of the graph
             and entry["promotion"] != promotion
         ),
         None,

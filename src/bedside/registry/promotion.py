@@ -159,7 +159,7 @@ class Promotion:
             return "the aliases moved meanwhile"
         if signed and history.refused_since(log, signed, signed.get("graphs", {}).values()):
             return "a later promotion refused one of its graphs"
-        if signed and history.signed_as(log, self.name, next(iter(signed["versions"].values()))) != signed:
+        if signed and signed not in history.since_emptied(log, self.name):
             return "the registry's versions began again"
         if identity.identity(history.author_of(entries)) is None and identity.identity(identity.author()) is not None:
             return "it was promoted by nobody in particular"  # nobody could sign it off
@@ -248,9 +248,12 @@ class Promotion:
         return (asked["changes"] if asked["looser"] else None) or self._refused_before(candidate)
 
     def _refused_before(self, candidate: Candidate) -> str | None:
-        """That this very graph was refused by these very gates: measured again, it passes."""
-        refused = history.refused_before(self.log.read(), self.name, candidate.graph_sha256, candidate.gates, self.id)
-        return f"PASSES NOW, WAS REFUSED BEFORE by the same gates: {refused['reason']}" if refused else None
+        """That this very graph was refused: measured again, or asked otherwise, it passes."""
+        refused = history.refused_before(self.log.read(), self.name, candidate.graph_sha256, self.id)
+        if refused is None:
+            return None
+        by = "the same" if refused.get("gates") == candidate.gates else "other"
+        return f"PASSES NOW, WAS REFUSED BEFORE by {by} gates: {refused['reason']}"
 
     def _decided(self, passed: Sequence[Candidate], versions: dict[str, str], requested: Entry) -> dict[str, Any]:
         """Where the aliases go, where they are, and why; the bundles that they will lead to are sound."""

@@ -204,6 +204,23 @@ def test_what_cannot_be_confirmed_is_undone(maker: Maker, workspace: Path, monke
     assert aliases()["champion"] == "3"
 
 
+def test_other_gates_do_not_make_a_refusal_forgotten(maker: Maker, workspace: Path) -> None:
+    promoted([maker.make("pruned", p99_ms=30.0)], workspace / "slow")
+    tighter = changed_gates(G2={"patients": 11})
+    decision = promoted([maker.make("pruned", p99_ms=1.0, gates=tighter)], workspace / "fast", gates=tighter)
+    assert "PASSES NOW, WAS REFUSED BEFORE by other gates: FAIL" in decision["challenger"]["reason"]
+    assert aliases() == {}
+
+
+def test_parts_that_did_not_belong_together_say_nothing_of_the_graph(maker: Maker, workspace: Path) -> None:
+    tighter = changed_gates(G2={"patients": 11})
+    deployed = maker.make("pruned")
+    refused_ = promoted([deployed], workspace / "not-judged-again", gates=tighter)["refused"]
+    assert "judge it again" in refused_[0]["reason"]
+    promoted([maker.make("pruned", gates=tighter)], workspace / "judged-again", gates=tighter)
+    assert aliases() == {"challenger": "1", "champion": "1"}
+
+
 def test_what_was_refused_and_passes_now_waits_for_a_reviewer_who_reads_why(maker: Maker, workspace: Path) -> None:
     promoted([maker.make("pruned", p99_ms=30.0)], workspace / "slow")
     decision = promoted([maker.make("pruned", p99_ms=1.0)], workspace / "fast")
