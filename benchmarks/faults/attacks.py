@@ -152,7 +152,7 @@ def _of_the_teacher(maker: Maker, made: Deployed) -> None:
         for name in old.manifest["files"]:
             shutil.copyfile(made.evidence / name, staging / name)
         shutil.copyfile(teacher / "predictions.safetensors", staging / "predictions.safetensors")
-        (staging / "evidence.json").write_text(json.dumps(told | figures))
+        (staging / "evidence.json").write_text(json.dumps(told | figures), encoding="utf-8")
         commit(staging, made.evidence, {key: old.manifest[key] for key in ("component", "inputs", "labels")})
     _passing(maker, made)
     _point(made.verdict, str(old.digest), open_artifact(made.evidence).digest)

@@ -50,7 +50,7 @@ HOUR, DAY = 3600, 86400
 
 def shim(folder: Path) -> None:
     """Base: a C library that moves the clock of the process that loads it."""
-    (folder / "clock.c").write_text(SHIM)
+    (folder / "clock.c").write_text(SHIM, encoding="utf-8")
     command = ["cc", "-shared", "-fPIC", "-O2", "-o", folder / "clock.so", folder / "clock.c", "-ldl"]
     subprocess.run([str(part) for part in command], check=True)
 
@@ -60,7 +60,9 @@ def promote(made: Deployed, decision: Path, library: Path, by: int) -> None:
     command = [sys.executable, "-m", "components.promote", *deployed.command(made, decision)]
     home = {"BEDSIDE_HOME": str(Path(os.environ["BEDSIDE_HOME"]).resolve())}
     moved = {"LD_PRELOAD": str(library), "CLOCK_MOVED_BY": str(by)}
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | home | moved, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | home | moved, capture_output=True, text=True, check=False, encoding="utf-8"
+    )
     if done.returncode:
         sys.exit(done.stderr.strip()[-400:])
 

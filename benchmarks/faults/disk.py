@@ -91,7 +91,7 @@ def _judged(attempt: Try, chosen: Stage, out: Path, log: Path, status: int) -> O
         return corrupt(f"the previous output of {chosen.name} is another now")
     if status == 0:
         return Outcome("late", f"{chosen.name} found room")
-    told = log.read_text(errors="replace")
+    told = log.read_text(errors="replace", encoding="utf-8")
     if "Traceback" in told or not ("o space left" in told or "File too large" in told):
         return wrong(f"{chosen.name} does not say that the disk is full: {last_line(log)}")
     return None

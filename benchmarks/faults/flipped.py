@@ -178,7 +178,7 @@ def absent(attempt: Try) -> Outcome:
         damage(file, chance)
 
     outcome = place(attempt, remembering)
-    told = (attempt.folder / "log.txt").read_text(errors="replace")
+    told = (attempt.folder / "log.txt").read_text(errors="replace", encoding="utf-8")
     if outcome is HELD and not (named[0].name in told or (named[0].name == MANIFEST and named[0].parent.name in told)):
         return wrong(f"{named[0]} was damaged, and no message names it: {told[-200:]}")
     return outcome

@@ -25,7 +25,10 @@ def _quietly(log: Path, call: Callable[..., Any], *arguments: Any) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115  (not a path; for good)
+    sys.stdout, sys.stderr = (
+        open(1, "w", closefd=False, encoding="utf-8"),  # noqa: SIM115  (as long as this process)
+        open(2, "w", closefd=False, encoding="utf-8"),  # noqa: SIM115
+    )
     with contextlib.suppress(KeyboardInterrupt):
         call(*arguments)
 
@@ -61,6 +64,6 @@ def timed(told: list[float]) -> Iterator[None]:
 
 def last_line(log: Path) -> str:
     """What a process said last, for a reader."""
-    text = log.read_text(errors="replace") if log.exists() else ""
+    text = log.read_text(errors="replace", encoding="utf-8") if log.exists() else ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][-300:] if lines else "it said nothing"

@@ -29,7 +29,7 @@ class Front:
 
     def fault(self, kind: str, after: int = 0) -> None:
         """From that many further calls on, every call meets this fault."""
-        self._told.write_text(f"{kind} {self.calls + after}")
+        self._told.write_text(f"{kind} {self.calls + after}", encoding="utf-8")
 
     def heal(self) -> None:
         self._told.unlink(missing_ok=True)
@@ -54,7 +54,7 @@ class _Listening(http.server.ThreadingHTTPServer):
         """What this call meets; counts it."""
         with self.calls.open("ab") as file:
             file.write(b".")
-        kind, _, first = self.told.read_text().partition(" ") if self.told.exists() else ("", "", "")
+        kind, _, first = self.told.read_text(encoding="utf-8").partition(" ") if self.told.exists() else ("", "", "")
         return kind if kind and self.calls.stat().st_size > int(first) else ""
 
 
@@ -101,7 +101,7 @@ class WarmServer(Server):
         self._forked = forked(_serve, self, log=self.folder / "server.log")
         deadline = time.monotonic() + timeout
         while not self.answers():
-            assert time.monotonic() < deadline, (self.folder / "server.log").read_text()
+            assert time.monotonic() < deadline, (self.folder / "server.log").read_text(encoding="utf-8")
             time.sleep(0.05)
 
     @property

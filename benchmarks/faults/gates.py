@@ -36,7 +36,7 @@ def malformed(attempt: Try, made: Deployed) -> str | None:
 
 def half(attempt: Try, made: Deployed) -> str | None:
     """The verdict's text is cut, or lacks a key, and the artifact is sealed as if it were whole."""
-    text = json.dumps(json.loads((made.verdict / "verdict.json").read_text()), indent=1)
+    text = json.dumps(json.loads((made.verdict / "verdict.json").read_text(encoding="utf-8")), indent=1)
     if attempt.number // 4 % 2:
         told = json.loads(text)
         del told[attempt.chance.choice(["verdict", "claims", "gates", "gates_digest", "graph_sha256", "deployment"])]
@@ -45,7 +45,7 @@ def half(attempt: Try, made: Deployed) -> str | None:
         text = text[: attempt.chance.randrange(1, len(text) - 2)]
     old = open_artifact(made.verdict)
     with staged(made.verdict) as staging:
-        (staging / "verdict.json").write_text(text)
+        (staging / "verdict.json").write_text(text, encoding="utf-8")
         commit(staging, made.verdict, {key: old.manifest[key] for key in ("component", "inputs", "labels")})
     return None
 

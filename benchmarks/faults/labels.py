@@ -95,7 +95,7 @@ def _permute(path: Path, attempt: Try, figures: bool) -> None:
         for name in old.manifest["files"]:
             shutil.copyfile(path / name, staging / name)
         save_file(arrays, staging / "predictions.safetensors")
-        (staging / "evidence.json").write_text(json.dumps(told))
+        (staging / "evidence.json").write_text(json.dumps(told), encoding="utf-8")
         commit(staging, path, {key: old.manifest[key] for key in ("component", "inputs", "labels")})
 
 

@@ -24,7 +24,7 @@ def group(name: str, limit: int) -> Iterator[Path]:
     folder = (VERSION_1 if version_1 else VERSION_2) / f"bedside-{os.getpid()}-{name}"
     folder.mkdir()
     try:
-        (folder / ("memory.limit_in_bytes" if version_1 else "memory.max")).write_text(str(limit))
+        (folder / ("memory.limit_in_bytes" if version_1 else "memory.max")).write_text(str(limit), encoding="utf-8")
         yield folder
     finally:
         with contextlib.suppress(OSError):
@@ -42,7 +42,7 @@ def can_limit() -> bool:
 
 def confined(chosen: Stage, inputs: Path, out: Path, folder: Path) -> None:
     """The stage, in a group."""
-    (folder / "cgroup.procs").write_text(str(os.getpid()))
+    (folder / "cgroup.procs").write_text(str(os.getpid()), encoding="utf-8")
     chosen.run(inputs, out)
 
 

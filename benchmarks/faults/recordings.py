@@ -58,7 +58,7 @@ def bit(mirror: Path, record: str, chance: Random) -> str:
 def header(mirror: Path, record: str, chance: Random) -> str:
     """The rate, the unit or the gain of one header is another."""
     file = mirror / f"{record}.hea"
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     edits = {
         "rate": (r"^(\S+ \d+) 360(?:\.0)? ", rf"\g<1> {chance.choice([36, 128, 180, 250, 361, 720, 3600])} "),
         "unit": (r"/mV ", f"/{chance.choice(['uV', 'V', 'mmHg', 'nV', 'NU'])} "),
@@ -69,7 +69,7 @@ def header(mirror: Path, record: str, chance: Random) -> str:
     changed = re.sub(pattern, by, text, count=1, flags=re.MULTILINE)
     if changed == text:
         raise AssertionError(f"no {name} was found in {text!r}")
-    file.write_text(changed)
+    file.write_text(changed, encoding="utf-8")
     return f"another {name} in the header"
 
 

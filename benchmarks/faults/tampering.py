@@ -77,8 +77,8 @@ def log(attempt: Try) -> Outcome:
     for number in range(attempt.chance.randrange(2, 20)):
         real.append(state="REFUSED", variant=f"variant-{number}", reason="V sensitivity 0.88 (floor 0.9)")
     way = TAMPERS[attempt.number % len(TAMPERS)]
-    lines = real.path.read_text().splitlines()
-    real.path.write_text("".join(f"{line}\n" for line in way(lines, attempt.chance)))
+    lines = real.path.read_text(encoding="utf-8").splitlines()
+    real.path.write_text("".join(f"{line}\n" for line in way(lines, attempt.chance)), encoding="utf-8")
     try:
         real.verify()
     except LogError:

@@ -51,7 +51,7 @@ def _badly_ended(attempt: Try, process: Process, before: int, log: Path) -> Outc
     """Too late, with a traceback, or with less than had been kept."""
     if process.exitcode is None:
         return wrong(f"still there {GRACE:g} s after SIGTERM")
-    if "Traceback" in log.read_text(errors="replace"):
+    if "Traceback" in log.read_text(errors="replace", encoding="utf-8"):
         return wrong("a traceback for a signal that every scheduler sends")
     after = epoch(attempt.folder)
     return lost(f"epoch {before} had been kept, now it is {after}") if after is None or after < before else None

@@ -54,7 +54,9 @@ def _cache_folder(root: Path) -> Path | None:
     """Where DVC keeps its cache for this project; None where this is no DVC project."""
     command = [sys.executable, "-m", "dvc", "cache", "dir"]
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            command, cwd=root, capture_output=True, text=True, timeout=60, check=True, encoding="utf-8"
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return root / done.stdout.strip()
