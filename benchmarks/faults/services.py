@@ -43,10 +43,10 @@ if not isolated():
 
 @row("every service refused", 10, EXPECTED, base=profile, limit=900)
 def alone(attempt: Try) -> Outcome:
-    """Another seed each time; with the default, the tracking store is a file."""
+    """Another seed of the intervals each time; with the default, the tracking store is a file."""
     folder = pipeline.lay_out_again(attempt.base / "workspace", attempt.folder / "workspace")
     params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    params["source"]["seed"] = attempt.number
+    params["evaluate"]["seed"] = attempt.number
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     own, log = pipeline.environment(folder) | REFUSED, attempt.folder / "repro.log"
     own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}"

@@ -64,7 +64,8 @@ def started(attempt: Try) -> Process:
 
 def checkpoint(folder: Path) -> Path | None:
     """The training's checkpoint, where there is one."""
-    return next((folder / "home/scratch").glob("train_teacher-*/fit.safetensors"), None)
+    found = (folder / "home/scratch").glob("train_teacher-*/fit*.safetensors")
+    return max(found, key=lambda file: file.name == "fit.safetensors", default=None)  # else the one before it
 
 
 def epoch(folder: Path) -> int | None:
@@ -91,7 +92,7 @@ def epoch_now(folder: Path) -> int | None:
     """`epoch`, while the file may be replaced or taken away under our hands."""
     try:
         return epoch(folder)
-    except OSError:
+    except (OSError, RuntimeError):  # safetensors has its own word for a file that is gone
         return None
 
 

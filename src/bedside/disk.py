@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from bedside.scratch import home
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 CLOSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_SHORT = re.compile(r"\d+ requested and \d+ written")  # numpy says so of a write that ended early, without a number
 NEARLY_FULL = 1 << 20  # bytes; where less is free, nothing of use can be written
 
 
@@ -42,9 +44,10 @@ def named(file: Path) -> Iterator[None]:
 
 def explained(error: OSError) -> str:
     """What happened to which file, and what to do about it, in one sentence."""
-    if error.errno in FULL:
+    if error.errno in FULL or _SHORT.search(str(error)):
         where = error.filename or " or ".join(map(str, _full())) or "a disk"
-        return f"{where}: {error.strerror}; free some, {_elsewhere('with room')}, and give the same command again"
+        what = error.strerror or os.strerror(errno.ENOSPC)
+        return f"{where}: {what}; free some, {_elsewhere('with room')}, and give the same command again"
     if error.errno in CLOSED and error.filename:
         return (
             f"{error.filename}: {error.strerror}; give this user the right to it, {_elsewhere('it may write to')}, and "

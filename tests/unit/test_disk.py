@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bedside import disk
@@ -42,6 +43,12 @@ def test_on_a_full_disk_the_old_content_stays_and_the_message_names_the_file(tmp
 def test_a_full_disk_that_names_no_file_is_looked_for() -> None:
     told = disk.explained(OSError(errno.ENOSPC, "No space left on device"))
     assert told.startswith("a disk: No space left on device; free some,")
+
+
+def test_numpys_word_for_a_full_disk_is_understood() -> None:
+    with pytest.raises(OSError, match="requested and") as refused, Path("/dev/full").open("wb", buffering=0) as file:
+        np.zeros(100_000).tofile(file)
+    assert "No space left on device; free some" in disk.explained(refused.value)
 
 
 def test_other_errors_are_told_as_they_are() -> None:
