@@ -10,7 +10,7 @@ run it. The test set is not opened: the windows are the validation patients'.
 import argparse
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -47,6 +47,9 @@ def main() -> None:
     parser.add_argument("--arm64", type=Path, metavar="FOLDER", help="what benchmarks/arm64-root made")
     parser.add_argument("--most-bytes-on-arm64", type=int, help="larger files are not run there: it takes minutes each")
     parser.add_argument(
+        "--kept", action="store_true", help="run nothing on arm64: what --work does not hold was not run"
+    )
+    parser.add_argument(
         "--work", type=Path, default=Path("build/answers-by-cpu"), help="keeps answers: a rerun goes on"
     )
     parser.add_argument("--note", default="", help="a sentence on what was run, for the head of the page")
@@ -55,8 +58,15 @@ def main() -> None:
     others = [*map(without_vnni, given.x86), *([arm64(given.arm64)] if given.arm64 else [])]
     windows = some(load_split(open_artifact(given.artifacts / "dataset"), "validation"), given.windows)
     chosen = list(files(given.artifacts / "optimized", given.variants))
-    most = given.most_bytes_on_arm64
-    rows = [compared(graph, windows, others, given.work, most) for graph in tqdm(chosen, desc="files", unit="file")]
+
+    def is_run(cpu: Cpu, graph: Artifact) -> bool:
+        if "arm64" not in cpu.name:
+            return True
+        size, most = (graph / "model.onnx").stat().st_size, given.most_bytes_on_arm64
+        is_kept = place(cpu, graph, windows, given.work).is_file()
+        return is_kept if given.kept else most is None or size <= most
+
+    rows = [compared(graph, windows, others, given.work, is_run) for graph in tqdm(chosen, desc="files", unit="file")]
     given.out.write_text(page(rows, others, len(windows[0]), given.note), encoding="utf-8")
     print(f"{given.out}: {len(rows)} files on {1 + len(others)} kinds of CPU", file=sys.stderr)
     sys.exit(any(changed(row) for row in rows))
@@ -84,14 +94,17 @@ def files(optimized: Path, variants: Sequence[str] | None) -> Iterator[Artifact]
 
 
 def compared(
-    graph: Artifact, windows: tuple[Floats, Floats], others: Sequence[Cpu], work: Path, most_on_arm64: int | None
+    graph: Artifact,
+    windows: tuple[Floats, Floats],
+    others: Sequence[Cpu],
+    work: Path,
+    is_run: Callable[[Cpu, Artifact], bool],
 ) -> Row:
-    """The file's answers on every CPU against this machine's."""
+    """The file's answers on every CPU against this machine's; `is_run` says on which of the others it is run."""
     here = kept(native(), graph, windows, work)
     apart: list[tuple[int, float] | None] = []
     for cpu in others:
-        size = (graph / "model.onnx").stat().st_size
-        if most_on_arm64 is not None and size > most_on_arm64 and "arm64" in cpu.name:
+        if not is_run(cpu, graph):
             apart.append(None)
             continue
         there = kept(cpu, graph, windows, work)
@@ -105,15 +118,21 @@ def compared(
 
 def kept(cpu: Cpu, graph: Artifact, windows: tuple[Floats, Floats], work: Path) -> Floats:
     """The answers on that CPU, from an earlier run where these bytes answered these windows there."""
-    model, run = (graph / "model.onnx").read_bytes(), (graph / FILE).read_text(encoding="utf-8")
-    parts = [model, run.encode(), cpu.name.encode(), *(values.tobytes() for values in windows)]
-    file = work / f"{hashlib.sha256(b''.join(parts)).hexdigest()}.npy"
+    file = place(cpu, graph, windows, work)
     if not file.is_file():
+        model, run = (graph / "model.onnx").read_bytes(), (graph / FILE).read_text(encoding="utf-8")
         logits = cpu.answers(model, RunSettings.read(run), *windows)
         work.mkdir(parents=True, exist_ok=True)
         np.save(file.with_suffix(".part.npy"), logits)
         file.with_suffix(".part.npy").replace(file)
     return cast(Floats, np.load(file))
+
+
+def place(cpu: Cpu, graph: Artifact, windows: tuple[Floats, Floats], work: Path) -> Path:
+    """Where the answers of these bytes to these windows on that CPU are kept."""
+    model, run = (graph / "model.onnx").read_bytes(), (graph / FILE).read_bytes()
+    parts = [model, run, cpu.name.encode(), *(values.tobytes() for values in windows)]
+    return work / f"{hashlib.sha256(b''.join(parts)).hexdigest()}.npy"
 
 
 def page(rows: Sequence[Row], others: Sequence[Cpu], windows: int, note: str) -> str:

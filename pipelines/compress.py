@@ -212,7 +212,7 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
 
 
 def compiled(name: str, given: argparse.Namespace, build: Callable[..., BaseComponent], **more: Any) -> None:
-    """Build and write; what the user can mend is one message."""
+    """Build and write; what the user can correct is one message."""
     try:
         pipeline = build(read(given.params), dict(given.image), settings.read(given.cluster), **more)
     except (ParamsError, RefusedError) as error:

@@ -93,7 +93,7 @@ def trial(
 
 
 def _chain(dataset: Artifact, teacher: Artifact, folder: Path, params: Attempt) -> Artifact:
-    """The last model of the chain; the way there ends early where no later technique could mend it."""
+    """The last model of the chain; the way there ends early where no later technique could repair it."""
     model = teacher
     for step in tqdm(params.chain, desc=" -> ".join(step.technique for step in params.chain), unit="technique"):
         inputs = {"dataset": dataset, "teacher": teacher, "parent": model}

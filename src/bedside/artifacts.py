@@ -145,13 +145,13 @@ def commit(staging: Path, path: Path, record: Mapping[str, Any]) -> Artifact:
     manifest = {"schema": 1, **record, "files": {name: sha256(staging / name) for name in names}}
     write_atomic(staging / MANIFEST, _sealed(manifest, _mark(_seal(manifest))))
     for entry in [*staging.rglob("*"), staging]:
-        _flush(entry)
+        disk.flush(entry)
     old = path.parent / f".{path.name}.old"
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
         path.rename(old)
     staging.rename(path)
-    _flush(path.parent)
+    disk.flush(path.parent)
     shutil.rmtree(old, ignore_errors=True)
     return Artifact(path, manifest)
 
@@ -218,11 +218,3 @@ def _not_finite(facts: object, path: str = "") -> Iterator[tuple[str, float]]:
     )
     for key, value in inner:
         yield from _not_finite(value, f"{path}.{key}" if path else str(key))
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -36,7 +36,7 @@ from bedside.terminal import in_utf8
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one command; what the user can mend is one message on stderr and exit status 1."""
+    """Run one command; what the user can correct is one message on stderr and exit status 1."""
     if argv is None:
         in_utf8()
     arguments = _parser().parse_args(argv)

@@ -110,7 +110,7 @@ class Component:
         return result
 
     def main(self, argv: Sequence[str] | None = None) -> None:
-        """Run from the command line; what the user can mend is one message, without a traceback."""
+        """Run from the command line; what the user can correct is one message, without a traceback."""
         if argv is None:
             in_utf8()
         values = vars(self.parser().parse_args(argv))

@@ -26,7 +26,7 @@ def write(file: Path, content: bytes, before: Path | None = None) -> None:
             if before is not None and file.exists():
                 file.replace(before)
             partial.replace(file)
-            _flush(file.parent)
+            flush(file.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -73,8 +73,9 @@ def _flushed(file: Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """Wait until a file, or what a folder lists, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,4 +1,4 @@
-"""Errors that a person can mend; the command line prints them as one message, without a traceback."""
+"""Errors that a person can correct; the command line prints them as one message, without a traceback."""
 
 
 class RefusedError(RuntimeError):

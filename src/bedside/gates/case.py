@@ -35,7 +35,7 @@ class Case:
         for name in [*self.gates.classes, *self.gates.G5.macro_f1_classes, "N"]:
             if name not in classes:
                 raise RefusedError(
-                    f"the gates name class {name!r}, the evidence knows {', '.join(classes)}; mend `gates`"
+                    f"the gates name class {name!r}, the evidence knows {', '.join(classes)}; correct `gates`"
                 )
         check_same_windows(self.candidate, self.reference)
         self._check_figures()

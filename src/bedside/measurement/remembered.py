@@ -29,7 +29,7 @@ def remembered(follows_from: Mapping[str, Any], compute: Callable[[], Answered])
     try:
         memory = open_artifact(path)
         return tensors.load(memory / LOGITS)["logits"], memory.json(FACTS)
-    except ArtifactError:  # nothing there, or damaged: both are mended by computing
+    except ArtifactError:  # nothing there, or damaged: computing repairs both
         pass
     logits, facts = compute()
     path.parent.mkdir(parents=True, exist_ok=True)

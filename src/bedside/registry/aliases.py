@@ -87,9 +87,9 @@ def champion(
     return fit_for_champion(models, candidate.labels.get("source"), number, held, candidate)
 
 
-def command(target: str, number: str, more: str = "") -> str:
+def command(target: str, number: str) -> str:
     """What a reviewer types."""
-    return f"bedside approve {target} {number}{more} --reviewer ADDRESS --reason TEXT"
+    return f"bedside approve {target} {number} --reviewer ADDRESS --reason TEXT"
 
 
 def fit_for_champion(

@@ -193,10 +193,7 @@ class Promotion:
             "versions": versions,
             "graphs": {versions[c.variant]: c.graph_sha256 for c in passed},
             "bundles": {versions[c.variant]: self.digests[c.variant] for c in passed},
-            "facts": {
-                versions[c.variant]: {**describe.facts(c, "", ""), "variant": c.variant, "waits": self._waits(c)}
-                for c in passed
-            },
+            "facts": {versions[c.variant]: {**describe.facts(c, "", ""), "variant": c.variant} for c in passed},
         }
 
     def _registered(self, candidate: Candidate, run_id: str) -> str:
