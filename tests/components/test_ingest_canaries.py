@@ -12,6 +12,7 @@ import pytest
 from bedside.datasets.simulated import Simulated
 from tests.data.mirror import publish, serving
 
+ROOT = Path(__file__).parents[2]
 PERSON = ["Canary Person 1955-03-02", "Canary_Person"]
 USER, PASSWORD, TOKEN = "reader", "canary-pass-71f0", "canary-token-02ab"
 NEEDLES = [b"Canary", b"Person", b"1955-03-02", b"canary-pass", b"canary-token"]
@@ -75,6 +76,7 @@ def _ingested(folder: Path, place: dict[str, str], status: int) -> str:
 
 def _run(folder: Path, command: list[str], status: int) -> str:
     home = {"BEDSIDE_HOME": ".bedside", "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db", "NO_PROXY": "127.0.0.1"}
+    home |= {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}  # the folder it runs in holds no stages
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
