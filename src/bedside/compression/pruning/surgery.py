@@ -1,94 +1,116 @@
-"""Really removing units: a smaller network with the kept rows and columns of the old weights.
+"""Really removing units: smaller layers with the kept rows and columns of the old weights.
 
-Removing a unit removes its own weights (a convolution's filter with its batch norm, all four gates of an LSTM cell, a
-row of a linear layer) and the columns with which the next layer reads it.
+Removing a unit removes its own weights (a convolution's filter with its batch norm, all gates of an LSTM cell, a row
+of a linear layer) and the columns with which the next layers read it.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork
+from bedside.compression.pruning.units import FIXED, Group, Marks, Wiring, grouped
+from bedside.compression.pruning.wiring import wired
+from bedside.datasets.inputs import Shapes
+from bedside.models.edits.pruned import Pruned, Width
+from bedside.models.like import resized
+from bedside.models.traced import traced
 
-GATES = 4
+Keep = Mapping[str, Tensor]  # group -> sorted places of the units that stay
 
 
 @dataclass(frozen=True)
-class Group:
-    """Units that are removed one by one: their parameters each have `gates * units` rows."""
+class Anatomy:
+    """A network's groups of units and which rows and columns of which layer are whose."""
 
-    parameters: list[nn.Parameter]
-    units: int
-    gates: int = 1
+    wired: dict[str, Wiring]
+    marks: Marks
+    groups: dict[str, Group]
 
-    def total(self, values: list[Tensor]) -> Tensor:
-        """Sum per unit (unit,) of values shaped like the parameters."""
-        return torch.stack([v.reshape(self.gates, self.units, -1).sum((0, 2)) for v in values]).sum(0)
+    @classmethod
+    def of(cls, network: nn.Module, inputs: Shapes) -> Self:
+        """Read off the traced network; its parameters are this network's own."""
+        wiring, marks = wired(traced(network, inputs))
+        return cls(wiring, marks, grouped(wiring, marks))
 
+    @property
+    def pinned(self) -> dict[str, str]:
+        """Layers of which no unit may go, and why."""
+        made = {path: self.marks.roots(one.rows) for path, one in self.wired.items() if one.makes and one.rows is not None}
+        return {
+            path: next(self.marks.reasons[root] for root in roots.tolist() if root in self.marks.reasons)
+            for path, roots in made.items()
+            if not any(self.marks.free(root) for root in roots.tolist())
+        }
 
-def groups(network: CnnLstmNetwork) -> dict[str, Group]:
-    """Every prunable group: the channels of each convolution, the cells of each LSTM layer, the hidden neurons."""
-    found = {}
-    for number, block in enumerate(network.blocks):
-        found[f"convolutions.{number}"] = Group(list(block.parameters()), block.conv.out_channels)
-    for number, layer in enumerate(network.layers):
-        found[f"lstm.{number}"] = Group(list(layer.parameters()), layer.hidden_size, GATES)
-    found["hidden"] = Group(list(network.hidden.parameters()), network.hidden.out_features)
-    return found
-
-
-def resized(shape: CnnLstm, counts: Mapping[str, int]) -> CnnLstm:
-    """The shape with `counts` units in each group."""
-    blocks = tuple(
-        block.model_copy(update={"channels": counts[f"convolutions.{n}"]}) for n, block in enumerate(shape.convolutions)
-    )
-    lstm = tuple(counts[f"lstm.{n}"] for n in range(len(shape.lstm)))
-    return shape.model_copy(update={"convolutions": blocks, "lstm": lstm, "head": counts["hidden"]})
+    def removed(self, keep: Keep) -> Tensor:
+        """The roots of the units that `keep` leaves out."""
+        gone = [group.units[_others(len(group.units), keep[name])] for name, group in self.groups.items()]
+        return torch.cat(gone) if gone else torch.tensor([FIXED])[:0]
 
 
-def shrink(network: CnnLstmNetwork, shape: CnnLstm, keep: Mapping[str, Tensor]) -> tuple[CnnLstmNetwork, CnnLstm]:
-    """The network without the units that `keep` (group -> sorted indices) does not name, and its new shape."""
-    smaller = resized(shape, {name: len(units) for name, units in keep.items()})
-    result = smaller.network()
+def _others(count: int, kept: Tensor) -> Tensor:
+    mask = torch.ones(count, dtype=torch.bool)
+    mask[kept] = False
+    return mask
+
+
+def shrink(network: nn.Module, inputs: Shapes, keep: Keep) -> tuple[nn.Module, Pruned]:
+    """A copy of the network without the units that `keep` does not name, and the edit that makes its layers."""
+    result = copy.deepcopy(network)
+    anatomy = Anatomy.of(result, inputs)
+    gone = anatomy.removed(keep)
+    widths = {}
     with torch.no_grad():
-        _copy(network, result, shape.signal_channels, keep)
-    return result.eval(), smaller
+        for path, one in anatomy.wired.items():
+            rows, columns = (_kept(anatomy.marks, marks, gone) for marks in (one.rows, one.columns))
+            if rows is None and columns is None:
+                continue
+            smaller = _smaller(one.module, rows, columns)
+            result.set_submodule(path, smaller)
+            sizes = [None if places is None else len(places) for places in (rows, columns)]
+            widths[path] = Width(outputs=sizes[0], inputs=sizes[1])
+    return result.eval(), Pruned(widths=widths)
 
 
-def _copy(old: CnnLstmNetwork, new: CnnLstmNetwork, channels: int, keep: Mapping[str, Tensor]) -> None:
-    read, inputs = channels, torch.arange(channels)  # what the next layer was given, and what is left of it
-    for number, (source, target) in enumerate(zip(old.blocks, new.blocks, strict=True)):
-        units = keep[f"convolutions.{number}"]
-        target.conv.weight.copy_(source.conv.weight[units][:, inputs])
-        _copy_norm(source.norm, target.norm, units)
-        read, inputs = source.conv.out_channels, units
-    for number, (layer, smaller) in enumerate(zip(old.layers, new.layers, strict=True)):
-        units = keep[f"lstm.{number}"]
-        _copy_lstm(layer, smaller, units, inputs)
-        inputs = units
-    if not old.layers:  # the head reads every instant of each channel
-        instants = torch.arange(old.width // read)
-        inputs = (inputs[:, None] * len(instants) + instants).flatten()
-    rhythm = torch.arange(old.width, old.hidden.in_features)
-    columns, rows = torch.cat([inputs, rhythm]), keep["hidden"]
-    new.hidden.weight.copy_(old.hidden.weight[rows][:, columns])
-    new.hidden.bias.copy_(old.hidden.bias[rows])
-    new.output.weight.copy_(old.output.weight[:, rows])
-    new.output.bias.copy_(old.output.bias)
+def _kept(marks: Marks, of: Tensor | None, gone: Tensor) -> Tensor | None:
+    """The places that stay; None where all of them do."""
+    if of is None:
+        return None
+    stay = ~torch.isin(marks.roots(of), gone)
+    return None if bool(stay.all()) else torch.nonzero(stay).flatten()
 
 
-def _copy_norm(old: nn.BatchNorm1d, new: nn.BatchNorm1d, units: Tensor) -> None:
-    state = {name: t if t.ndim == 0 else t[units] for name, t in old.state_dict().items()}
-    new.load_state_dict(state)
+def _smaller(module: nn.Module, rows: Tensor | None, columns: Tensor | None) -> nn.Module:
+    result = resized(module, None if rows is None else len(rows), None if columns is None else len(columns))
+    state = {name: _cut(name, tensor, module, rows, columns) for name, tensor in module.state_dict().items()}
+    result.load_state_dict(state)
+    return result
 
 
-def _copy_lstm(old: nn.LSTM, new: nn.LSTM, units: Tensor, inputs: Tensor) -> None:
-    rows = torch.cat([units + gate * old.hidden_size for gate in range(GATES)])
-    columns = {"weight_ih_l0": inputs, "weight_hh_l0": units}
-    state = {
-        name: tensor[rows][:, columns[name]] if name in columns else tensor[rows]
-        for name, tensor in old.state_dict().items()
-    }
-    new.load_state_dict(state)
+def _cut(name: str, tensor: Tensor, module: nn.Module, rows: Tensor | None, columns: Tensor | None) -> Tensor:
+    """What stays of one of a module's tensors."""
+    if isinstance(module, nn.LSTM | nn.GRU):
+        columns = _read(name, module, rows, columns)
+        rows = None if rows is None else _of_every_gate(rows, tensor.shape[0], module.hidden_size)
+    if rows is not None and tensor.ndim:
+        tensor = tensor[rows]
+    if columns is not None and tensor.ndim > 1 and tensor.shape[1] > 1:  # a depthwise filter reads its own channel
+        tensor = tensor[:, columns]
+    return tensor
+
+
+def _read(name: str, module: nn.LSTM | nn.GRU, rows: Tensor | None, columns: Tensor | None) -> Tensor | None:
+    """The columns that stay of a recurrent layer's weights: the past, the layer below, or the input."""
+    if name.startswith("weight_ih_l0"):
+        return columns
+    if rows is None or name.startswith("weight_hh") or not module.bidirectional:
+        return rows
+    return torch.cat([rows, rows + module.hidden_size])
+
+
+def _of_every_gate(rows: Tensor, height: int, units: int) -> Tensor:
+    return torch.cat([rows + start for start in range(0, height, units)])

@@ -1,0 +1,3 @@
+"""Named inputs."""
+from collections.abc import Mapping
+Shapes = Mapping[str, tuple[int, ...]]
