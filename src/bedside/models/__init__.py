@@ -1,6 +1,7 @@
-"""Networks: an architecture is data (`architecture.json`), its weights are safetensors."""
+"""Networks: a base and its edits are data (`network.json`), weights are safetensors."""
 
 from bedside.models.base import Architecture
-from bedside.models.io import load, save
+from bedside.models.io import described, load, save
+from bedside.models.network import Network
 
-__all__ = ["Architecture", "load", "save"]
+__all__ = ["Architecture", "Network", "described", "load", "save"]

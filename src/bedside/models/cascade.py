@@ -1,26 +1,23 @@
 """A cascade (Viola & Jones 2001): a small network answers, a large one takes the windows the small one is unsure of."""
 
-from collections.abc import Sequence
 from typing import Literal, Self
 
-from pydantic import Field
-
+from bedside.datasets.inputs import Shapes
 from bedside.models.base import Architecture
+from bedside.models.network import Network
 from bedside.models.switched import SwitchedNetwork
-from bedside.plugins import Choice
 
 
 class Cascade(Architecture):
-    """Two complete networks, each of any architecture."""
+    """Two complete networks for the same windows and classes."""
 
     kind: Literal["cascade"] = "cascade"
-    small: Choice[Architecture]
-    large: Choice[Architecture]
-    classes: int = Field(default=4, ge=2)
+    small: Network
+    large: Network
 
-    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
-        small, large = (network.fitted(signal, rhythm, classes) for network in (self.small, self.large))
-        return self.model_copy(update={"small": small, "large": large, "classes": classes})
+    def fitted(self, inputs: Shapes, classes: int) -> Self:
+        del inputs, classes  # both are fitted already
+        return self
 
     def network(self) -> SwitchedNetwork:
-        return SwitchedNetwork(self.small.network(), self.large.network(), self.classes)
+        return SwitchedNetwork(self.small.network(), self.large.network(), self.large.classes)

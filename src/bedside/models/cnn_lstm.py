@@ -1,15 +1,15 @@
-"""CNN-LSTM: convolutions read the beat's shape, an LSTM reads it in time, and the rhythm joins before the head."""
+"""CNN-LSTM: convolutions read the beat's shape, an LSTM reads it in time, and features join before the head."""
 
 import itertools
 from collections.abc import Sequence
-from typing import Literal, Self, cast
+from typing import Literal, cast
 
 import pydantic
 import torch
 from torch import Tensor, nn
 
-from bedside.models.base import Architecture
 from bedside.models.convolution import Walk, convolution
+from bedside.models.zoo import Ready, signal_of, with_features
 from bedside.params import Params
 
 
@@ -35,8 +35,8 @@ class ConvBlock(Params):
         return Walk(self.kernel, self.stride, before, after, self.dilation)
 
 
-class CnnLstm(Architecture):
-    """The baseline of the articles; every width is free, so that a pruned network is described by the same words."""
+class CnnLstm(Ready):
+    """The baseline of the articles; every width is free."""
 
     kind: Literal["cnn_lstm"] = "cnn_lstm"
     convolutions: tuple[ConvBlock, ...]
@@ -44,20 +44,12 @@ class CnnLstm(Architecture):
         default=(), description="units of each LSTM layer; with none the head reads every instant"
     )
     head: int = pydantic.Field(gt=0)
-    signal_channels: pydantic.PositiveInt = 2
-    signal_length: pydantic.PositiveInt = 120
-    rhythm_features: pydantic.NonNegativeInt = 7
-    classes: int = pydantic.Field(default=4, ge=2)
     dropout: float = pydantic.Field(default=0.2, ge=0, lt=1)
-
-    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
-        size = {"signal_channels": signal[0], "signal_length": signal[1]}
-        return self.model_copy(update={**size, "rhythm_features": rhythm[0], "classes": classes})
 
     @property
     def instants(self) -> int:
         """Length of the signal after the convolutions."""
-        length = self.signal_length
+        length = self.length
         for block in self.convolutions:
             length = block.walk.length(length)
         return length
@@ -79,43 +71,29 @@ class ConvBnRelu(nn.Module):
 
 
 class CnnLstmNetwork(nn.Module):
-    """The module; sub-modules are named by what they do, so that scores and surgery can address them."""
+    """The module; sub-modules are named by what they do."""
 
     def __init__(self, shape: CnnLstm) -> None:
         super().__init__()
-        widths = [shape.signal_channels, *(block.channels for block in shape.convolutions)]
+        widths = [shape.channels, *(block.channels for block in shape.convolutions)]
         self.convolutions = nn.ModuleList(
             ConvBnRelu(inputs, block) for inputs, block in zip(widths[:-1], shape.convolutions, strict=True)
         )
         units = [widths[-1], *shape.lstm]
         self.lstm = nn.ModuleList(nn.LSTM(i, o, batch_first=True) for i, o in itertools.pairwise(units))
-        # Of what the head is given of the signal; rhythm comes after it.
-        self.width = units[-1] if shape.lstm else units[-1] * shape.instants
+        width = units[-1] if shape.lstm else units[-1] * shape.instants
         self.dropout = nn.Dropout(shape.dropout)
-        self.hidden = nn.Linear(self.width + shape.rhythm_features, shape.head)
+        self.hidden = nn.Linear(width + shape.features, shape.head)
         self.output = nn.Linear(shape.head, shape.classes)
 
-    @property
-    def blocks(self) -> list[ConvBnRelu]:
-        """The convolution blocks, first to last."""
-        return cast(list[ConvBnRelu], list(self.convolutions))
-
-    @property
-    def layers(self) -> list[nn.LSTM]:
-        """The LSTM layers, first to last."""
-        return cast(list[nn.LSTM], list(self.lstm))
-
-    def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
-        """(batch, channel, time), (batch, feature) -> logits (batch, class); their argmax is the decision."""
-        logits: Tensor = self.output(self.dropout(self.features(signal, rhythm)))
-        return logits
-
-    def features(self, signal: Tensor, rhythm: Tensor) -> Tensor:
-        """The head's activations (batch, head), which feature distillation compares."""
-        for block in self.blocks:
+    def forward(self, **inputs: Tensor) -> Tensor:
+        """The inputs by name, each with the batch first -> logits (batch, class); their argmax is the decision."""
+        signal = signal_of(inputs)
+        for block in self.convolutions:
             signal = block(signal)
-        joined = torch.cat([self.dropout(summary(signal, self.layers)), rhythm], dim=1)
-        return torch.relu(self.hidden(joined))
+        joined = with_features(self.dropout(summary(signal, list(self.lstm))), inputs)
+        logits: Tensor = self.output(self.dropout(torch.relu(self.hidden(joined))))
+        return logits
 
 
 def summary(signal: Tensor, layers: Sequence[nn.Module]) -> Tensor:

@@ -6,8 +6,10 @@ signed 8 bit, symmetric, one scale per output channel, on the grid that every CP
 exporter needs to write QuantizeLinear/DequantizeLinear; `train()` makes them follow the data again.
 """
 
+import copy
+import functools
 import math
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -117,11 +119,13 @@ class WeightGrid(nn.Module):
         return quantize_weight(self.weight, scales)
 
 
-class QuantizedConv1d(WeightGrid, nn.Conv1d):
-    """Conv1d whose weights lie on the int8 grid."""
+class QuantizedConvolution(WeightGrid):
+    """Mixin before a convolution: its weights lie on the int8 grid, and it walks as the class after it does."""
+
+    bias: Tensor | None
 
     def forward(self, values: Tensor) -> Tensor:
-        result: Tensor = self._conv_forward(values, self.rounded(), self.bias)
+        result: Tensor = self._conv_forward(values, self.rounded(), self.bias)  # type: ignore[operator]
         return result
 
 
@@ -132,37 +136,77 @@ class QuantizedLinear(WeightGrid, nn.Linear):
         return functional.linear(values, self.rounded(), self.bias)
 
 
-class QuantizedLSTM(nn.LSTM):
-    """One LSTM layer whose weights lie on the int8 grid; its activations are quantized by the runtime, per call.
+class QuantizedRecurrent(nn.Module):
+    """Mixin before an LSTM or GRU whose weights lie on the int8 grid; a runtime may quantize activations per call.
 
     Training rounds the weights on the fly. `settle` writes them onto the grid for good, after which the plain float
-    LSTM computes the same, and a runtime's dynamic quantization of it changes no weight.
+    layer computes the same, and a runtime's dynamic quantization of it changes no weight.
     """
 
-    def forward(self, values: Tensor, hx: None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:  # type: ignore[override]
-        if not self.training:
+    kernel: Any  # torch's own: the one door for rounded weights
+    states: int  # tensors that carry the past
+    num_layers: int
+    hidden_size: int
+    bidirectional: bool
+    batch_first: bool
+    bias: bool
+    dropout: float
+    _flat_weights: list[Tensor]
+
+    def forward(self, values: Tensor, hx: None = None) -> Any:
+        if not self.training or hx is not None:
             return super().forward(values, hx)
-        state = values.new_zeros(1, values.shape[0], self.hidden_size)
-        weights = [quantize_weight(weight, weight_scales(weight)) for weight in self.weights()]
-        flat = [*weights, *self.biases()]
-        lstm = torch._VF.lstm  # nn.LSTM's own kernel: the one door for rounded weights
-        sequence, hidden, cell = lstm(values, (state, state), flat, True, 1, 0.0, True, False, True)
-        return sequence, (hidden, cell)
-
-    def weights(self) -> tuple[Tensor, Tensor]:
-        """Input and recurrent weights, each (4 * units, inputs)."""
-        return cast(Tensor, self.weight_ih_l0), cast(Tensor, self.weight_hh_l0)
-
-    def biases(self) -> tuple[Tensor, Tensor]:
-        """Input and recurrent biases, each (4 * units)."""
-        return cast(Tensor, self.bias_ih_l0), cast(Tensor, self.bias_hh_l0)
+        batch = values.shape[0 if self.batch_first else 1]
+        state = values.new_zeros(self.num_layers * (1 + self.bidirectional), batch, self.hidden_size)
+        flat = [quantize_weight(one, weight_scales(one)) if one.ndim > 1 else one for one in self._flat_weights]
+        how = self.bias, self.num_layers, self.dropout, True, self.bidirectional, self.batch_first
+        sequence, *last = self.kernel(values, (state,) * self.states if self.states > 1 else state, flat, *how)
+        return sequence, tuple(last) if self.states > 1 else last[0]
 
     @torch.no_grad()
     def settle(self) -> None:
         """Put the weights on their grid; doing it twice changes nothing, and their grid can be read off them again."""
-        for weight in self.weights():
+        for weight in (one for one in self._flat_weights if one.ndim > 1):
             for _ in range(_PASSES):
                 settled = quantize_weight(weight, weight_scales(weight))
                 if torch.allclose(settled, weight, rtol=1e-5, atol=0):
                     break
                 weight.copy_(settled)
+
+
+class QuantizedLSTM(QuantizedRecurrent, nn.LSTM):
+    """LSTM whose weights lie on the int8 grid."""
+
+    kernel, states = staticmethod(torch._VF.lstm), 2
+
+
+class QuantizedGRU(QuantizedRecurrent, nn.GRU):
+    """GRU whose weights lie on the int8 grid."""
+
+    kernel, states = staticmethod(torch._VF.gru), 1
+
+
+def on_grid(layer: nn.Module) -> nn.Module | None:
+    """The layer with its weights on the int8 grid; None for one that has no such form, or computes in its own way."""
+    match layer:
+        case nn.Conv1d() | nn.Conv2d() if type(layer).forward in {nn.Conv1d.forward, nn.Conv2d.forward}:
+            return _converted(layer, _quantized_convolution(type(layer)), layer.out_channels)
+        case nn.Linear() if type(layer).forward is nn.Linear.forward:
+            return _converted(layer, QuantizedLinear, layer.out_features)
+        case nn.LSTM() | nn.GRU() if type(layer) in {nn.LSTM, nn.GRU} and not layer.proj_size:
+            return _converted(layer, QuantizedLSTM if isinstance(layer, nn.LSTM) else QuantizedGRU)
+    return None
+
+
+@functools.cache
+def _quantized_convolution(kind: type[nn.Module]) -> type[nn.Module]:
+    return type(f"Quantized{kind.__name__}", (QuantizedConvolution, kind), {})
+
+
+def _converted(layer: nn.Module, kind: type[nn.Module], outputs: int = 0) -> nn.Module:
+    """A copy that is of another class; a convolution or linear layer gets a bias, which integer kernels want to add."""
+    result = copy.deepcopy(layer)
+    result.__class__ = kind
+    if outputs and result.bias is None:
+        result.bias = nn.Parameter(torch.zeros(outputs))
+    return result.train(layer.training)

@@ -1,4 +1,4 @@
-"""Reading and writing model artifacts: `architecture.json` and `model.safetensors`, never pickle, numbers alone."""
+"""Reading and writing model artifacts: `network.json` and `model.safetensors`, never pickle, numbers alone."""
 
 from pathlib import Path
 
@@ -8,28 +8,28 @@ from torch import nn
 from bedside.artifacts import Artifact, write_atomic
 from bedside.disk import named
 from bedside.errors import NotFiniteError
-from bedside.models.base import Architecture
+from bedside.models.network import Network
 from bedside.models.finite import not_finite
 from bedside.tensors import reading
 
-ARCHITECTURE, WEIGHTS = "architecture.json", "model.safetensors"
+DESCRIPTION, WEIGHTS = "network.json", "model.safetensors"
 
 
-def save(network: nn.Module, architecture: Architecture, folder: Path) -> None:
+def save(network: nn.Module, shape: Network, folder: Path) -> None:
     """Write the network into an artifact's staging folder; NotFiniteError for weights that are not finite."""
     if found := not_finite(network):
         raise NotFiniteError(
-            f"the {architecture.kind}", f"holds {found} and is not saved", "lower its training.learning_rate"
+            f"the {shape.kind}", f"holds {found} and is not saved", "lower its training.learning_rate"
         )
-    write_atomic(folder / ARCHITECTURE, architecture.model_dump_json(indent=1) + "\n")
+    write_atomic(folder / DESCRIPTION, shape.model_dump_json(indent=1) + "\n")
     weights = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
     with named(folder / WEIGHTS):
         (folder / WEIGHTS).write_bytes(safetensors.torch.save(weights))
 
 
-def architecture_of(model: Artifact) -> Architecture:
-    """The architecture that a model artifact declares."""
-    return Architecture.build(model.json(ARCHITECTURE))
+def described(model: Artifact) -> Network:
+    """The network that a model artifact declares."""
+    return Network.model_validate(model.json(DESCRIPTION))
 
 
 def load(model: Artifact) -> nn.Module:
@@ -37,7 +37,7 @@ def load(model: Artifact) -> nn.Module:
 
     NotFiniteError for one with weights that are not finite, before anything is made of it: it names who made it.
     """
-    network = architecture_of(model).network()
+    network = described(model).network()
     with reading(model / WEIGHTS):
         network.load_state_dict(safetensors.torch.load_file(model / WEIGHTS))
     if found := not_finite(network):
