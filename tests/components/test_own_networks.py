@@ -82,7 +82,7 @@ def test_the_operating_point_is_set_in_the_layer_that_answers_whatever_its_name(
 def test_without_a_layer_to_set_it_in_an_operating_point_is_refused_before_the_training(
     cohort: Cohort, approval: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr("components.train_teacher.fit", None)  # nothing may be trained
+    monkeypatch.setattr("bedside.stages.train_teacher.fit", None)  # nothing may be trained
     with pytest.raises(
         RefusedError, match=r"^operating_point: this network does not end in a linear layer with a bias"
     ):

@@ -87,6 +87,8 @@ def test_the_library_knows_nothing_of_stages_and_pipelines() -> None:
 def test_no_stage_uses_another() -> None:
     for file in sources("components"):
         assert "components" not in imported(file), file
+    for file in sources("src/bedside/stages"):
+        assert "bedside.stages" not in file.read_text(), file
 
 
 def test_there_are_at_most_fifteen_commands_and_each_says_what_it_does() -> None:
