@@ -1,60 +1,8 @@
-"""Depthwise-separable substitution (MobileNet): cheaper convolutions that first imitate those they replace."""
+"""The technique is `bedside.techniques.substitute`; by this name it is started from the project's folder."""
 
-from typing import Any, ClassVar
+from bedside.techniques.substitute import Substitute, substitute
 
-import pydantic
-
-from bedside.artifacts import DatasetIn, ModelIn, ModelOut
-from bedside.component import Metrics, component
-from bedside.compression.distillation import SoftTargets
-from bedside.compression.gain import LeastShare, require_fewer_parameters
-from bedside.compression.moments import drawn, second_moments
-from bedside.compression.recovery import recover
-from bedside.compression.separable import replaceable, separated
-from bedside.models import load, save
-from bedside.models.factored_cnn_lstm import open_float
-from bedside.params import Params
-from bedside.training.loop import Training, prepare_torch
-from bedside.training.stages import Validation, open_splits
-
-
-class Substitute(Params):
-    """Which convolutions stay, what the substitutes are fitted on, and the fine-tuning of the whole network."""
-
-    spared: tuple[str, ...] = pydantic.Field(
-        default=("convolutions.0",), description="the first stays in MobileNet too: two leads would leave two filters"
-    )
-    windows: int = pydantic.Field(default=2048, gt=0, description="training windows that each substitute imitates on")
-    rounds: int = pydantic.Field(default=10, ge=0, description="of least squares, over filters and mix in turns")
-    soft_targets: SoftTargets = SoftTargets()
-    training: Training = Training(epochs=3, learning_rate=5e-4)
-    validation: Validation = Validation()
-    least_share: LeastShare = 0.05
-
-    example: ClassVar[dict[str, Any]] = {"windows": 64, "training": {"epochs": 1, "sampling": {"windows": 64}}}
-    no_gain: ClassVar[dict[str, Any]] = {"spared": ("convolutions.0", "convolutions.1")}
-
-
-@component(image="train", takes=("cnn_lstm", "factored_cnn_lstm"), gives="factored_cnn_lstm")
-def substitute(
-    *, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: Substitute
-) -> Metrics:
-    """Replace convolutions of the parent by depthwise and pointwise ones, fitted layer by layer, then fine-tune."""
-    prepare_torch(params.training)
-    splits = open_splits(dataset, params.validation)
-    before, shape = open_float(parent, "substitute")
-    names = replaceable(before, shape, params.spared)
-    moments = second_moments(before, names, drawn(splits, params.training, params.windows))
-    network, shape, lost = separated(before, shape, moments, params.rounds)
-    removed = require_fewer_parameters("substitute", before, network, params.least_share)
-    metrics = recover(network, load(teacher), splits, params.soft_targets, params.training)
-    save(network, shape, student)
-    return {
-        "model/parameters_removed": removed,
-        **{f"imitation_lost/{name}": share for name, share in lost.items()},
-        **metrics,
-    }
-
+__all__ = ["Substitute", "substitute"]
 
 if __name__ == "__main__":
     substitute.main()

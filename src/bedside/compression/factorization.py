@@ -11,20 +11,18 @@ weights 27% removed at a fidelity of .983 to the parent, from that of the answer
 
 import copy
 from collections.abc import Mapping
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from bedside.compression.moments import Moments
-from bedside.models.cnn_lstm import CnnLstmNetwork
-from bedside.models.factored_cnn_lstm import FactoredCnnLstm, layer, low_rank, put
+from bedside.models.edits.base import layer
+from bedside.models.edits.low_rank import LowRank, low_rank
 
-N = TypeVar("N", bound=CnnLstmNetwork)
-INPUT_WEIGHTS = ("weight", "weight_ih_l0")
+INPUT_WEIGHTS = ("weight_ih_l0", "weight_ih_l0_reverse")
 
 
-def ranks(network: CnnLstmNetwork, moments: Moments, energy: float, given: Mapping[str, int]) -> dict[str, int]:
+def ranks(network: nn.Module, moments: Moments, energy: float, given: Mapping[str, int]) -> dict[str, int]:
     """Rank of each layer in `moments`: the `given` one, else what keeps `energy`; without layers that gain nothing.
 
     Energy is the share of the layer's squared answers to what it reads.
@@ -39,10 +37,11 @@ def ranks(network: CnnLstmNetwork, moments: Moments, energy: float, given: Mappi
 
 
 def matrix(like: nn.Module) -> Tensor:
-    """What a layer does to its input, as (outputs, inputs): of an LSTM (4 units, inputs), of a convolution (o, i k)."""
-    weight = like.weight_ih_l0 if isinstance(like, nn.LSTM) else like.weight
-    assert isinstance(weight, Tensor)
-    return weight.detach().flatten(1)
+    """What a layer does to its input, as (outputs, inputs): of a convolution (o, i k), of an LSTM all gates of the first
+    layer, (4 units, inputs), and of both directions where it has two.
+    """
+    weights = [getattr(like, name) for name in (INPUT_WEIGHTS if isinstance(like, nn.RNNBase) else ("weight",)) if hasattr(like, name)]
+    return torch.cat([weight.detach().flatten(1) for weight in weights])
 
 
 def rank_of(weight: Tensor, moment: Tensor, energy: float) -> int:
@@ -66,14 +65,12 @@ def break_even(weight: Tensor) -> float:
     return outputs * inputs / (outputs + inputs)
 
 
-def factorized(
-    network: N, shape: FactoredCnnLstm, moments: Moments, chosen: Mapping[str, int]
-) -> tuple[N, FactoredCnnLstm]:
-    """A copy of the network with the chosen layers of that rank, and its shape."""
+def factorized(network: nn.Module, moments: Moments, chosen: Mapping[str, int]) -> tuple[nn.Module, LowRank]:
+    """A copy of the network with the chosen layers of that rank, and the edit that makes them."""
     result = copy.deepcopy(network)
     for name, rank in chosen.items():
-        put(result, name, factors(layer(network, name), moments[name], rank))
-    return result, shape.model_copy(update={"ranks": {**shape.ranks, **chosen}})
+        result.set_submodule(name, factors(layer(network, name), moments[name], rank))
+    return result, LowRank(ranks=dict(chosen))
 
 
 @torch.no_grad()
@@ -81,8 +78,17 @@ def factors(like: nn.Module, moment: Tensor, rank: int) -> nn.Sequential:
     """The two layers that answer most like one; each takes the square root of the singular values."""
     left, values, right = decomposed(matrix(like), moment)
     root, pair = values[:rank].sqrt(), low_rank(like, rank)
-    rest = {name: tensor for name, tensor in like.state_dict().items() if name not in INPUT_WEIGHTS}
+    _set(pair[0], root[:, None] * right[:rank])
+    replaced = INPUT_WEIGHTS if isinstance(like, nn.RNNBase) else ("weight",)
+    rest = {name: tensor for name, tensor in like.state_dict().items() if name not in replaced}
     pair[1].load_state_dict(rest, strict=False)  # biases, and what an LSTM does with its own past
-    for part, value in ((pair[0], root[:, None] * right[:rank]), (pair[1], left[:, :rank] * root)):
-        matrix(part).copy_(value)
+    _set(pair[1], left[:, :rank] * root)
     return pair
+
+
+def _set(layer: nn.Module, value: Tensor) -> None:
+    """Write what `matrix` reads."""
+    names = [name for name in (INPUT_WEIGHTS if isinstance(layer, nn.RNNBase) else ("weight",)) if hasattr(layer, name)]
+    for name, rows in zip(names, value.chunk(len(names)), strict=True):
+        weight = getattr(layer, name)
+        weight.copy_(rows.reshape(weight.shape))

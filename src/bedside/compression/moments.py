@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from bedside.errors import NotFiniteError, RefusedError
-from bedside.models.convolution import walk
-from bedside.models.factored_cnn_lstm import layer
+from bedside.models.convolution import patches
+from bedside.models.edits.base import layer
 from bedside.training.batches import Batch, epoch_batches
 from bedside.training.loop import Training
 from bedside.training.stages import Splits
@@ -38,7 +38,7 @@ def second_moments(network: nn.Module, names: Sequence[str], batches: Iterable[B
     network.eval()
     hooks = [watch(name) for name in names]
     for batch in batches if names else ():
-        network(batch.signal, batch.rhythm)
+        network(**batch.inputs)
     for hook in hooks:
         hook.remove()
     for name in names:
@@ -67,9 +67,9 @@ def ridged(system: Tensor) -> Tensor:
 
 def read_by(module: nn.Module, values: Tensor) -> Tensor:
     """One row per answer: of a convolution its patches (batch * instant, channel * kernel), else the last axis."""
-    if not isinstance(module, nn.Conv1d):
-        return values.flatten(0, -2)
-    return walk(module).patches(values).transpose(1, 2).flatten(2).flatten(0, 1)
+    if isinstance(module, nn.Conv1d | nn.Conv2d):
+        return patches(module, values)
+    return values.flatten(0, -2)
 
 
 def energy(weight: Tensor, moment: Tensor) -> Tensor:

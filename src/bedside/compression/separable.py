@@ -6,25 +6,20 @@ inputs and outputs, as in Zhang et al. 2016.
 """
 
 import copy
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from bedside.compression.moments import Moments, energy, ridged
-from bedside.models.cnn_lstm import CnnLstmNetwork
-from bedside.models.factored_cnn_lstm import FactoredCnnLstm, depthwise_pointwise, layer, put, require_layers
+from bedside.models.edits.base import layer
+from bedside.models.edits.separable import Separable, depthwise_pointwise
 
-N = TypeVar("N", bound=CnnLstmNetwork)
-
-
-def replaceable(network: CnnLstmNetwork, shape: FactoredCnnLstm, spared: Sequence[str]) -> list[str]:
-    """Whole convolutions that two cheaper ones would be smaller than, without the `spared` ones."""
-    require_layers(shape, spared, "spared")
-    names = [name for name in shape.left if name.startswith("convolutions.") and name not in spared]
-    return [name for name in names if _saves(layer(network, name))]
+def replaceable(network: nn.Module, names: Iterable[str]) -> list[str]:
+    """Of these layers the convolutions that two cheaper ones would be smaller than."""
+    layers = {name: layer(network, name) for name in names}
+    return [name for name, one in layers.items() if isinstance(one, nn.Conv1d | nn.Conv2d) and _saves(one)]
 
 
 def _saves(whole: nn.Module) -> bool:
@@ -35,22 +30,20 @@ def _size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def separated(
-    network: N, shape: FactoredCnnLstm, moments: Moments, rounds: int
-) -> tuple[N, FactoredCnnLstm, dict[str, float]]:
-    """A copy with the convolutions in `moments` replaced, its shape, and the share of each one's answers lost."""
+def separated(network: nn.Module, moments: Moments, rounds: int) -> tuple[nn.Module, Separable, dict[str, float]]:
+    """A copy with the convolutions in `moments` replaced, the edit, and the share of each one's answers lost."""
     result, lost = copy.deepcopy(network), {}
     for name, moment in moments.items():
         substitute, lost[name] = imitation(layer(network, name), moment, rounds)
-        put(result, name, substitute)
-    return result, shape.model_copy(update={"separable": (*shape.separable, *moments)}), lost
+        result.set_submodule(name, substitute)
+    return result, Separable(layers=tuple(moments)), lost
 
 
 @torch.no_grad()
 def imitation(whole: nn.Module, moment: Tensor, rounds: int) -> tuple[nn.Sequential, float]:
     """The pair that answers most like a convolution on patches of this second moment, and the share of energy lost."""
-    assert isinstance(whole, nn.Conv1d)
-    weight = whole.weight.double()  # (output, input, kernel)
+    assert isinstance(whole, nn.Conv1d | nn.Conv2d)
+    weight = whole.weight.double().flatten(2)  # (output, input, kernel)
     filters = torch.linalg.svd(weight.transpose(0, 1), full_matrices=False).Vh[:, 0]  # best of each channel by itself
     for _ in range(rounds):
         filters = best_filters(weight, best_mix(weight, filters, moment), moment)
@@ -58,7 +51,10 @@ def imitation(whole: nn.Module, moment: Tensor, rounds: int) -> tuple[nn.Sequent
     missed = (weight - mix[:, :, None] * filters).flatten(1)
     lost = energy(missed, moment) / energy(weight.flatten(1), moment)
     pair = depthwise_pointwise(whole)
-    pair.load_state_dict({"0.weight": filters[:, None], "1.weight": mix[:, :, None]}, strict=whole.bias is None)
+    for part, values in ((pair[0], filters), (pair[1], mix)):
+        part.weight.copy_(values.reshape(part.weight.shape))
+    if whole.bias is not None:
+        pair[1].bias.copy_(whole.bias)
     return pair, float(lost)
 
 

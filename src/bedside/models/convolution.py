@@ -47,10 +47,25 @@ def convolution(inputs: int, outputs: int, walk: Walk, *, groups: int = 1, bias:
     return CausalConv1d(inputs, outputs, kernel, stride, 0, dilation, groups, bias)
 
 
+def patches(layer: nn.Conv1d | nn.Conv2d, values: Tensor) -> Tensor:
+    """What a convolution reads, one row per answer: (batch * answer, channel * kernel)."""
+    if isinstance(layer, nn.Conv2d):
+        around = layer.padding if isinstance(layer.padding, tuple) else _same(layer)
+        read = functional.unfold(values, layer.kernel_size, layer.dilation, around, layer.stride)
+        return read.transpose(1, 2).flatten(0, 1)
+    return walk(layer).patches(values).transpose(1, 2).flatten(2).flatten(0, 1)
+
+
+def _same(layer: nn.Conv1d | nn.Conv2d) -> tuple[int, ...]:
+    """Zeros on either side of a convolution whose padding is a word."""
+    reach = [dilation * (kernel - 1) for dilation, kernel in zip(layer.dilation, layer.kernel_size, strict=True)]
+    return tuple(span // 2 if layer.padding == "same" else 0 for span in reach)
+
+
 def walk(layer: nn.Conv1d) -> Walk:
     """How a convolution walks."""
     (kernel,), (stride,), (dilation,) = layer.kernel_size, layer.stride, layer.dilation
     if isinstance(layer, CausalConv1d):
         return Walk(kernel, stride, dilation * (kernel - 1), 0, dilation)
-    padding = int(layer.padding[0])
+    (padding,) = layer.padding if isinstance(layer.padding, tuple) else _same(layer)
     return Walk(kernel, stride, padding, padding, dilation)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from bedside.compression.pruning.sensitivity import Curves
+from bedside.compression.pruning.layer_scan import Curves
 from bedside.errors import RefusedError
 from bedside.plugins import Plugin
 
@@ -50,7 +50,7 @@ class Sensitivity(Allocation):
         low, high = 0.0, max(_falls(points)[-1] for points in curves.values())
         if cost(_at(high, curves)) > budget:
             raise RefusedError(
-                f"the sensitivity scan ends before the cost of pruning {share:.0%} of every group is reached; "
+                f"the layer scan ends before the cost of pruning {share:.0%} of every group is reached; "
                 "add a larger share to scan.shares in params.yaml"
             )
         for _ in range(HALVINGS):

@@ -2,9 +2,8 @@
 
 import abc
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from bedside.models.cnn_lstm import CnnLstmNetwork
 from bedside.plugins import Plugin
 from bedside.training.batches import Tensors
 
@@ -15,5 +14,5 @@ class Importance(Plugin, abc.ABC):
     """Scores every unit of every group; the units with the smallest scores are removed."""
 
     @abc.abstractmethod
-    def scores(self, network: CnnLstmNetwork, data: Tensors, classes: int) -> Scores:
-        """Importance of each unit (unit,), by group name (see `surgery.groups`)."""
+    def scores(self, network: nn.Module, data: Tensors, classes: int) -> Scores:
+        """Importance of each unit (unit,), by group name (see `bedside.compression.pruning.units`)."""

@@ -1,7 +1,7 @@
 """Multiply-accumulates of a network for one window, with any number of units in each group: what allocations spend."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -9,7 +9,7 @@ from torch import Tensor, fx, nn
 
 from bedside.compression.pruning.surgery import Anatomy
 from bedside.datasets.inputs import Shapes
-from bedside.models.traced import calls, shape, traced
+from bedside.models.traced import VALUE, calls, traced
 
 Counts = Mapping[str, int]
 GATES = {nn.LSTM: 4, nn.GRU: 3}
@@ -27,8 +27,34 @@ class Side:
         return self.fixed + sum(times * counts[group] for group, times in self.each.items())
 
 
-def macs(network: nn.Module, inputs: Shapes) -> Callable[[Counts], int]:
-    """Multiply-accumulates of convolutions, LSTM, GRU and linear layers for one window, from the units left per group.
+@dataclass(frozen=True)
+class Term:
+    """A layer: how often it computes for one window, and what it answers with and reads."""
+
+    module: nn.Module
+    times: int
+    rows: Side
+    columns: Side
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Multiply-accumulates for one window of a network with any number of units left in each group."""
+
+    units: dict[str, int]
+    terms: list[Term]
+
+    def __call__(self, counts: Counts) -> int:
+        return sum(_macs(one.module, one.times, one.rows.left(counts), one.columns.left(counts)) for one in self.terms)
+
+    @property
+    def whole(self) -> int:
+        """Of the network as it is."""
+        return self(self.units)
+
+
+def macs(network: nn.Module, inputs: Shapes) -> Cost:
+    """The cost of a network's convolutions, LSTM, GRU and linear layers.
 
     Worked: a convolution 2 -> 16 channels with kernel 7 and stride 2 on 120 samples: 60 x 16 x 2 x 7 = 13,440. An LSTM
     of 8 units on 4 inputs over 10 steps: 10 x 4 x 8 x (4 + 8) = 3,840. A linear layer 39 -> 32: 1,248.
@@ -46,12 +72,8 @@ def macs(network: nn.Module, inputs: Shapes) -> Callable[[Counts], int]:
             rows, columns = (
                 _side(anatomy, marked, whole, group_of, units) for marked, whole in zip(marks, default, strict=True)
             )
-            terms.append((module, sum(map(_answers, nodes)), rows, columns))
-
-    def cost(counts: Counts) -> int:
-        return sum(_macs(module, times, rows.left(counts), columns.left(counts)) for module, times, rows, columns in terms)
-
-    return cost
+            terms.append(Term(module, sum(_answers(module, node) for node in nodes), rows, columns))
+    return Cost(units, terms)
 
 
 def _widths(module: nn.Module) -> tuple[int, int]:
@@ -71,16 +93,11 @@ def _side(anatomy: Anatomy, marks: Tensor | None, whole: int, group_of: Mapping[
     return Side(names.count(None), {name: names.count(name) // units[name] for name in set(names) if name is not None})
 
 
-def _answers(node: fx.Node) -> int:
+def _answers(module: nn.Module, node: fx.Node) -> int:
     """How often a layer's weights are used for one window: instants of a convolution's answer, steps of an LSTM."""
-    value = node.meta["value"]
-    sizes = tuple(value[0].shape) if isinstance(value, tuple) else tuple(shape(node))  # type: ignore[arg-type]
-    return math.prod(sizes[2:]) if _is_convolution(node) else math.prod(sizes[1:-1])
-
-
-def _is_convolution(node: fx.Node) -> bool:
-    module = node.graph.owning_module.get_submodule(str(node.target)) if node.graph.owning_module else None
-    return isinstance(module, nn.Conv1d | nn.Conv2d)
+    value = node.meta[VALUE]
+    sizes = (value[0] if isinstance(value, tuple) else value).shape
+    return math.prod(sizes[2:] if isinstance(module, nn.Conv1d | nn.Conv2d) else sizes[1:-1])
 
 
 def _macs(module: nn.Module, times: int, rows: int, columns: int) -> int:
@@ -93,10 +110,3 @@ def _macs(module: nn.Module, times: int, rows: int, columns: int) -> int:
             read = [columns, *[directions * rows] * (module.num_layers - 1)]
             return times * directions * GATES[type(module)] * rows * sum(inputs + rows for inputs in read)
     return times * rows * columns
-
-
-def whole(anatomy: Anatomy) -> dict[str, int]:
-    """The units of each group of the network as it is."""
-    return {name: len(group.units) for name, group in anatomy.groups.items()}
-
-

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
+from torch import nn
+
 from bedside.compression.pruning.base import Importance, Scores
-from bedside.compression.pruning.surgery import groups
-from bedside.models.cnn_lstm import CnnLstmNetwork
+from bedside.compression.pruning.surgery import Anatomy
 from bedside.training.batches import Tensors
 
 
@@ -13,7 +14,8 @@ class Magnitude(Importance):
 
     kind: Literal["magnitude"] = "magnitude"
 
-    def scores(self, network: CnnLstmNetwork, data: Tensors, classes: int) -> Scores:
-        del data, classes
-        squares = {name: [p.detach().square() for p in g.parameters] for name, g in groups(network).items()}
-        return {name: group.total(squares[name]).sqrt() for name, group in groups(network).items()}
+    def scores(self, network: nn.Module, data: Tensors, classes: int) -> Scores:
+        del classes
+        groups = Anatomy.of(network, data.shapes).groups
+        squares = {name: [p.detach().square() for p in group.parameters] for name, group in groups.items()}
+        return {name: group.total(squares[name]).sqrt() for name, group in groups.items()}

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bedside.artifacts import Artifact
 from bedside.errors import RefusedError
-from bedside.models.io import architecture_of, load
+from bedside.models.io import described, load
 
 Rewind = Literal["none", "parent", "initial"]
 State = dict[str, Tensor]
@@ -35,4 +35,4 @@ def initial(parent: Artifact) -> State:
             "not tell where its weights began; take the teacher as parent, or rewind: parent (params.yaml)"
         )
     torch.manual_seed(parent.manifest["params"]["params"]["training"]["seed"])
-    return architecture_of(parent).network().state_dict()
+    return described(parent).network().state_dict()

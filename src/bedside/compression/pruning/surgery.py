@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from bedside.compression.pruning.units import FIXED, Group, Marks, Wiring, grouped
 from bedside.compression.pruning.wiring import wired
 from bedside.datasets.inputs import Shapes
+from bedside.errors import RefusedError
 from bedside.models.edits.pruned import Pruned, Width
 from bedside.models.like import resized
 from bedside.models.traced import traced
@@ -56,6 +57,14 @@ def _others(count: int, kept: Tensor) -> Tensor:
     mask = torch.ones(count, dtype=torch.bool)
     mask[kept] = False
     return mask
+
+
+def require_units(network: nn.Module, inputs: Shapes) -> None:
+    """RefusedError for a network of which no unit may go, with the first layers that keep theirs and why."""
+    anatomy = Anatomy.of(network, inputs)
+    if not anatomy.groups:
+        why = "; ".join(f"{path}: {reason}" for path, reason in list(anatomy.pinned.items())[:3])
+        raise RefusedError(f"prune finds no unit that could go ({why or 'no layer of weights'}); drop the variant")
 
 
 def shrink(network: nn.Module, inputs: Shapes, keep: Keep) -> tuple[nn.Module, Pruned]:

@@ -8,12 +8,12 @@ from bedside.compression.pruning.taylor import evenly
 from bedside.compression.ranges.base import Ranges
 from bedside.errors import NotFiniteError
 from bedside.models.fake_quant import FLOAT
-from bedside.models.quantized_cnn_lstm import QuantizedCnnLstmNetwork
+from bedside.models.edits.quantized import grids, use
 from bedside.training.batches import Tensors
 from bedside.training.validation import logits_of
 
 
-def calibrate(network: QuantizedCnnLstmNetwork, data: Tensors, ranges: Ranges, windows: int = 2048) -> None:
+def calibrate(network: nn.Module, data: Tensors, ranges: Ranges, windows: int = 2048) -> None:
     """Set every grid's range from at most `windows` windows, evenly spread so that every patient is heard.
 
     NotFiniteError for an activation that is not finite somewhere: no grid holds it.
@@ -21,7 +21,7 @@ def calibrate(network: QuantizedCnnLstmNetwork, data: Tensors, ranges: Ranges, w
     rows = evenly(torch.arange(len(data)), windows)
     for name, values in tqdm(activations(network, data[rows]).items(), "ranges", leave=False):
         _require_finite(name, values)
-        network.grids[name].span(*ranges.bounds(values))
+        grids(network)[name].span(*ranges.bounds(values))
 
 
 def _require_finite(name: str, values: Tensor) -> None:
@@ -31,17 +31,17 @@ def _require_finite(name: str, values: Tensor) -> None:
         raise NotFiniteError("the parent", found, "train it again with a lower training.learning_rate")
 
 
-def activations(network: QuantizedCnnLstmNetwork, data: Tensors) -> dict[str, Tensor]:
+def activations(network: nn.Module, data: Tensors) -> dict[str, Tensor]:
     """What reaches each grid, (window, ...), with all grids switched off; afterwards they are as they were."""
-    before = {name: grid.bits for name, grid in network.grids.items()}
-    network.use(dict.fromkeys(before, FLOAT))
+    before = {name: grid.bits for name, grid in grids(network).items()}
+    use(network, dict.fromkeys(before, FLOAT))
     seen: dict[str, list[Tensor]] = {name: [] for name in before}
 
     def keep(name: str) -> torch.utils.hooks.RemovableHandle:
         def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             seen[name].append(inputs[0])
 
-        return network.grids[name].register_forward_pre_hook(hook)
+        return grids(network)[name].register_forward_pre_hook(hook)
 
     hooks = [keep(name) for name in before]
     try:
@@ -49,5 +49,5 @@ def activations(network: QuantizedCnnLstmNetwork, data: Tensors) -> dict[str, Te
     finally:
         for hook in hooks:
             hook.remove()
-        network.use(before)
+        use(network, before)
     return {name: torch.cat(parts) for name, parts in seen.items()}

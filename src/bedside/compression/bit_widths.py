@@ -1,4 +1,4 @@
-"""Mixed precision by sensitivity: which layer suffers from 8 bits? (As HAWQ asks, Dong et al. 2019.)"""
+"""Mixed precision: which activation suffers from 8 bits? (As HAWQ asks, Dong et al. 2019.)"""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from bedside.models.fake_quant import FLOAT
-from bedside.models.quantized_cnn_lstm import QuantizedCnnLstmNetwork
+from bedside.models.edits.quantized import grids, use
 from bedside.params import Params
 from bedside.training.batches import Tensors
 from bedside.training.validation import logits_of
@@ -27,18 +27,18 @@ class Mixed(Params):
         return dict.fromkeys(sorted(losses, key=lambda name: losses[name], reverse=True)[: self.worst], self.bits)
 
 
-def sensitivity(network: QuantizedCnnLstmNetwork, parent: nn.Module, data: Tensors) -> dict[str, float]:
+def harm(network: nn.Module, parent: nn.Module, data: Tensors) -> dict[str, float]:
     """KL(parent || network), mean over windows in nats, with one activation at a time on 8 bits and the others float.
 
     Weights are on their int8 grid all along, so what differs between entries is the activation. Bits stay as they were.
     """
     answers = logits_of(parent, data, whose="the parent")
-    before = {name: grid.bits for name, grid in network.grids.items()}
+    before = {name: grid.bits for name, grid in grids(network).items()}
     losses = {}
-    for name in tqdm(before, "sensitivity", leave=False):
-        network.use({other: FLOAT for other in before if other != name})
+    for name in tqdm(before, "bit widths", leave=False):
+        use(network, {other: FLOAT for other in before if other != name})
         losses[name] = divergence(answers, logits_of(network, data, whose="the network in 8 bits"))
-    network.use(before)
+    use(network, before)
     return losses
 
 

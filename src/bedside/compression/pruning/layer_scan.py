@@ -19,7 +19,7 @@ from bedside.compression.pruning.base import Scores
 from bedside.compression.pruning.schedule import most_important
 from bedside.compression.pruning.surgery import shrink
 from bedside.compression.pruning.taylor import evenly
-from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork
+from bedside.datasets.inputs import Shapes
 from bedside.params import Params
 from bedside.training.batches import Tensors
 from bedside.training.loop import Score
@@ -65,21 +65,21 @@ def divergence(teacher: nn.Module, data: Tensors) -> Callable[[nn.Module], float
     return measure
 
 
-def scan(network: CnnLstmNetwork, shape: CnnLstm, scores: Scores, judge: Score, shares: tuple[float, ...]) -> Curves:
+def scan(network: nn.Module, inputs: Shapes, scores: Scores, judge: Score, shares: tuple[float, ...]) -> Curves:
     """Prune each group alone by each of `shares`, without fine-tuning; `fall` is the divergence above the unpruned."""
     whole = judge(network)
     first = {name: {"share": 0.0, "units": len(score), "fall": 0.0, **whole} for name, score in scores.items()}
     curves: Curves = {name: [point] for name, point in first.items()}
     tries = [(name, share) for name in scores for share in sorted(shares)]
-    for name, share in tqdm(tries, desc="sensitivity", unit="pruning", disable=None):
+    for name, share in tqdm(tries, desc="layer scan", unit="pruning", disable=None):
         units = max(1, round(len(scores[name]) * (1 - share)))
         counts = {group: len(score) for group, score in scores.items()} | {name: units}
-        found = judge(shrink(network, shape, most_important(scores, counts))[0])
+        found = judge(shrink(network, inputs, most_important(scores, counts))[0])
         fall = found["divergence"] - whole["divergence"]
         curves[name].append({"share": share, "units": units, "fall": fall, **found})
     return curves
 
 
-def sensitivity_metrics(curves: Mapping[str, list[dict[str, float]]]) -> dict[str, float]:
+def falls(curves: Mapping[str, list[dict[str, float]]]) -> dict[str, float]:
     """The fall of each group at the largest share that was tried."""
-    return {f"sensitivity/{name}": points[-1]["fall"] for name, points in curves.items()}
+    return {f"layer_scan/{name}": points[-1]["fall"] for name, points in curves.items()}
