@@ -106,7 +106,7 @@ def imitate(network: nn.Module, guide: nn.Module, splits: Splits, recorded: Tens
     if params.features is None:
         fit(network, splits.train, classes, params.training, loss, score, name="soft-targets")
         return
-    pair = Hinted(network, guide, *splits.inputs)
+    pair = Hinted(network, guide, splits.inputs)
     with feature_distillation(params.features, pair, loss) as both:
         fit(pair, splits.train, classes, params.training, both, score, name="soft-targets")
 

@@ -53,7 +53,7 @@ def early_exit(
         raise RefusedError(f"after: {params.after}, but the parent has {len(shape.convolutions)} convolution blocks")
     shape = splits.fitted(EarlyExit(full=shape, exit=params.exit, after=params.after))
     network = cut(full, shape)
-    leaving = Alone(network.first, network.shared)
+    leaving = Alone(network.first, network)
     loss, score = distillation_loss(params.soft_targets, full), fidelity(full, splits)
     fit(leaving, splits.train, len(splits.classes), params.training, loss, score, name="exit")
     figures = settle_thresholds(network, splits, params.switching)

@@ -75,21 +75,20 @@ def quantize(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: 
     shape, source = architecture_of(parent), load(parent)
     if not isinstance(shape, CnnLstm) or not isinstance(source, CnnLstmNetwork):
         raise RefusedError(f"quantize takes a float cnn_lstm, not a {shape.kind}; quantize once, last (params.yaml)")
-    inputs = splits.train.signal.shape[1:], splits.train.rhythm.shape[1:]
-    before = export(source, *inputs)
+    before = export(source, splits.inputs)
     network = quantized(source, shape)
     calibrate(network, Tensors.of(load_split(dataset, "calibration")), params.ranges)
     losses = sensitivity(network, source, splits.validation) if params.activations == 8 else {}
     bits = params.widths(network.grids, losses)
     network.use(bits)
     if not shape.convolutions:  # these alone are sure to have integer kernels; now, not after the training
-        OnnxRuntime().optimize(export(network, *inputs))
+        OnnxRuntime().optimize(export(network, splits.inputs))
 
     guide = load(teacher)
     loss, score = distillation_loss(params.soft_targets, guide), fidelity(guide, splits)
     history = fit(network, splits.train, len(splits.classes), params.training, loss, score)
     network.settle()
-    gain = require_smaller(before, export(network, *inputs), params.gain)
+    gain = require_smaller(before, export(network, splits.inputs), params.gain)
     save(network.eval(), QuantizedCnnLstm(float_shape=shape, bits=bits), student)
     return {
         "model/parameters": float(parameters(network)),

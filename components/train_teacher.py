@@ -91,7 +91,7 @@ def _fitted(shape: Architecture, training: Training, splits: Splits, loss: Loss,
 
 def _cross_entropy(label_smoothing: float) -> Loss:
     def loss(model: nn.Module, batch: Batch) -> Tensor:
-        logits = model(batch.signal, batch.rhythm)
+        logits = model(**batch.inputs)
         return functional.cross_entropy(logits, batch.target, label_smoothing=label_smoothing)
 
     return loss

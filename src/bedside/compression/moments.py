@@ -38,7 +38,7 @@ def second_moments(network: nn.Module, names: Sequence[str], batches: Iterable[B
     network.eval()
     hooks = [watch(name) for name in names]
     for batch in batches if names else ():
-        network(batch.signal, batch.rhythm)
+        network(**batch.inputs)
     for hook in hooks:
         hook.remove()
     for name in names:

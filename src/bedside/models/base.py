@@ -1,11 +1,11 @@
 """The family of architectures: what is written beside the weights is enough to rebuild the network."""
 
 import abc
-from collections.abc import Sequence
 from typing import Self
 
 from torch import nn
 
+from bedside.datasets.inputs import Shapes
 from bedside.plugins import Plugin
 
 
@@ -13,9 +13,9 @@ class Architecture(Plugin, abc.ABC):
     """A network's shape as data; `build` makes the module with fresh weights."""
 
     @abc.abstractmethod
-    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
-        """The same shape for a dataset's windows: `signal` (channel, time), `rhythm` (feature,) and its classes."""
+    def fitted(self, inputs: Shapes, classes: int) -> Self:
+        """The same shape for a dataset's windows and classes; RefusedError for inputs that it cannot read."""
 
     @abc.abstractmethod
     def network(self) -> nn.Module:
-        """A module with `forward(signal (batch, channel, time), rhythm (batch, feature)) -> logits (batch, class)`."""
+        """A module whose `forward` takes the inputs by name, (batch, *shape) each, and answers logits (batch, class)."""

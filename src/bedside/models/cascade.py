@@ -1,10 +1,10 @@
 """A cascade (Viola & Jones 2001): a small network answers, a large one takes the windows the small one is unsure of."""
 
-from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field
 
+from bedside.datasets.inputs import Shapes
 from bedside.models.base import Architecture
 from bedside.models.switched import SwitchedNetwork
 from bedside.plugins import Choice
@@ -18,8 +18,8 @@ class Cascade(Architecture):
     large: Choice[Architecture]
     classes: int = Field(default=4, ge=2)
 
-    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
-        small, large = (network.fitted(signal, rhythm, classes) for network in (self.small, self.large))
+    def fitted(self, inputs: Shapes, classes: int) -> Self:
+        small, large = (network.fitted(inputs, classes) for network in (self.small, self.large))
         return self.model_copy(update={"small": small, "large": large, "classes": classes})
 
     def network(self) -> SwitchedNetwork:

@@ -8,6 +8,8 @@ import pydantic
 import torch
 from torch import Tensor, nn
 
+from bedside.datasets.inputs import Shapes, said
+from bedside.errors import RefusedError
 from bedside.models.base import Architecture
 from bedside.models.convolution import Walk, convolution
 from bedside.params import Params
@@ -50,9 +52,15 @@ class CnnLstm(Architecture):
     classes: int = pydantic.Field(default=4, ge=2)
     dropout: float = pydantic.Field(default=0.2, ge=0, lt=1)
 
-    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
-        size = {"signal_channels": signal[0], "signal_length": signal[1]}
-        return self.model_copy(update={**size, "rhythm_features": rhythm[0], "classes": classes})
+    def fitted(self, inputs: Shapes, classes: int) -> Self:
+        if {name: len(shape) for name, shape in inputs.items()} != {"signal": 2, "rhythm": 1}:
+            raise RefusedError(
+                f"a {self.kind} reads signal (channel, time) and rhythm (feature), not {said(inputs)}; take another "
+                "architecture for these windows"
+            )
+        (channels, length), (features,) = inputs["signal"], inputs["rhythm"]
+        size = {"signal_channels": channels, "signal_length": length, "rhythm_features": features}
+        return self.model_copy(update={**size, "classes": classes})
 
     @property
     def instants(self) -> int:

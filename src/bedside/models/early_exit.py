@@ -1,11 +1,12 @@
 """Early exit (BranchyNet, Teerapittayanon et al. 2016): a head after the first blocks answers the easy windows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal, Self
 
 import pydantic
 from torch import Tensor, nn
 
+from bedside.datasets.inputs import Shapes
 from bedside.models.base import Architecture
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBnRelu
 from bedside.models.switched import SwitchedNetwork
@@ -19,9 +20,10 @@ class EarlyExit(Architecture):
     exit: CnnLstm
     after: int = pydantic.Field(default=1, gt=0)
 
-    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
-        full = self.full.fitted(signal, rhythm, classes)
-        return self.model_copy(update={"full": full, "exit": self.exit.fitted(self._left(full), rhythm, classes)})
+    def fitted(self, inputs: Shapes, classes: int) -> Self:
+        full = self.full.fitted(inputs, classes)
+        left = {**inputs, "signal": self._left(full)}
+        return self.model_copy(update={"full": full, "exit": self.exit.fitted(left, classes)})
 
     def _left(self, full: CnnLstm) -> tuple[int, int]:
         """What the trunk makes of a window: channels and length."""
@@ -37,10 +39,11 @@ class EarlyExit(Architecture):
     def network(self) -> SwitchedNetwork:
         trunk = self.full.convolutions[: self.after]
         rest = self.full.model_copy(update={"convolutions": self.full.convolutions[self.after :]})
-        second = rest.fitted(self._left(self.full), (self.full.rhythm_features,), self.full.classes).network()
+        left = {"signal": self._left(self.full), "rhythm": (self.full.rhythm_features,)}
+        second = rest.fitted(left, self.full.classes).network()
         widths = [self.full.signal_channels, *(block.channels for block in trunk[:-1])]
         shared = Trunk(map(ConvBnRelu, widths, trunk))
-        return SwitchedNetwork(self.exit.network(), second, self.full.classes, shared)
+        return SwitchedNetwork(self.exit.network(), second, self.full.classes, shared, "signal")
 
 
 class Trunk(nn.Module):

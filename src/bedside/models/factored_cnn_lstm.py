@@ -5,13 +5,14 @@ only the input weights can be a pair: a linear layer before a narrower LSTM. Its
 loop, where ONNX's LSTM has no place for a factor, and a loop written out runs slower than the whole matrix.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal, Self
 
 import pydantic
 from torch import nn
 
 from bedside.artifacts import Artifact
+from bedside.datasets.inputs import Shapes
 from bedside.errors import RefusedError
 from bedside.models.base import Architecture
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork
@@ -39,8 +40,8 @@ class FactoredCnnLstm(Architecture):
             raise ValueError(f"{', '.join(wrong)}: only a convolution can be separable")
         return self
 
-    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
-        return self.model_copy(update={"whole": self.whole.fitted(signal, rhythm, classes)})
+    def fitted(self, inputs: Shapes, classes: int) -> Self:
+        return self.model_copy(update={"whole": self.whole.fitted(inputs, classes)})
 
     def network(self) -> CnnLstmNetwork:
         """The whole network with its named layers replaced; `blocks` and `layers` then hold pairs too."""

@@ -1,6 +1,6 @@
 """The CNN-LSTM as int8 kernels will compute it: batch norms folded, activations and weights on 8-bit grids."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, Self, cast
 
 import pydantic
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from bedside.datasets.inputs import Shapes
 from bedside.models.base import Architecture
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, summary
 from bedside.models.convolution import CausalConv1d
@@ -23,8 +24,8 @@ class QuantizedCnnLstm(Architecture):
         default={}, description="activations that are not on 8 bits, by grid: 16, or 32 for not rounded at all"
     )
 
-    def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
-        return self.model_copy(update={"float_shape": self.float_shape.fitted(signal, rhythm, classes)})
+    def fitted(self, inputs: Shapes, classes: int) -> Self:
+        return self.model_copy(update={"float_shape": self.float_shape.fitted(inputs, classes)})
 
     def network(self) -> "QuantizedCnnLstmNetwork":
         network = QuantizedCnnLstmNetwork(self.float_shape)

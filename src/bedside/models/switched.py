@@ -1,5 +1,6 @@
 """Two networks that answer as one: the second is asked only for windows that the first is unsure of."""
 
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -9,39 +10,44 @@ from torch import Tensor, nn
 class SwitchedNetwork(nn.Module):
     """Each window gets the first network's answer where that is sure, else the second's (thresholds: 0 is always sure).
 
-    `shared` reads the signal for both, `(signal, rhythm) -> features`; without it both read the signal. In torch both
-    answer every window; the exported graph skips the second network (`bedside.graph.branches`).
+    `shared` reads all inputs for both; what it makes of them stands for both in the place of the input `replaced`. In
+    torch both answer every window; the exported graph skips the second network (`bedside.graph.branches`).
     """
 
     thresholds: Tensor
 
-    def __init__(self, first: nn.Module, second: nn.Module, classes: int, shared: nn.Module | None = None) -> None:
+    def __init__(
+        self, first: nn.Module, second: nn.Module, classes: int, shared: nn.Module | None = None, replaced: str = ""
+    ) -> None:
         super().__init__()
-        self.first, self.second, self.shared = first, second, shared
+        self.first, self.second, self.shared, self.replaced = first, second, shared, replaced
         self.register_buffer("thresholds", torch.zeros(classes))
 
-    def read(self, signal: Tensor, rhythm: Tensor) -> Tensor:
-        """What both networks are given in place of the signal."""
-        return signal if self.shared is None else cast(Tensor, self.shared(signal, rhythm))
+    def read(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What both networks are given."""
+        return _read(inputs, self.shared, self.replaced)
 
-    def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
-        """(batch, channel, time), (batch, feature) -> logits (batch, class)."""
-        read = self.read(signal, rhythm)
-        fast = self.first(read, rhythm)
-        return torch.where(slack(fast, self.thresholds)[:, None] < 0, self.second(read, rhythm), fast)
+    def forward(self, **inputs: Tensor) -> Tensor:
+        """(batch, *shape) each -> logits (batch, class)."""
+        read = self.read(inputs)
+        fast = self.first(**read)
+        return torch.where(slack(fast, self.thresholds)[:, None] < 0, self.second(**read), fast)
 
 
 class Alone(nn.Module):
-    """One of the two networks by itself, from the signal on."""
+    """One of the two networks by itself, from the inputs on."""
 
-    def __init__(self, part: nn.Module, shared: nn.Module | None) -> None:
+    def __init__(self, part: nn.Module, of: SwitchedNetwork) -> None:
         super().__init__()
-        self.part, self.shared = part, shared
+        self.part, self.shared, self.replaced = part, of.shared, of.replaced
 
-    def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
-        """(batch, channel, time), (batch, feature) -> logits (batch, class)."""
-        read = signal if self.shared is None else self.shared(signal, rhythm)
-        return cast(Tensor, self.part(read, rhythm))
+    def forward(self, **inputs: Tensor) -> Tensor:
+        """(batch, *shape) each -> logits (batch, class)."""
+        return cast(Tensor, self.part(**_read(inputs, self.shared, self.replaced)))
+
+
+def _read(inputs: Mapping[str, Tensor], shared: nn.Module | None, replaced: str) -> dict[str, Tensor]:
+    return dict(inputs) if shared is None else {**inputs, replaced: shared(**inputs)}
 
 
 def margin(logits: Tensor) -> Tensor:

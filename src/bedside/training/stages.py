@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from bedside.artifacts import Artifact
+from bedside.datasets.inputs import Shapes, said
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import Architecture
-from bedside.models.last import asked, last_layer
+from bedside.models.last import asked, last_layer, require_arguments
 from bedside.params import ClassName, Params
 from bedside.training.batches import Tensors
 from bedside.training.validation import f1, logits_of, watch
@@ -49,13 +50,13 @@ class Splits:
         return seen if self.how.epoch == "best" else {**seen, "score": 0.0}
 
     @property
-    def inputs(self) -> tuple[torch.Size, torch.Size]:
-        """Shapes of a window's `signal` (channel, time) and `rhythm` (feature,)."""
-        return self.train.signal.shape[1:], self.train.rhythm.shape[1:]
+    def inputs(self) -> Shapes:
+        """Shape of one window of each input, in the order in which graphs take them."""
+        return self.train.shapes
 
     def fitted(self, architecture: A) -> A:
         """The architecture for these windows and classes."""
-        return architecture.fitted(*self.inputs, len(self.classes))
+        return architecture.fitted(self.inputs, len(self.classes))
 
 
 def open_splits(dataset: Artifact, how: Validation) -> Splits:
@@ -84,10 +85,11 @@ def built(architecture: Architecture, splits: Splits, where: str) -> nn.Module:
 
     RefusedError names the parameter `where` it is described: now, not after a training.
     """
-    read = "windows of {} and {}".format(*map(tuple, splits.inputs))
+    read = f"windows of {said(splits.inputs)}"
     try:
         network = architecture.network()
-        answer = asked(network, *splits.inputs)
+        require_arguments(network, splits.inputs, f"{where}: this {architecture.kind}")
+        answer = asked(network, splits.inputs)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise RefusedError(f"{where}: this {architecture.kind} cannot read {read} ({reason}); change it") from None
@@ -104,7 +106,7 @@ def built(architecture: Architecture, splits: Splits, where: str) -> nn.Module:
 
 def answering(network: nn.Module, splits: Splits, where: str) -> nn.Linear:
     """The network's last layer; RefusedError where it has no bias for each class to which `where` could be added."""
-    layer = last_layer(network, *splits.inputs)
+    layer = last_layer(network, splits.inputs)
     if layer is None or layer.bias is None:
         raise RefusedError(
             f"{where}: this network does not end in a linear layer with a bias for each class, to which it would be "

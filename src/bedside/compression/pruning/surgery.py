@@ -71,8 +71,8 @@ def _copy(old: CnnLstmNetwork, new: CnnLstmNetwork, channels: int, keep: Mapping
     if not old.layers:  # the head reads every instant of each channel
         instants = torch.arange(old.width // read)
         inputs = (inputs[:, None] * len(instants) + instants).flatten()
-    rhythm = torch.arange(old.width, old.hidden.in_features)
-    columns, rows = torch.cat([inputs, rhythm]), keep["hidden"]
+    others = torch.arange(old.width, old.hidden.in_features)
+    columns, rows = torch.cat([inputs, others]), keep["hidden"]
     new.hidden.weight.copy_(old.hidden.weight[rows][:, columns])
     new.hidden.bias.copy_(old.hidden.bias[rows])
     new.output.weight.copy_(old.output.weight[:, rows])

@@ -43,7 +43,7 @@ def evenly(index: Tensor, most: int) -> Tensor:
 def _scores(network: CnnLstmNetwork, data: Tensors, index: Tensor) -> Scores:
     """|sum of gradient x weight| per unit, relative within its group, for one sample of windows."""
     network.eval()
-    loss = functional.cross_entropy(network(data.signal[index], data.rhythm[index]), data.label[index])
+    loss = functional.cross_entropy(network(**data[index].inputs), data.label[index])
     scores = {}
     for name, group in groups(network).items():
         gradients = torch.autograd.grad(loss, group.parameters, retain_graph=True)
