@@ -135,10 +135,8 @@ def _judged(dataset: Artifact, file: bytes, reference: bytes, target: Target, pa
     """Quality and cost of the same bytes on the target; the teacher is measured in turns with them."""
     windows = load_split(dataset, "validation")
     classes = dataset.json("dataset.json")["classes"]
-    logits, _ = answers(
-        target.session(file), windows.signal, windows.rhythm, batch=16, sampled=64, name="validation patients"
-    )
-    cost = _undisturbed(Measurement(target, file, reference, windows.signal, windows.rhythm), params.measure)
+    logits, _ = answers(target.session(file), windows.inputs, batch=16, sampled=64, name="validation patients")
+    cost = _undisturbed(Measurement(target, file, reference, windows.inputs), params.measure)
     return {
         **quality(logits, windows.label, classes, params.watched),
         **{name: cost["latency"][name] for name in ("p50_ms", "p99_ms")},

@@ -45,7 +45,7 @@ class Front:
 
 def settle_thresholds(network: SwitchedNetwork, splits: Splits, how: Switching) -> dict[str, float]:
     """Choose the thresholds on validation patients and build them in; refuse where nothing is gained."""
-    first, second = (Alone(part, network.trunk, network.replaced) for part in (network.first, network.second))
+    first, second = (Alone(part, network) for part in (network.first, network.second))
     data = splits.validation
     fast, slow = logits_of(first, data, whose="the first network"), logits_of(second, data, whose="the second network")
     chosen = thresholds(fast, slow, data.label, how.fidelity)

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from bedside.models.fake_quant import FLOAT
 from bedside.models.edits.quantized import grids, use
+from bedside.models.fake_quant import FLOAT
 from bedside.params import Params
 from bedside.training.batches import Tensors
 from bedside.training.validation import logits_of

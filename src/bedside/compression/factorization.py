@@ -37,10 +37,14 @@ def ranks(network: nn.Module, moments: Moments, energy: float, given: Mapping[st
 
 
 def matrix(like: nn.Module) -> Tensor:
-    """What a layer does to its input, as (outputs, inputs): of a convolution (o, i k), of an LSTM all gates of the first
-    layer, (4 units, inputs), and of both directions where it has two.
+    """What a layer does to its input, as (outputs, inputs): of a convolution (o, i k), of an LSTM the gates of its
+    first layer, (4 units, inputs), and of both directions where it has two.
     """
-    weights = [getattr(like, name) for name in (INPUT_WEIGHTS if isinstance(like, nn.RNNBase) else ("weight",)) if hasattr(like, name)]
+    weights = [
+        getattr(like, name)
+        for name in (INPUT_WEIGHTS if isinstance(like, nn.RNNBase) else ("weight",))
+        if hasattr(like, name)
+    ]
     return torch.cat([weight.detach().flatten(1) for weight in weights])
 
 

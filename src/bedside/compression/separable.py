@@ -16,6 +16,7 @@ from bedside.compression.moments import Moments, energy, ridged
 from bedside.models.edits.base import layer
 from bedside.models.edits.separable import Separable, depthwise_pointwise
 
+
 def replaceable(network: nn.Module, names: Iterable[str]) -> list[str]:
     """Of these layers the convolutions that two cheaper ones would be smaller than."""
     layers = {name: layer(network, name) for name in names}

@@ -1,6 +1,7 @@
-"""Windows of a split: six arrays with one row per beat, kept in one safetensors file."""
+"""Windows of a split: the inputs and four index arrays with one row per window, kept in one safetensors file."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,29 +9,31 @@ from numpy.typing import NDArray
 
 from bedside import tensors
 from bedside.artifacts import Artifact, ArtifactError
+from bedside.datasets.inputs import (
+    INDICES,
+    Arrays,
+    Rows,
+    Shapes,
+    concatenated,
+    declared,
+    not_finite,
+    rows,
+    said,
+    shapes,
+)
 from bedside.errors import NotFiniteError
-
-DTYPES = {
-    "signal": np.float32,
-    "rhythm": np.float32,
-    "label": np.int64,
-    "record": np.int64,
-    "patient": np.int64,
-    "sample": np.int64,
-}
 
 
 @dataclass(frozen=True)
 class Windows:
-    """One row per beat, in record order and then in time.
+    """One row per window, in record order and then in time.
 
-    `signal` (beat, channel, time); `rhythm` (beat, feature); `label` (beat,): index into the classes, -1 for a beat
-    that is counted but never scored; `record` and `patient` (beat,): indices into the lists of `dataset.json`; `sample`
-    (beat,): the R peak in samples of the original recording.
+    `inputs`: by name (window, *shape); `label` (window,): index into the classes, -1 for a window that is counted but
+    never scored; `record` and `patient` (window,): indices into the lists of `dataset.json`; `sample` (window,): the
+    event in samples of the original recording.
     """
 
-    signal: NDArray[np.float32]
-    rhythm: NDArray[np.float32]
+    inputs: Arrays
     label: NDArray[np.int64]
     record: NDArray[np.int64]
     patient: NDArray[np.int64]
@@ -39,30 +42,42 @@ class Windows:
     def __len__(self) -> int:
         return len(self.label)
 
-    def __getitem__(self, rows: slice | NDArray[np.bool_] | NDArray[np.int64]) -> "Windows":
-        return Windows(*(getattr(self, field.name)[rows] for field in fields(self)))
+    def __getitem__(self, chosen: Rows) -> "Windows":
+        return Windows(rows(self.inputs, chosen), *(array[chosen] for array in self._indices))
+
+    @property
+    def _indices(self) -> list[NDArray[np.int64]]:
+        return [getattr(self, name) for name in INDICES]
 
 
-def concatenate(parts: list[Windows]) -> Windows:
+def concatenate(parts: Sequence[Windows]) -> Windows:
     """All rows of `parts`, in order."""
-    return Windows(*(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(Windows)))
+    indices = (np.concatenate([getattr(part, name) for part in parts]) for name in INDICES)
+    return Windows(concatenated([part.inputs for part in parts]), *indices)
 
 
 def write_windows(path: Path, windows: Windows) -> None:
-    """Write the six arrays with the fixed dtypes of `DTYPES`; the bytes depend on the values alone."""
-    arrays = {name: np.ascontiguousarray(getattr(windows, name), dtype=dtype) for name, dtype in DTYPES.items()}
-    lengths = {name: len(array) for name, array in arrays.items()}
+    """Write float32 inputs and int64 indices; the bytes depend on the values alone."""
+    inputs = {name: np.ascontiguousarray(array, np.float32) for name, array in windows.inputs.items()}
+    indices = {name: np.ascontiguousarray(getattr(windows, name), np.int64) for name in INDICES}
+    lengths = {name: len(array) for name, array in (inputs | indices).items()}
     if len(set(lengths.values())) != 1:
-        raise ValueError(f"{path.name}: arrays of different lengths {lengths}; one row per beat is needed in each")
-    tensors.save(path, arrays)
+        raise ValueError(f"{path.name}: arrays of different lengths {lengths}; one row per window is needed in each")
+    tensors.save(path, inputs | indices)
 
 
-def read_windows(path: Path) -> Windows:
-    """Read what `write_windows` wrote; a missing or unknown array is an error that names it."""
+def read_windows(path: Path, of: Shapes) -> Windows:
+    """Read what `write_windows` wrote, the inputs `of` these shapes and in this order.
+
+    ArtifactError for a missing, an unknown or a differently shaped array, which names it.
+    """
     arrays = tensors.load(path)
-    if set(arrays) != set(DTYPES):
-        raise ArtifactError(f"{path}: holds {sorted(arrays)}; windows are {sorted(DTYPES)}")
-    return Windows(**arrays)
+    if set(arrays) != {*of, *INDICES}:
+        raise ArtifactError(f"{path}: holds {sorted(arrays)}; these windows are {sorted({*of, *INDICES})}")
+    inputs = {name: arrays.pop(name) for name in of}
+    if (found := shapes(inputs)) != dict(of):
+        raise ArtifactError(f"{path}: holds windows of {said(found)}; the dataset declares {said(of)}")
+    return Windows(inputs, **arrays)
 
 
 def load_split(artifact: Artifact, split: str) -> Windows:
@@ -70,19 +85,13 @@ def load_split(artifact: Artifact, split: str) -> Windows:
 
     NotFiniteError names the first window that holds a number that is not finite.
     """
-    windows = read_windows(artifact / f"{split}.safetensors")
-    if len(rows := not_finite(windows.signal, windows.rhythm)):
-        record, sample = windows.record[rows[0]], windows.sample[rows[0]]
-        names = artifact.json("dataset.json")["records"]
+    about = artifact.json("dataset.json")
+    windows = read_windows(artifact / f"{split}.safetensors", declared(about))
+    if len(silent := not_finite(windows.inputs)):
+        record, sample = windows.record[silent[0]], windows.sample[silent[0]]
         raise NotFiniteError(
-            f"the {split} window of record {names[record]} at sample {sample} in {artifact.path}",
-            f"holds numbers that are not finite (so do {len(rows)} of {len(windows)} windows)",
+            f"the {split} window of record {about['records'][record]} at sample {sample} in {artifact.path}",
+            f"holds numbers that are not finite (so do {len(silent)} of {len(windows)} windows)",
             "run prepare again: validate refuses such windows",
         )
     return windows
-
-
-def not_finite(signal: NDArray[np.float32], rhythm: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Rows (row,) with a number that is not finite, of signal (window, channel, time) and rhythm (window, feature)."""
-    sound = np.isfinite(signal).all(axis=(1, 2)) & np.isfinite(rhythm).all(axis=1)
-    return np.flatnonzero(~sound)

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 
 from bedside.edge.options import require_known
-from bedside.edge.runner import Floats, Runner
+from bedside.edge.runner import Arrays, Floats, Runner, batch_of
 from bedside.edge.whole import require_whole
 
 ERROR = 3
@@ -44,17 +44,19 @@ class OnnxRuntimeRunner(Runner):
 
     def __init__(self, model: bytes, threads: int = 1, extra: Mapping[str, str] | None = None) -> None:
         self.session = session(model, options(threads, extra))
+        self.inputs = {value.name: tuple(value.shape[1:]) for value in self.session.get_inputs()}
 
-    def __call__(self, signal: Floats, rhythm: Floats) -> Floats:
-        (logits,) = self.session.run(["logits"], {"signal": signal, "rhythm": rhythm})
+    def __call__(self, inputs: Arrays) -> Floats:
+        batch_of(inputs, self.inputs)
+        (logits,) = self.session.run(["logits"], dict(inputs))
         result: Floats = logits
         return result
 
-    def bound(self, signal: Floats, rhythm: Floats) -> Callable[[], Any]:
-        logits = self(signal, rhythm)
+    def bound(self, inputs: Arrays) -> Callable[[], Any]:
+        logits = self(inputs)
         binding = self.session.io_binding()
-        binding.bind_cpu_input("signal", signal)
-        binding.bind_cpu_input("rhythm", rhythm)
+        for name, array in inputs.items():
+            binding.bind_cpu_input(name, array)
         binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
         run = self.session.run_with_iobinding
 

@@ -7,7 +7,7 @@ import numpy as np
 import openvino as ov
 
 from bedside.edge.options import FLOAT32, UnfitRuntimeError, require_known
-from bedside.edge.runner import Floats, Runner
+from bedside.edge.runner import Arrays, Floats, Runner, batch_of
 from bedside.edge.whole import require_whole
 
 
@@ -26,14 +26,16 @@ class OpenVinoRunner(Runner):
 
     def __init__(self, model: bytes, threads: int = 1, options: Mapping[str, str] = FLOAT32) -> None:
         require_known("OpenVINO", ov.__version__, options)
-        self.model, self.threads, self.options = require_whole(model), threads, options
+        self.threads, self.options = threads, options
         self.core = ov.Core()
+        self.model = self.core.read_model(require_whole(model))
+        self.inputs = {port.any_name: tuple(port.partial_shape.get_min_shape()[1:]) for port in self.model.inputs}
         self.requests: dict[int, ov.InferRequest] = {}
 
     def compiled(self, batch: int) -> ov.CompiledModel:
         """The model for this batch size."""
-        model = self.core.read_model(self.model)
-        model.reshape({port.any_name: [batch, *list(port.partial_shape)[1:]] for port in model.inputs})
+        model = self.model.clone()
+        model.reshape({name: [batch, *shape] for name, shape in self.inputs.items()})
         try:
             compiled = self.core.compile_model(model, "CPU", settings(self.threads, self.options))
         except RuntimeError as error:  # of several lines, the last of which says what is wrong
@@ -49,16 +51,16 @@ class OpenVinoRunner(Runner):
             self.requests[batch] = self.compiled(batch).create_infer_request()
         return self.requests[batch]
 
-    def __call__(self, signal: Floats, rhythm: Floats) -> Floats:
-        result = self.request(len(signal)).infer({"signal": signal, "rhythm": rhythm})
+    def __call__(self, inputs: Arrays) -> Floats:
+        result = self.request(batch_of(inputs, self.inputs)).infer(dict(inputs))
         return np.array(result["logits"], np.float32)
 
-    def bound(self, signal: Floats, rhythm: Floats) -> Callable[[], Any]:
-        request = self.compiled(len(signal)).create_infer_request()
-        request.set_tensor("signal", ov.Tensor(signal, shared_memory=True))
-        request.set_tensor("rhythm", ov.Tensor(rhythm, shared_memory=True))
+    def bound(self, inputs: Arrays) -> Callable[[], Any]:
+        request = self.compiled(batch_of(inputs, self.inputs)).create_infer_request()
+        for name, array in inputs.items():
+            request.set_tensor(name, ov.Tensor(array, shared_memory=True))
 
-        def call(alive: tuple[Floats, Floats] = (signal, rhythm)) -> Floats:
+        def call(alive: Arrays = dict(inputs)) -> Floats:  # noqa: B006  # nobody changes it
             del alive  # held by the default: the request reads these arrays without owning them
             request.infer()
             logits: Floats = request.get_tensor("logits").data

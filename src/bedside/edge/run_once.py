@@ -22,21 +22,18 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bedside.edge.run_once", description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("--run", type=Path, required=True, help="run.json: the runtime and how it must run the model")
-    parser.add_argument("--signal", type=int, nargs="+", default=[2, 120])
-    parser.add_argument("--rhythm", type=int, nargs="+", default=[14])
     arguments = parser.parse_args(argv)
     print(json.dumps(run_once(**vars(arguments)), sort_keys=True))
 
 
-def run_once(model: Path, run: Path, signal: list[int], rhythm: list[int]) -> dict[str, Any]:
+def run_once(model: Path, run: Path) -> dict[str, Any]:
     """Phases in the order a device goes through them: import the runtime, load the model, first answer."""
-    inputs = np.zeros((1, *signal), np.float32), np.zeros((1, *rhythm), np.float32)
     settings = RunSettings.read(run.read_text(encoding="utf-8"))
     started = time.perf_counter()
     __import__(settings.runtime)
     imported, memory = time.perf_counter(), peak_memory()
     runner = load(settings, model.read_bytes())
-    logits = runner(*inputs)
+    logits = runner({name: np.zeros((1, *shape), np.float32) for name, shape in runner.inputs.items()})
     answered = time.perf_counter()
     return {
         "import_ms": (imported - started) * 1e3,

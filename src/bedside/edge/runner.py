@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.edge.options import UnfitRuntimeError
+from bedside.errors import RefusedError
 
 Floats = NDArray[np.float32]
+Arrays = Mapping[str, Floats]  # by the names of the graph's inputs, (batch, *shape) each
+Shapes = Mapping[str, tuple[int, ...]]  # of one window, without the batch
 FILE = "run.json"  # beside the model, in a bundle too
 
 
@@ -44,15 +47,38 @@ class RunSettings:
 
 
 class Runner(abc.ABC):
-    """A model in memory; it takes any batch size."""
+    """A model in memory; it takes any batch size. RefusedError for inputs that are not those of its graph."""
+
+    inputs: Shapes
 
     @abc.abstractmethod
-    def __call__(self, signal: Floats, rhythm: Floats) -> Floats:
-        """(batch, channel, time), (batch, feature) -> logits (batch, class)."""
+    def __call__(self, inputs: Arrays) -> Floats:
+        """(batch, *shape) each -> logits (batch, class)."""
 
     @abc.abstractmethod
-    def bound(self, signal: Floats, rhythm: Floats) -> Callable[[], Any]:
+    def bound(self, inputs: Arrays) -> Callable[[], Any]:
         """A call without arguments that runs on these very arrays: the least that a device has to do per window."""
+
+
+def batch_of(inputs: Arrays, of: Shapes) -> int:
+    """How many windows these are; RefusedError unless they are one array for each input, of its shape."""
+    found = {name: tuple(array.shape[1:]) for name, array in inputs.items()}
+    if found != dict(of):
+        raise RefusedError(f"the graph reads windows of {said(of)}, and was given {said(found)}")
+    lengths = {name: len(array) for name, array in inputs.items()}
+    if len(set(lengths.values())) != 1:
+        raise RefusedError(f"the graph was given as many windows as {lengths}; it needs one of each input per window")
+    return next(iter(lengths.values()))
+
+
+def rows(inputs: Arrays, chosen: slice | NDArray[np.bool_] | NDArray[np.int64]) -> dict[str, Floats]:
+    """These windows of each input."""
+    return {name: array[chosen] for name, array in inputs.items()}
+
+
+def said(shapes: Shapes) -> str:
+    """In words, such as `signal (2, 120), age (1)`."""
+    return ", ".join(f"{name} ({', '.join(map(str, shape))})" for name, shape in shapes.items()) or "nothing"
 
 
 def load(settings: RunSettings, model: bytes) -> Runner:

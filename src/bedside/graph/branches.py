@@ -12,37 +12,47 @@ from onnx import helper
 
 from bedside.graph.surgery import Array, View, attribute, constant, drop_unused, of_type, relabel, set_nodes
 
-SIGNAL, RHYTHM, LOGITS = "signal", "rhythm", "logits"
-FEATURES, FAST, SLACK = "features", "fast", "slack"
+LOGITS = "logits"
+# Names that no input can have, because they are no Python names.
+FEATURES, FAST, SLOW, SLACK = "switch/features", "switch/fast", "switch/slow", "switch/slack"
 
 
 def switched(
-    first: onnx.ModelProto, second: onnx.ModelProto, thresholds: Array, shared: onnx.ModelProto | None = None
+    first: onnx.ModelProto,
+    second: onnx.ModelProto,
+    thresholds: Array,
+    shared: onnx.ModelProto | None = None,
+    replaced: str = "",
 ) -> onnx.ModelProto:
-    """One graph (signal, rhythm) -> logits: the answer of `first` where it is sure, elsewhere that of `second`.
+    """One graph inputs -> logits: the answer of `first` where it is sure, elsewhere that of `second`.
 
-    A window is sure when its two highest logits lie at least `thresholds[winner]` apart, (class,). All three are graphs
-    (signal, rhythm) -> logits; what `shared` makes of the signal is what the other two read in its place.
+    A window is sure when its two highest logits lie at least `thresholds[winner]` apart, (class,). All three graphs
+    read the same inputs; what `shared` makes of them is what the other two read in the place of the input `replaced`.
     """
-    read = {SIGNAL: FEATURES if shared else SIGNAL, RHYTHM: RHYTHM}
+    inputs = {value.name: value.name for value in first.graph.input}
+    read = {**inputs, replaced: FEATURES} if shared else inputs
     model = onnx.ModelProto()
     model.CopyFrom(first)
     graph = model.graph
     _place(graph, "first/", {**read, LOGITS: FAST})
     branch, way_back = onnx.GraphProto(), onnx.GraphProto()
     branch.CopyFrom(second.graph)
-    _place(branch, "second/", {**read, LOGITS: "slow"})
+    _place(branch, "second/", {**read, LOGITS: SLOW})
     if shared:
         before = onnx.GraphProto()
         before.CopyFrom(shared.graph)
-        _place(before, "shared/", {SIGNAL: SIGNAL, RHYTHM: RHYTHM, LOGITS: FEATURES})
+        _place(before, "shared/", {**inputs, LOGITS: FEATURES})
         set_nodes(graph, [*before.node, *graph.node])
         graph.initializer.extend(before.initializer)
-        next(value for value in graph.input if value.name == FEATURES).CopyFrom(before.input[0])
+        _input(graph, FEATURES).CopyFrom(_input(before, replaced))
     _choose_in(branch, graph.output[0])
     _keep_in(way_back, graph.output[0])
     _decide(graph, thresholds, branch, way_back)
     return model
+
+
+def _input(graph: onnx.GraphProto, name: str) -> onnx.ValueInfoProto:
+    return next(value for value in graph.input if value.name == name)
 
 
 def _place(graph: onnx.GraphProto, prefix: str, given: Mapping[str, str]) -> None:
@@ -51,20 +61,23 @@ def _place(graph: onnx.GraphProto, prefix: str, given: Mapping[str, str]) -> Non
 
 def _decide(graph: onnx.GraphProto, thresholds: Array, branch: onnx.GraphProto, way_back: onnx.GraphProto) -> None:
     """Append the margin of the two best logits, what it lacks at worst, and the branch."""
-    table = constant(graph, "thresholds", thresholds.astype(np.float32))
-    one, two = (constant(graph, name, np.array([value])) for name, value in (("one", 1), ("two", 2)))
-    zero, start = constant(graph, "zero", np.zeros(1, np.float32)), constant(graph, "start", np.array([0]))
+    table = constant(graph, "switch/thresholds", thresholds.astype(np.float32))
+    one, two = (constant(graph, f"switch/{name}", np.array([value])) for name, value in (("one", 1), ("two", 2)))
+    zero, start = (
+        constant(graph, "switch/zero", np.zeros(1, np.float32)),
+        constant(graph, "switch/start", np.array([0])),
+    )
     node = helper.make_node
     steps = [
-        node("TopK", [FAST, two], ["best", "order"], axis=1),
-        node("Split", ["best"], ["highest", "next"], axis=1, num_outputs=2),
-        node("Sub", ["highest", "next"], ["margin"]),
-        node("Slice", ["order", start, one, one], ["winner"]),
-        node("Gather", [table, "winner"], ["needed"]),
-        node("Sub", ["margin", "needed"], [SLACK]),
-        node("ReduceMin", [SLACK], ["worst"], keepdims=0),
-        node("Less", ["worst", zero], ["unsure"]),
-        node("If", ["unsure"], [LOGITS], then_branch=branch, else_branch=way_back),
+        node("TopK", [FAST, two], ["switch/best", "switch/order"], axis=1),
+        node("Split", ["switch/best"], ["switch/highest", "switch/next"], axis=1, num_outputs=2),
+        node("Sub", ["switch/highest", "switch/next"], ["switch/margin"]),
+        node("Slice", ["switch/order", start, one, one], ["switch/winner"]),
+        node("Gather", [table, "switch/winner"], ["switch/needed"]),
+        node("Sub", ["switch/margin", "switch/needed"], [SLACK]),
+        node("ReduceMin", [SLACK], ["switch/worst"], keepdims=0),
+        node("Less", ["switch/worst", zero], ["switch/unsure"]),
+        node("If", ["switch/unsure"], [LOGITS], then_branch=branch, else_branch=way_back),
     ]
     graph.node.extend(steps)
     graph.output[0].name = LOGITS
@@ -73,14 +86,14 @@ def _decide(graph: onnx.GraphProto, thresholds: Array, branch: onnx.GraphProto, 
 def _choose_in(branch: onnx.GraphProto, logits: onnx.ValueInfoProto) -> None:
     """Let the branch end in each window's own answer: the second network's where this window is unsure."""
     zero = constant(branch, "second/zero", np.zeros(1, np.float32))
-    branch.node.append(helper.make_node("Less", [SLACK, zero], ["doubted"]))
-    branch.node.append(helper.make_node("Where", ["doubted", "slow", FAST], ["chosen"]))
-    _finish(branch, "then", "chosen", logits)
+    branch.node.append(helper.make_node("Less", [SLACK, zero], ["switch/doubted"]))
+    branch.node.append(helper.make_node("Where", ["switch/doubted", SLOW, FAST], ["switch/chosen"]))
+    _finish(branch, "then", "switch/chosen", logits)
 
 
 def _keep_in(branch: onnx.GraphProto, logits: onnx.ValueInfoProto) -> None:
-    branch.node.append(helper.make_node("Identity", [FAST], ["kept"]))
-    _finish(branch, "else", "kept", logits)
+    branch.node.append(helper.make_node("Identity", [FAST], ["switch/kept"]))
+    _finish(branch, "else", "switch/kept", logits)
 
 
 def _finish(branch: onnx.GraphProto, name: str, output: str, like: onnx.ValueInfoProto) -> None:

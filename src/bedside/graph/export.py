@@ -3,13 +3,14 @@
 import functools
 import logging
 import warnings
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import onnx
 import torch
 from torch import Tensor, nn
 
+from bedside.datasets.inputs import Shapes
 from bedside.errors import RefusedError
 from bedside.graph.branches import switched
 from bedside.graph.canonical import canonical_bytes
@@ -17,9 +18,10 @@ from bedside.graph.finite import require_constants
 from bedside.graph.folding import fold_constants
 from bedside.graph.quantized import separate_zero_points, store_integer_biases
 from bedside.graph.rewrites import tidy_recurrence
+from bedside.models.last import zeros
 
 OPSET = 18
-INPUTS, OUTPUTS = ["signal", "rhythm"], ["logits"]
+OUTPUTS = ["logits"]
 MAX_BATCH = 2**16
 
 
@@ -30,29 +32,42 @@ class TwoStep(Protocol):
     first: nn.Module
     second: nn.Module
     shared: nn.Module | None
+    replaced: str
     thresholds: Tensor
 
-    def read(self, signal: Tensor, rhythm: Tensor) -> Tensor: ...
+    def read(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]: ...
 
 
-def export(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> bytes:
-    """The ONNX file of `network(signal (batch, *signal), rhythm (batch, *rhythm)) -> logits (batch, class)`.
+class _InOrder(nn.Module):
+    """The network, called with its inputs in the order of `names`: the order of the graph's inputs."""
 
-    Fake-quantized layers become QuantizeLinear/DequantizeLinear around integer weights. Same weights, same bytes.
+    def __init__(self, network: nn.Module, names: Iterable[str]) -> None:
+        super().__init__()
+        self.network, self.names = network, tuple(names)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.network(**dict(zip(self.names, inputs, strict=True)))
+
+
+def export(network: nn.Module, shapes: Shapes) -> bytes:
+    """The ONNX file of `network(**inputs) -> logits (batch, class)`, each input (batch, *shape).
+
+    The graph's inputs have the names of `shapes`, in their order. Fake-quantized layers become QuantizeLinear/DequantizeLinear around integer
+    weights. Same weights, same bytes.
     NotFiniteError for a graph with constants that are not finite, RefusedError for a network that torch cannot export.
     """
-    model = _exported(network.eval(), signal, rhythm)
+    model = _exported(network.eval(), shapes)
     require_constants(model, "the exported graph")
     return canonical_bytes(model)
 
 
-def _exported(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> onnx.ModelProto:
+def _exported(network: nn.Module, shapes: Shapes) -> onnx.ModelProto:
     if isinstance(network, TwoStep):
-        shared = _exported(network.shared, signal, rhythm) if network.shared else None
-        read = network.read(torch.zeros(1, *signal), torch.zeros(1, *rhythm)).shape[1:]
-        first, second = (_exported(part, read, rhythm) for part in (network.first, network.second))
-        return switched(first, second, network.thresholds.numpy(), shared)
-    model = _trace(network, signal, rhythm)
+        shared = _exported(network.shared, shapes) if network.shared is not None else None
+        read = {name: tuple(values.shape[1:]) for name, values in network.read(zeros(shapes, 1)).items()}
+        first, second = (_exported(part, read) for part in (network.first, network.second))
+        return switched(first, second, network.thresholds.numpy(), shared, network.replaced)
+    model = _trace(network, shapes)
     fold_constants(model)
     tidy_recurrence(model)
     store_integer_biases(model)
@@ -61,22 +76,22 @@ def _exported(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) 
     return model
 
 
-def _trace(network: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> onnx.ModelProto:
+def _trace(network: nn.Module, shapes: Shapes) -> onnx.ModelProto:
     _let_fake_quantization_be_traced()
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
-    example = (torch.zeros(2, *signal), torch.zeros(2, *rhythm))  # two: a batch of one would be taken for a constant
+    example = tuple(zeros(shapes, 2).values())  # two: a batch of one would be taken for a constant
     with warnings.catch_warnings(), torch.no_grad(), _quiet("torch.onnx", "onnxscript"):
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(
-                network,
+                _InOrder(network, shapes),
                 example,
                 dynamo=True,
                 opset_version=_opset(network),
                 external_data=False,
-                input_names=INPUTS,
+                input_names=list(shapes),
                 output_names=OUTPUTS,
-                dynamic_shapes=({0: batch}, {0: batch}),
+                dynamic_shapes=(tuple({0: batch} for _ in shapes),),
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:

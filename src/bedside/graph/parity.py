@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
-from bedside.edge.runner import Floats, Runner
+from bedside.edge.runner import Arrays, Floats, Runner, batch_of, rows
 from bedside.graph.finite import require_answers
 from bedside.graph.quantized import is_quantized
 from bedside.graph.reading import model_of
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def parity(network: "nn.Module", graph: bytes, signal: Floats, rhythm: Floats, batch: int = 256) -> dict[str, Any]:
+def parity(network: "nn.Module", graph: bytes, inputs: Arrays, batch: int = 256) -> dict[str, Any]:
     """Largest difference of a logit and number of changed answers, torch against ONNX Runtime on the same windows.
 
     For an int8 graph torch computes with fake quantization, the runtime with integers. NotFiniteError says which of the
@@ -25,10 +25,11 @@ def parity(network: "nn.Module", graph: bytes, signal: Floats, rhythm: Floats, b
 
     runner = OnnxRuntimeRunner(graph)
     answers = []
-    for start in tqdm(range(0, len(signal), batch), desc="parity", unit="batch"):
-        part = signal[start : start + batch], rhythm[start : start + batch]
+    for start in tqdm(range(0, batch_of(inputs, runner.inputs), batch), desc="parity", unit="batch"):
+        part = rows(inputs, slice(start, start + batch))
         with torch.inference_mode():
-            answers.append((network(*map(torch.from_numpy, part)).numpy(), runner(*part)))
+            answer = network(**{name: torch.from_numpy(array) for name, array in part.items()})
+        answers.append((answer.numpy(), runner(part)))
     kind = "int8" if is_quantized(model_of(graph)) else "fp32"
     return {"kind": kind, **_compared(answers, "the network", "the exported graph in ONNX Runtime")}
 
@@ -40,14 +41,10 @@ def on_target(graph: bytes, target: Runner, windows: int = 64) -> dict[str, Any]
     window may come into an artifact of graphs; an int8 graph may be far off on them, where they lie beyond its grids.
     """
     exported, random = OnnxRuntimeRunner(graph), np.random.default_rng(0)
-    shapes = {value.name: value.type.tensor_type.shape.dim[1:] for value in model_of(graph).graph.input}
     answers = []
     for _ in range(windows):
-        signal, rhythm = (
-            random.standard_normal((1, *(d.dim_value for d in shapes[name])), np.float32)
-            for name in ("signal", "rhythm")
-        )
-        answers.append((exported(signal, rhythm), target(signal, rhythm)))
+        noise = {name: random.standard_normal((1, *shape), np.float32) for name, shape in exported.inputs.items()}
+        answers.append((exported(noise), target(noise)))
     return _compared(answers, "the exported graph in ONNX Runtime", "the target's file")
 
 

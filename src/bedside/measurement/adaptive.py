@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from bedside.edge.runner import Floats, Runner
+from bedside.edge.runner import Arrays, Runner, batch_of, rows
 from bedside.graph.branches import is_switched, router
 from bedside.graph.reading import model_of
 from bedside.measurement.latency import Rotation, affordable, timed
@@ -14,7 +14,7 @@ BATCH = 64
 
 
 def both_paths(  # noqa: PLR0917  (what is measured, and for how long)
-    target: Target, graph: bytes, runner: Runner, signal: Floats, rhythm: Floats, runs: int, seconds: float
+    target: Target, graph: bytes, runner: Runner, inputs: Arrays, runs: int, seconds: float
 ) -> dict[str, float | None] | None:
     """Share of windows on the long path, either path's median latency, and what both come to; None: there is one path.
 
@@ -24,22 +24,22 @@ def both_paths(  # noqa: PLR0917  (what is measured, and for how long)
     model = model_of(graph)
     if not is_switched(model):
         return None
-    long = unsure(target, model, signal, rhythm)
+    long = unsure(target, model, inputs)
     paths = {"short_p50_ms": ~long, "long_p50_ms": long}
     medians = {
-        name: _median(Rotation(runner, signal[rows], rhythm[rows]), runs, seconds) if rows.any() else None
-        for name, rows in paths.items()
+        name: _median(Rotation(runner, rows(inputs, taken)), runs, seconds) if taken.any() else None
+        for name, taken in paths.items()
     }
     rate = float(long.mean())
     expected = (1 - rate) * (medians["short_p50_ms"] or 0) + rate * (medians["long_p50_ms"] or 0)
     return {"switch_rate": rate, **medians, "expected_ms": expected}
 
 
-def unsure(target: Target, model: onnx.ModelProto, signal: Floats, rhythm: Floats) -> NDArray[np.bool_]:
+def unsure(target: Target, model: onnx.ModelProto, inputs: Arrays) -> NDArray[np.bool_]:
     """Which windows take the long path, (window,), asked of the graph's own decision (`branches.router`)."""
     decides = target.session(router(model).SerializeToString())
-    starts = range(0, len(signal), BATCH)
-    slack = [decides(signal[i : i + BATCH], rhythm[i : i + BATCH]) for i in starts]
+    starts = range(0, batch_of(inputs, decides.inputs), BATCH)
+    slack = [decides(rows(inputs, slice(i, i + BATCH))) for i in starts]
     return np.concatenate(slack)[:, 0] < 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bedside.edge.runner import Floats, Runner
+from bedside.edge.runner import Arrays, Runner, batch_of
 
 Milliseconds = NDArray[np.float64]
 PERCENTILES = {"p50_ms": 50.0, "p90_ms": 90.0, "p99_ms": 99.0, "p99_9_ms": 99.9}
@@ -28,13 +28,14 @@ class Rotation:
     `batch` windows per call, from a sample drawn once, the same for every graph. Laying them out is not timed.
     """
 
-    def __init__(self, runner: Runner, signal: Floats, rhythm: Floats, batch: int = 1) -> None:
-        drawn = np.random.default_rng(0).permutation(len(signal))[:SAMPLE]
+    def __init__(self, runner: Runner, inputs: Arrays, batch: int = 1) -> None:
+        drawn = np.random.default_rng(0).permutation(batch_of(inputs, runner.inputs))[:SAMPLE]
         rows = np.resize(drawn, max(len(drawn), batch))
-        self.sample = [(array[rows], np.empty((batch, *array.shape[1:]), np.float32)) for array in (signal, rhythm)]
+        buffers = {name: np.empty((batch, *array.shape[1:]), np.float32) for name, array in inputs.items()}
+        self.sample = [(array[rows], buffers[name]) for name, array in inputs.items()]
         self.batch, self.windows, self.place = batch, len(rows), 0
         self.turn()
-        self.call = runner.bound(*(buffer for _, buffer in self.sample))
+        self.call = runner.bound(buffers)
 
     def turn(self) -> None:
         """Lay out the next windows, from the start again when too few are left."""

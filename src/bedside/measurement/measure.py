@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 import pydantic
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bedside.edge.runner import Runner
+from bedside.edge.runner import Arrays, Runner
 from bedside.graph.plain import Plain
 from bedside.measurement.adaptive import both_paths
 from bedside.measurement.environment import environment, pinned
@@ -19,7 +18,6 @@ from bedside.measurement.provenance import provenance
 from bedside.params import Params
 from bedside.targets.base import Target
 
-Floats = NDArray[np.float32]
 POWER = "no energy counter or meter is read"
 
 
@@ -49,20 +47,18 @@ class Measurement:
     target: Target
     graph: bytes
     reference: bytes
-    signal: Floats
-    rhythm: Floats
+    inputs: Arrays
     without: Plain | None = None
 
     def take(self, how: Measure) -> dict[str, Any]:
         """latency, throughput, cold_start, memory, energy, size_bytes, environment; the provenance of each figure."""
         around = environment()
-        shapes = self.signal.shape[1:], self.rhythm.shape[1:]
-        started = cold_starts(how.processes, self.graph, self.target.run, *shapes)
+        started = cold_starts(how.processes, self.graph, self.target.run)
         with pinned(self.target.threads) as cores:
             graph, reference = self.target.session(self.graph), self.target.session(self.reference)
             latency = self._latency(graph, reference, how)
             throughput = {str(batch): self._throughput(graph, batch, how) for batch in tqdm(how.batches, "batch sweep")}
-            adaptive = both_paths(self.target, self.graph, graph, self.signal, self.rhythm, how.runs, how.seconds / 4)
+            adaptive = both_paths(self.target, self.graph, graph, self.inputs, how.runs, how.seconds / 4)
         figures = {
             "latency": latency,
             "throughput": throughput,
@@ -79,7 +75,7 @@ class Measurement:
 
     def _latency(self, graph: Runner, reference: Runner, how: Measure) -> dict[str, Any]:
         """Batch 1: percentiles of both, and how many times faster than the reference, pair by pair."""
-        calls = [Rotation(runner, self.signal, self.rhythm) for runner in (graph, reference)]
+        calls = [Rotation(runner, self.inputs) for runner in (graph, reference)]
         mine, theirs = interleaved(*calls, **how.spent)
         return {
             **percentiles(mine),
@@ -93,11 +89,11 @@ class Measurement:
     def _against_plain(self, graph: Runner, how: Measure) -> dict[str, Any] | None:
         if self.without is None:
             return None
-        return against_plain(self.target, self.graph, graph, self.without, self.signal, self.rhythm, **how.spent)
+        return against_plain(self.target, self.graph, graph, self.without, self.inputs, **how.spent)
 
     def _throughput(self, graph: Runner, batch: int, how: Measure) -> dict[str, float]:
         """Windows per second at this batch size."""
-        call = Rotation(graph, self.signal, self.rhythm, batch)
+        call = Rotation(graph, self.inputs, batch)
         spent = timed(call, affordable(call, max(how.runs // batch, 20), how.seconds / 4))
         p50 = float(np.median(spent))
         return {"p50_ms": p50, "windows_per_second": batch / p50 * 1e3}

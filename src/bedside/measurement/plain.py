@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bedside.edge.runner import Floats, Runner
+from bedside.edge.runner import Arrays, Runner, rows
 from bedside.graph.branches import is_switched
 from bedside.graph.plain import WORDS, Plain
 from bedside.graph.reading import model_of
@@ -16,16 +16,16 @@ from bedside.targets.base import Target
 Part = tuple[float, Rotation]  # the share of windows that a path answers, and a call that runs it on those
 
 
-def against_plain(  # noqa: PLR0917  (what is measured, beside what)
-    target: Target, graph: bytes, runner: Runner, without: Plain, signal: Floats, rhythm: Floats, **how: Any
+def against_plain(
+    target: Target, graph: bytes, runner: Runner, without: Plain, inputs: Arrays, **how: Any
 ) -> dict[str, Any]:
     """How many times as long the graph takes as `without`, round by round; `how` is that of `latency.interleaved`.
 
     Of a graph with two paths it is the expected time: each path's median, weighted by the windows that take it. Worked:
     .02 ms for 90% of the windows, 1.1 ms for the others, the second network alone 1 ms: .128 times as long.
     """
-    parts = paths(target, graph, runner, signal, rhythm)
-    alone = Rotation(target.session(without.graph), signal, rhythm)
+    parts = paths(target, graph, runner, inputs)
+    alone = Rotation(target.session(without.graph), inputs)
     *mine, theirs = interleaved(*(call for _, call in parts), alone, **how)
     spent = sum(share * _medians(windows) for (share, _), windows in zip(parts, mine, strict=True))
     ratios = spent / _medians(theirs)
@@ -42,13 +42,13 @@ def against_plain(  # noqa: PLR0917  (what is measured, beside what)
     }
 
 
-def paths(target: Target, graph: bytes, runner: Runner, signal: Floats, rhythm: Floats) -> list[Part]:
+def paths(target: Target, graph: bytes, runner: Runner, inputs: Arrays) -> list[Part]:
     """The one path of most graphs, or both of a switched one; a path that no window takes is left out."""
     model = model_of(graph)
     if not is_switched(model):
-        return [(1.0, Rotation(runner, signal, rhythm))]
-    long = unsure(target, model, signal, rhythm)
-    return [(float(rows.mean()), Rotation(runner, signal[rows], rhythm[rows])) for rows in (~long, long) if rows.any()]
+        return [(1.0, Rotation(runner, inputs))]
+    long = unsure(target, model, inputs)
+    return [(float(taken.mean()), Rotation(runner, rows(inputs, taken))) for taken in (~long, long) if taken.any()]
 
 
 def _medians(windows: list[Milliseconds]) -> NDArray[np.float64]:

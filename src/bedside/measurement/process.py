@@ -6,7 +6,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,13 @@ MEGABYTE = 1e6
 LONGEST_SECONDS = 900  # a process that hangs, not one on a slow or emulated CPU
 
 
-def fresh_process(model: bytes, run: RunSettings, signal: Sequence[int], rhythm: Sequence[int]) -> dict[str, Any]:
+def fresh_process(model: bytes, run: RunSettings) -> dict[str, Any]:
     """What `bedside.edge.run_once` reports about these bytes."""
     with tempfile.TemporaryDirectory() as folder:
         path, settings = Path(folder) / "model.onnx", Path(folder) / FILE
         path.write_bytes(model)
         settings.write_text(json.dumps(run.as_json()), encoding="utf-8")
-        shapes = ["--signal", *map(str, signal), "--rhythm", *map(str, rhythm)]
-        command = [sys.executable, "-m", MODULE, str(path), "--run", str(settings), *shapes]
+        command = [sys.executable, "-m", MODULE, str(path), "--run", str(settings)]
         home = {"PYTHONPATH": str(Path(bedside.__file__).parent.parent)}
         try:
             done = subprocess.run(
@@ -49,13 +47,12 @@ def fresh_process(model: bytes, run: RunSettings, signal: Sequence[int], rhythm:
     return result
 
 
-def cold_starts(times: int, model: bytes, run: RunSettings, *shapes: Sequence[int]) -> dict[str, Any]:
+def cold_starts(times: int, model: bytes, run: RunSettings) -> dict[str, Any]:
     """Medians over `times` fresh processes: start-up in ms, memory in MB (10^6 bytes; None where the kernel is silent).
 
     `load_and_answer_ms` is the cold start: from the model's bytes to the first answer, the runtime being imported.
     """
-    signal, rhythm = shapes
-    reports = [fresh_process(model, run, signal, rhythm) for _ in range(times)]
+    reports = [fresh_process(model, run) for _ in range(times)]
     start = {name: statistics.median(r[name] for r in reports) for name in ("import_ms", "load_and_answer_ms")}
     peak, alone = (_megabytes([r[name] for r in reports]) for name in ("peak_bytes", "runtime_bytes"))
     model_alone = None if peak is None or alone is None else peak - alone

@@ -17,5 +17,6 @@ def require_float(technique: str, shape: Network) -> None:
     """RefusedError for a network in which weights are no longer free to change."""
     if form(shape) != "float":
         raise RefusedError(
-            f"{technique} takes a float network, not a {shape.kind}; let {technique} come earlier in the chain (params.yaml)"
+            f"{technique} takes a float network, not a {shape.kind}; let {technique} come earlier in the chain "
+            "(params.yaml)"
         )

@@ -8,8 +8,8 @@ from torch import nn
 from bedside.artifacts import Artifact, write_atomic
 from bedside.disk import named
 from bedside.errors import NotFiniteError
-from bedside.models.network import Network
 from bedside.models.finite import not_finite
+from bedside.models.network import Network
 from bedside.tensors import reading
 
 DESCRIPTION, WEIGHTS = "network.json", "model.safetensors"
@@ -18,9 +18,7 @@ DESCRIPTION, WEIGHTS = "network.json", "model.safetensors"
 def save(network: nn.Module, shape: Network, folder: Path) -> None:
     """Write the network into an artifact's staging folder; NotFiniteError for weights that are not finite."""
     if found := not_finite(network):
-        raise NotFiniteError(
-            f"the {shape.kind}", f"holds {found} and is not saved", "lower its training.learning_rate"
-        )
+        raise NotFiniteError(f"the {shape.kind}", f"holds {found} and is not saved", "lower its training.learning_rate")
     write_atomic(folder / DESCRIPTION, shape.model_dump_json(indent=1) + "\n")
     weights = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
     with named(folder / WEIGHTS):

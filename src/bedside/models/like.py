@@ -44,7 +44,9 @@ def resized(like: nn.Module, rows: int | None, columns: int | None) -> nn.Module
     match like:
         case nn.Conv1d() | nn.Conv2d():
             inputs, outputs = columns or like.in_channels, rows or like.out_channels
-            return cast(nn.Module, convolution(like, inputs, outputs, groups=inputs if is_depthwise(like) else like.groups))
+            return cast(
+                nn.Module, convolution(like, inputs, outputs, groups=inputs if is_depthwise(like) else like.groups)
+            )
         case nn.Linear():
             inputs, outputs = columns or like.in_features, rows or like.out_features
             bias = (outputs,) if like.bias is not None else None
@@ -64,7 +66,7 @@ def resized(like: nn.Module, rows: int | None, columns: int | None) -> nn.Module
 
 def _norm(like: M, fields: dict[str, Any], width: int) -> M:
     kept = {name: tensor for name, tensor in like.state_dict().items() if tensor.ndim}
-    return _refreshed(like, fields, **{name: (width,) for name in kept})
+    return _refreshed(like, fields, **dict.fromkeys(kept, (width,)))
 
 
 def _refreshed(like: M, fields: dict[str, Any], **shapes: tuple[int, ...] | None) -> M:

@@ -10,48 +10,44 @@ from torch import Tensor, nn
 class SwitchedNetwork(nn.Module):
     """Each window gets the first network's answer where that is sure, else the second's (thresholds: 0 is always sure).
 
-    Where there is a `trunk`, it reads the window for both: `trunk(**inputs)` stands in the place of the input
-    `replaced`. In torch both answer every window; the exported graph skips the second (`bedside.graph.branches`).
+    `shared` reads all inputs for both; what it makes of them stands for both in the place of the input `replaced`. In
+    torch both answer every window; the exported graph skips the second network (`bedside.graph.branches`).
     """
 
     thresholds: Tensor
 
     def __init__(
-        self, first: nn.Module, second: nn.Module, classes: int, trunk: nn.Module | None = None, replaced: str = ""
+        self, first: nn.Module, second: nn.Module, classes: int, shared: nn.Module | None = None, replaced: str = ""
     ) -> None:
         super().__init__()
-        self.first, self.second, self.trunk, self.replaced = first, second, trunk, replaced
+        self.first, self.second, self.shared, self.replaced = first, second, shared, replaced
         self.register_buffer("thresholds", torch.zeros(classes))
 
     def read(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What both networks are given."""
-        return behind(self.trunk, self.replaced, inputs)
+        return _read(inputs, self.shared, self.replaced)
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """The inputs by name, each with the batch first -> logits (batch, class)."""
+        """(batch, *shape) each -> logits (batch, class)."""
         read = self.read(inputs)
         fast = self.first(**read)
         return torch.where(slack(fast, self.thresholds)[:, None] < 0, self.second(**read), fast)
 
 
 class Alone(nn.Module):
-    """One of the two networks by itself, from the window on."""
+    """One of the two networks by itself, from the inputs on."""
 
-    def __init__(self, part: nn.Module, trunk: nn.Module | None, replaced: str = "") -> None:
+    def __init__(self, part: nn.Module, of: SwitchedNetwork) -> None:
         super().__init__()
-        self.part, self.trunk, self.replaced = part, trunk, replaced
+        self.part, self.shared, self.replaced = part, of.shared, of.replaced
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """The inputs by name, each with the batch first -> logits (batch, class)."""
-        return cast(Tensor, self.part(**behind(self.trunk, self.replaced, inputs)))
+        """(batch, *shape) each -> logits (batch, class)."""
+        return cast(Tensor, self.part(**_read(inputs, self.shared, self.replaced)))
 
 
-def behind(trunk: nn.Module | None, replaced: str, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The inputs, with what the trunk makes of them in the place of one, in the same order."""
-    if trunk is None:
-        return dict(inputs)
-    features = trunk(**inputs)
-    return {name: features if name == replaced else tensor for name, tensor in inputs.items()}
+def _read(inputs: Mapping[str, Tensor], shared: nn.Module | None, replaced: str) -> dict[str, Tensor]:
+    return dict(inputs) if shared is None else {**inputs, replaced: shared(**inputs)}
 
 
 def margin(logits: Tensor) -> Tensor:

@@ -37,8 +37,7 @@ def traced(network: nn.Module, inputs: Shapes) -> fx.GraphModule:
             f"{name}.forward takes another path for other numbers ({reason}), which no exported graph can; choose "
             "between answers with torch.where, or by what is known when the network is made"
         ) from error
-    result = fx.GraphModule(tracer.root, graph, name)
-    return result
+    return fx.GraphModule(tracer.root, graph, name)
 
 
 @contextlib.contextmanager

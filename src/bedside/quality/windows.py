@@ -8,6 +8,7 @@ import numpy as np
 import pydantic
 
 from bedside.artifacts import Artifact
+from bedside.datasets.inputs import Shapes, declared
 from bedside.datasets.windows import Windows, read_windows
 from bedside.params import ClassName
 from bedside.quality.base import Judgement, Validate
@@ -22,12 +23,13 @@ SPLIT_RULES = [
 class WindowsSuite(Validate):
     """Limits for the windows of each record in each split, then for each split.
 
-    `max_amplitude` is in units of the record's typical peak-to-peak. `min_beats` is per split and class.
+    `max_amplitude` is for inputs with a time axis, in units of the record's typical peak-to-peak; `max_feature` for
+    inputs that are lists of features. `min_beats` is per split and class.
     """
 
     kind: Literal["windows"] = "windows"
     max_amplitude: pydantic.PositiveFloat = 60.0
-    max_rhythm: pydantic.PositiveFloat = 4.0
+    max_feature: pydantic.PositiveFloat = 4.0
     max_duplicates: pydantic.NonNegativeInt = 0
     min_beats: dict[Literal["train", "validation", "calibration"], dict[ClassName, pydantic.NonNegativeInt]] = {  # noqa: RUF012  # pydantic copies it
         "train": {"N": 1, "S": 1, "V": 1, "F": 1},
@@ -37,7 +39,8 @@ class WindowsSuite(Validate):
 
     def judge(self, data: Artifact, docs: Path) -> Judgement:
         about = data.json("dataset.json")
-        splits = {name: read_windows(data / f"{name}.safetensors") for name in sorted(about["splits"])}  # as they are
+        inputs, names = declared(about), sorted(about["splits"])
+        splits = {name: read_windows(data / f"{name}.safetensors", inputs) for name in names}  # as they are
         seen: set[bytes] = set()
         rows = [
             {KEY: f"{split}/{about['records'][record]}", **_row(windows[windows.record == record], seen)}
@@ -46,7 +49,7 @@ class WindowsSuite(Validate):
         ]
         totals = [self._total(split, splits, about) for split in sorted({*splits, *self.min_beats})]
         with judging(docs) as judge:
-            broken = judge(Table("windows", rows, self._rules(len(about["classes"])), _expected(about)))
+            broken = judge(Table("windows", rows, self._rules(inputs, len(about["classes"])), _expected(about)))
             broken |= judge(Table("splits", totals, SPLIT_RULES))
         problems = [f"{key}: {'; '.join(reasons)}" for key, reasons in broken.items()]
         return Judgement(about["records"], {}, problems, [*rows, *totals])
@@ -66,12 +69,15 @@ class WindowsSuite(Validate):
             **{f"beats_{name}": count for name, count in counts.items()},
         }
 
-    def _rules(self, classes: int) -> list[Rule]:
+    def _rules(self, inputs: Shapes, classes: int) -> list[Rule]:
+        limits = {name: self.max_feature if len(shape) < 2 else self.max_amplitude for name, shape in inputs.items()}
         return [
             Rule("not_finite", "a network must never see NaN or infinity", 0, 0),
-            Rule("largest_amplitude", "windows are on the scale of past beats", 0, self.max_amplitude),
-            Rule("rhythm_low", "rhythm features are logarithms of clipped ratios", -self.max_rhythm, self.max_rhythm),
-            Rule("rhythm_high", "rhythm features are logarithms of clipped ratios", -self.max_rhythm, self.max_rhythm),
+            *(
+                Rule(f"{name}_{end}", "inputs are on one scale, that of past windows", -limit, limit)
+                for name, limit in limits.items()
+                for end in ("low", "high")
+            ),
             Rule("label_low", "labels are indices of classes", 0, classes - 1),
             Rule("label_high", "labels are indices of classes", 0, classes - 1),
             Rule("duplicates", "no window may be there twice", 0, self.max_duplicates),
@@ -87,15 +93,15 @@ def _expected(about: Mapping[str, Any]) -> dict[str, str]:
 
 def _row(windows: Windows, seen: set[bytes]) -> dict[str, Any]:
     """One record's windows in one split; a window that is in `seen`, or comes twice, is a duplicate."""
-    digests = [row.tobytes() for row in windows.signal]
+    drawn = [array for array in windows.inputs.values() if array.ndim > 2] or [*windows.inputs.values()]
+    digests = [b"".join(row.tobytes() for row in window) for window in zip(*drawn, strict=True)]
     fresh = set(digests) - seen
     seen |= fresh
     return {
         "beats": len(windows),
-        "not_finite": int((~np.isfinite(windows.signal)).sum() + (~np.isfinite(windows.rhythm)).sum()),
-        "largest_amplitude": float(np.abs(windows.signal).max()),
-        "rhythm_low": float(windows.rhythm.min()),
-        "rhythm_high": float(windows.rhythm.max()),
+        "not_finite": sum(int((~np.isfinite(array)).sum()) for array in windows.inputs.values()),
+        **{f"{name}_low": float(array.min()) for name, array in windows.inputs.items()},
+        **{f"{name}_high": float(array.max()) for name, array in windows.inputs.items()},
         "label_low": int(windows.label.min()),
         "label_high": int(windows.label.max()),
         "duplicates": len(digests) - len(fresh),

@@ -59,7 +59,7 @@ def evaluate(
     logits, how = _answers(files, test, target, windows, params)
     judged = _judge(test, windows, logits, params)
     candidate, teacher = files
-    measuring = Measurement(target, candidate, teacher, windows.signal, windows.rhythm, _without(graph))
+    measuring = Measurement(target, candidate, teacher, windows.inputs, _without(graph))
     measured = measuring.take(params.measure)
     _expect(measured, graph.json("complexity.json"))
     found: dict[str, Any] = {
@@ -103,7 +103,7 @@ def _answers(
     def answer(name: str, file: bytes) -> Answered:
         runner = target.session(file)
         batch, sampled = params.batch, params.sampled
-        return answers(runner, windows.signal, windows.rhythm, batch=batch, sampled=sampled, name=name)
+        return answers(runner, windows.inputs, batch=batch, sampled=sampled, name=name)
 
     graph, reference = files
     around = environment()
@@ -179,7 +179,7 @@ def _draw(folder: Path, test: Artifact, windows: Windows, logits: list[Any], tit
     indices = {name: getattr(windows, name) for name in ("label", "record", "patient", "sample")}
     both = [Predictions.of(logits=each, **indices, classes=about["classes"]) for each in logits]
     names = {"records": about["records"], "patients": about["patients"]}
-    draw(folder, both[0], both[1], signal=windows.signal, **names, title=title)
+    draw(folder, both[0], both[1], inputs=windows.inputs, **names, title=title)
 
 
 def _metrics(found: dict[str, Any]) -> Metrics:

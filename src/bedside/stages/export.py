@@ -5,6 +5,7 @@ from typing import Literal
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut, write_json
 from bedside.component import Metrics, component
+from bedside.datasets.inputs import shapes
 from bedside.datasets.windows import load_split
 from bedside.params import Params
 
@@ -26,10 +27,9 @@ def export(*, dataset: DatasetIn, model: ModelIn, graph: ModelOut, params: Expor
     from bedside.models import load
 
     torch.set_num_threads(1)  # sums are added in another order by more threads, and the last digits differ
-    network, inputs = load(model), dataset.json("dataset.json")["inputs"]
-    windows = load_split(dataset, params.split)
-    onnx = to_onnx(network, inputs["signal"], inputs["rhythm"])
-    compared = parity(network, onnx, windows.signal, windows.rhythm)
+    network, windows = load(model), load_split(dataset, params.split)
+    onnx = to_onnx(network, shapes(windows.inputs))
+    compared = parity(network, onnx, windows.inputs)
     cost = complexity(onnx)
     (graph / "model.onnx").write_bytes(onnx)
     for name, facts in {"parity": compared, "complexity": cost}.items():

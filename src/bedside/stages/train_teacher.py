@@ -8,7 +8,7 @@ from torch.nn import functional
 from bedside.approval import accepted
 from bedside.artifacts import DatasetIn, In, ModelOut
 from bedside.component import Metrics, component
-from bedside.models import Architecture, save
+from bedside.models import Architecture, Network, save
 from bedside.params import ClassName, Params
 from bedside.plugins import Choice
 from bedside.training import distributed
@@ -56,7 +56,7 @@ def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params
     return {"model/parameters": float(parameters(network)), **validation_metrics(network, splits)}
 
 
-def trained(splits: Splits, params: TrainTeacher) -> tuple[nn.Module, Architecture]:
+def trained(splits: Splits, params: TrainTeacher) -> tuple[nn.Module, Network]:
     """The teacher, and the committee before it; what cross-validation runs on the patients of a fold, too."""
     require_classes("operating_point", params.operating_point, splits.classes)
     _require_fit(splits, params)
@@ -82,7 +82,7 @@ def _require_fit(splits: Splits, params: TrainTeacher) -> None:
         answering(network, splits, "operating_point")
 
 
-def _fitted(shape: Architecture, training: Training, splits: Splits, loss: Loss, name: str) -> nn.Module:
+def _fitted(shape: Network, training: Training, splits: Splits, loss: Loss, name: str) -> nn.Module:
     prepare_torch(training)
     network = shape.network()
     fit(network, splits.train, len(splits.classes), training, loss, splits.score, name)
@@ -91,7 +91,7 @@ def _fitted(shape: Architecture, training: Training, splits: Splits, loss: Loss,
 
 def _cross_entropy(label_smoothing: float) -> Loss:
     def loss(model: nn.Module, batch: Batch) -> Tensor:
-        logits = model(batch.signal, batch.rhythm)
+        logits = model(**batch.inputs)
         return functional.cross_entropy(logits, batch.target, label_smoothing=label_smoothing)
 
     return loss

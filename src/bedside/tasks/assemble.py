@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bedside.artifacts import Artifact, sha256, write_json
-from bedside.datasets.windows import Windows, concatenate, not_finite, write_windows
+from bedside.datasets.inputs import described, not_finite, require_names, shapes
+from bedside.datasets.windows import Windows, concatenate, write_windows
 from bedside.errors import NotFiniteError, RefusedError
 from bedside.tasks.base import RecordWindows, Task
 from bedside.tasks.proof import Fingerprint, prove
@@ -38,8 +39,9 @@ def assign(task: Task, people: People, folder: Path) -> Assignment:
 
 
 def sound(record: str, windows: RecordWindows) -> RecordWindows:
-    """The windows themselves; NotFiniteError for one with a number that is not finite."""
-    if len(rows := not_finite(windows.signal, windows.rhythm)):
+    """The windows themselves; RefusedError for inputs with names that cannot be, NotFiniteError for numbers."""
+    require_names(windows.inputs)
+    if len(rows := not_finite(windows.inputs)):
         raise NotFiniteError(
             f"the window of record {record} at sample {windows.sample[rows[0]]}",
             f"holds numbers that are not finite (so do {len(rows)} of {len(windows.label)} windows)",
@@ -83,7 +85,7 @@ def write_dataset(
     classes = about["classes"]
     description = {
         **about,
-        "inputs": {key: list(getattr(every, key).shape[1:]) for key in ("signal", "rhythm")},
+        "inputs": described(shapes(every.inputs)),
         "records": records,
         "patients": patients,
         "recording_rate": people[records[0]]["fs"],  # of `sample`; ingest accepts one rate per source
@@ -104,7 +106,7 @@ def write_label(folder: Path, learned: Mapping[str, list[str]], people: People) 
 
 def _indexed(done: RecordWindows, record: int, patient: int) -> Windows:
     rows = len(done.label)
-    return Windows(done.signal, done.rhythm, done.label, np.full(rows, record), np.full(rows, patient), done.sample)
+    return Windows(done.inputs, done.label, np.full(rows, record), np.full(rows, patient), done.sample)
 
 
 def _count(windows: Windows, records: list[str], people: People, classes: Sequence[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.datasets.base import Source
+from bedside.datasets.inputs import Arrays, concatenated
 from bedside.datasets.reading import Entry
 from bedside.plugins import Choice, Plugin
 from bedside.tasks.splits.base import Split
@@ -17,12 +18,11 @@ from bedside.tasks.splits.base import Split
 
 @dataclass(frozen=True)
 class RecordWindows:
-    """All windows of one recording: `signal` (window, channel, time), `rhythm` (window, feature), `label` and `sample`
-    (window,), and the digests of the raw windows that prove what is in a split.
+    """All windows of one recording: `inputs` by name (window, *shape), in the order in which graphs take them, `label`
+    and `sample` (window,), and the digests of the raw windows that prove what is in a split.
     """
 
-    signal: NDArray[np.float32]
-    rhythm: NDArray[np.float32]
+    inputs: Arrays
     label: NDArray[np.int64]
     sample: NDArray[np.int64]
     digests: frozenset[bytes]
@@ -31,8 +31,7 @@ class RecordWindows:
 def joined(parts: Sequence[RecordWindows]) -> RecordWindows:
     """All windows of several views of one recording."""
     return RecordWindows(
-        signal=np.concatenate([p.signal for p in parts]),
-        rhythm=np.concatenate([p.rhythm for p in parts]),
+        inputs=concatenated([p.inputs for p in parts]),
         label=np.concatenate([p.label for p in parts]),
         sample=np.concatenate([p.sample for p in parts]),
         digests=frozenset().union(*(p.digests for p in parts)),

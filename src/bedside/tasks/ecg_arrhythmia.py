@@ -83,8 +83,10 @@ class EcgArrhythmia(Task):
         beats = cut(signal, at, round(self.window_before_s * self.rate), round(self.window_after_s * self.rate))
         half_second = round(header.rate / 2)
         return RecordWindows(
-            signal=against_template(normalize(beats, self.template_beats), self.template_beats),
-            rhythm=rhythm(peaks / header.rate, self.template_beats),
+            inputs={
+                "signal": against_template(normalize(beats, self.template_beats), self.template_beats),
+                "rhythm": rhythm(peaks / header.rate, self.template_beats),
+            },
             label=label,
             sample=peaks,
             digests=window_digests(adc, peaks, half_second, half_second),

@@ -73,7 +73,7 @@ class Distill(Params):
         return not self.labelled or self.soft_targets.answers == "stored"
 
 
-@component(image="train", gives="{params[student][kind]}")
+@component(image="train", gives="float")
 def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: Distill) -> Metrics:
     """Train a compact student on its parent's soft targets; validation patients choose the epoch."""
     del teacher  # an assistant chain names the assistant as parent (Mirzadeh et al. 2020)
@@ -106,7 +106,7 @@ def imitate(network: nn.Module, guide: nn.Module, splits: Splits, recorded: Tens
     if params.features is None:
         fit(network, splits.train, classes, params.training, loss, score, name="soft-targets")
         return
-    pair = Hinted(network, guide, *splits.inputs)
+    pair = Hinted(network, guide, splits.inputs)
     with feature_distillation(params.features, pair, loss) as both:
         fit(pair, splits.train, classes, params.training, both, score, name="soft-targets")
 

@@ -52,7 +52,7 @@ def early_exit(
     head = built(Network.of(params.exit, cut.inputs(splits.inputs), len(splits.classes)), splits, "exit")
     edit = EarlyExit(after=params.after, exit=params.exit.fitted(cut.inputs(splits.inputs), len(splits.classes)))
     network = SwitchedNetwork(head, cut.rest, len(splits.classes), Frozen(cut.trunk), cut.replaced)
-    leaving = Alone(network.first, network.trunk, network.replaced)
+    leaving = Alone(network.first, network)
     loss, score = distillation_loss(params.soft_targets, full), fidelity(full, splits)
     fit(leaving, splits.train, len(splits.classes), params.training, loss, score, name="exit")
     figures = settle_thresholds(network, splits, params.switching)

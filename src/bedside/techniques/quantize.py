@@ -7,13 +7,13 @@ import pydantic
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
+from bedside.compression.bit_widths import Bits, Mixed, harm
 from bedside.compression.distillation import SoftTargets, distillation_loss
 from bedside.compression.fidelity import fidelity
 from bedside.compression.gain import IntegerGain, require_smaller
 from bedside.compression.ranges.base import Ranges
 from bedside.compression.ranges.calibration import calibrate
 from bedside.compression.ranges.moving_average import MovingAverage
-from bedside.compression.bit_widths import Bits, Mixed, harm
 from bedside.datasets.windows import load_split
 from bedside.graph.export import export
 from bedside.models import described, load, save

@@ -1,6 +1,6 @@
 """Class-balanced sampling and label-preserving augmentation, reproducible from (seed, epoch) alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,13 +14,17 @@ from bedside.params import Params
 
 
 class Augmentation(Params):
-    """How much a training window may differ from the recorded one: gain, noise, detection jitter, polarity, rhythm."""
+    """How much a training window may differ from the recorded one; what applies to an input follows from its axes.
+
+    (channel, time), a signal: gain, polarity, noise, shift. (feature,), or a single number: `features`. More axes, as
+    of images: gain and noise. Every input is varied on its own; mixup mixes all inputs of two windows alike.
+    """
 
     gain: float = pydantic.Field(default=0.15, ge=0, description="standard deviation of a log gain, whole window")
     noise: float = pydantic.Field(default=0.03, ge=0, description="largest standard deviation of added white noise")
     shift: int = pydantic.Field(default=3, ge=0, description="largest shift in samples, as a QRS detector's jitter")
     flip: float = pydantic.Field(default=0.5, ge=0, le=1, description="share of windows with reversed polarity")
-    rhythm: float = pydantic.Field(default=0.03, ge=0, description="standard deviation added to rhythm features")
+    features: float = pydantic.Field(default=0.03, ge=0, description="standard deviation added to inputs of features")
     mixup: float = pydantic.Field(default=0.3, ge=0, description="Beta(a, a) of the share of a second window; 0: none")
 
 
@@ -38,13 +42,12 @@ class Sampling(Params):
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of one step: signal (batch, channel, time), rhythm (batch, feature), target (batch, class) shares.
+    """Windows of one step: inputs by name (batch, *shape), target (batch, class) shares.
 
     `rows` (batch, 2) are the two rows of the split that each window is mixed from, the first with `share`.
     """
 
-    signal: Tensor
-    rhythm: Tensor
+    inputs: dict[str, Tensor]
     target: Tensor
     rows: Tensor = field(default_factory=lambda: torch.empty(0, 2, dtype=torch.int64))  # none: not drawn from a split
     share: float = 1.0
@@ -54,21 +57,31 @@ class Batch:
 class Tensors:
     """A split as tensors."""
 
-    signal: Tensor
-    rhythm: Tensor
+    inputs: dict[str, Tensor]
     label: Tensor
     patient: Tensor
 
     @classmethod
     def of(cls, windows: Windows) -> "Tensors":
-        return cls(*(torch.from_numpy(getattr(windows, name)) for name in ("signal", "rhythm", "label", "patient")))
+        inputs = {name: torch.from_numpy(array) for name, array in windows.inputs.items()}
+        return cls(inputs, torch.from_numpy(windows.label), torch.from_numpy(windows.patient))
 
     def __len__(self) -> int:
         return len(self.label)
 
-    def __getitem__(self, rows: Tensor) -> "Tensors":
-        """These rows of the split."""
-        return Tensors(self.signal[rows], self.rhythm[rows], self.label[rows], self.patient[rows])
+    def __getitem__(self, rows: Tensor | slice) -> "Tensors":
+        """These rows of the split; a slice copies nothing."""
+        return Tensors(picked(self.inputs, rows), self.label[rows], self.patient[rows])
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of one window of each input."""
+        return {name: tuple(tensor.shape[1:]) for name, tensor in self.inputs.items()}
+
+
+def picked(inputs: Mapping[str, Tensor], rows: Tensor | slice) -> dict[str, Tensor]:
+    """These windows of each input."""
+    return {name: tensor[rows] for name, tensor in inputs.items()}
 
 
 def window_weights(label: Tensor, patient: Tensor, balance: float, patients: float) -> Tensor:
@@ -91,22 +104,32 @@ def epoch_batches(data: Tensors, classes: int, sampling: Sampling, seed: int, ep
     drawn = torch.multinomial(weights, sampling.windows, replacement=True, generator=generator)
     shares = np.random.default_rng([seed, epoch])
     for index in torch.split(drawn, sampling.batch):
-        signal, rhythm = augment(data.signal[index], data.rhythm[index], sampling.augmentation, generator)
+        inputs = augment(picked(data.inputs, index), sampling.augmentation, generator)
         target = functional.one_hot(data.label[index], classes).float()
-        batch = Batch(signal, rhythm, target, torch.stack([index, index], dim=1))
+        batch = Batch(inputs, target, torch.stack([index, index], dim=1))
         yield mixed(batch, sampling.augmentation.mixup, generator, shares)
 
 
-def augment(signal: Tensor, rhythm: Tensor, how: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Vary gain, polarity, noise, detection instant, rhythm; shapes stay (batch, channel, time), (batch, feature)."""
-    one_each = (len(signal), 1, 1)
-    signal = signal * torch.exp(how.gain * torch.randn(one_each, generator=generator))
-    signal = torch.where(torch.rand(one_each, generator=generator) < how.flip, -signal, signal)
+def augment(inputs: Mapping[str, Tensor], how: Augmentation, generator: torch.Generator) -> dict[str, Tensor]:
+    """Vary each input (batch, *shape) as its axes allow, in the order of the mapping; shapes stay."""
+    return {name: _varied(tensor, how, generator) for name, tensor in inputs.items()}
+
+
+def _varied(windows: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    # The order of the draws is part of every weight that was ever trained.
+    if windows.ndim <= 2:
+        return windows + how.features * torch.randn(windows.shape, generator=generator)
+    is_signal = windows.ndim == 3
+    one_each = (len(windows), *(1 for _ in windows.shape[1:]))
+    windows = windows * torch.exp(how.gain * torch.randn(one_each, generator=generator))
+    if is_signal:
+        windows = torch.where(torch.rand(one_each, generator=generator) < how.flip, -windows, windows)
     level = how.noise * torch.rand(one_each, generator=generator)
-    signal = signal + level * torch.randn(signal.shape, generator=generator)
-    shift = int(torch.randint(-how.shift, how.shift + 1, (1,), generator=generator))
-    rhythm = rhythm + how.rhythm * torch.randn(rhythm.shape, generator=generator)
-    return torch.roll(signal, shift, dims=2), rhythm
+    windows = windows + level * torch.randn(windows.shape, generator=generator)
+    if is_signal:
+        shift = int(torch.randint(-how.shift, how.shift + 1, (1,), generator=generator))
+        windows = torch.roll(windows, shift, dims=2)
+    return windows
 
 
 def mixed(batch: Batch, concentration: float, generator: torch.Generator, shares: np.random.Generator) -> Batch:
@@ -117,6 +140,6 @@ def mixed(batch: Batch, concentration: float, generator: torch.Generator, shares
         float(shares.beta(concentration, concentration)),
         torch.randperm(len(batch.target), generator=generator),
     )
-    parts = (batch.signal, batch.rhythm, batch.target)
-    signal, rhythm, target = (share * part + (1 - share) * part[other] for part in parts)
-    return Batch(signal, rhythm, target, torch.stack([batch.rows[:, 0], batch.rows[other, 0]], dim=1), share)
+    inputs = {name: share * part + (1 - share) * part[other] for name, part in batch.inputs.items()}
+    target = share * batch.target + (1 - share) * batch.target[other]
+    return Batch(inputs, target, torch.stack([batch.rows[:, 0], batch.rows[other, 0]], dim=1), share)

@@ -32,7 +32,7 @@ class MeanAnswer(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(members)
 
-    def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
-        """(batch, channel, time), (batch, feature) -> logits (batch, class)."""
-        answers = [torch.log_softmax(member(signal, rhythm), dim=1) for member in self.members]
+    def forward(self, **inputs: Tensor) -> Tensor:
+        """(batch, *shape) each -> logits (batch, class)."""
+        answers = [torch.log_softmax(member(**inputs), dim=1) for member in self.members]
         return torch.stack(answers).mean(dim=0)

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from bedside.errors import RefusedError
-from bedside.training.batches import Batch
+from bedside.training.batches import Batch, picked
 
 T = TypeVar("T")
 
@@ -79,8 +79,8 @@ def part(batch: Batch) -> tuple[Batch, float]:
     if whole < count():
         raise RefusedError(f"{count()} processes cannot share a batch of {whole} windows; start fewer")
     own = torch.arange(whole).tensor_split(count())[rank()]
-    tensors = {name: getattr(batch, name)[own] for name in ("signal", "rhythm", "target", "rows")}
-    return replace(batch, **tensors), len(own) / whole
+    mine = replace(batch, inputs=picked(batch.inputs, own), target=batch.target[own], rows=batch.rows[own])
+    return mine, len(own) / whole
 
 
 def add_up(network: nn.Module, loss: Tensor) -> float:

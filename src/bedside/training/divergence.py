@@ -29,7 +29,7 @@ class Guard:
         if math.isfinite(loss) and math.isfinite(norm):
             return
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {float(norm)}"
-        if not (torch.isfinite(batch.signal).all() and torch.isfinite(batch.rhythm).all()):
+        if not all(torch.isfinite(values).all() for values in batch.inputs.values()):
             raise RefusedError(
                 f"{self.name}: {place}: augmented windows are not finite; lower training.sampling.augmentation"
             )

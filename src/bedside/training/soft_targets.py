@@ -36,7 +36,7 @@ def distillation_loss(how: SoftTargets, teacher: nn.Module, recorded: Tensor | N
     answers = _answers(how, teacher, recorded)
 
     def loss(student: nn.Module, batch: Batch) -> Tensor:
-        logits = student(batch.signal, batch.rhythm)
+        logits = student(**batch.inputs)
         log_student = torch.log_softmax(logits / how.temperature, dim=1)
         imitation = functional.kl_div(log_student, sound(answers(batch)), reduction="batchmean") * how.temperature**2
         return how.alpha * imitation + (1 - how.alpha) * functional.cross_entropy(logits, batch.target)
@@ -74,7 +74,7 @@ def _consistent(teacher: nn.Module, temperature: float) -> Answers:
 
     def answers(batch: Batch) -> Tensor:
         with torch.no_grad():
-            return torch.softmax(teacher(batch.signal, batch.rhythm) / temperature, dim=1)
+            return torch.softmax(teacher(**batch.inputs) / temperature, dim=1)
 
     return answers
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import pydantic
@@ -10,15 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from bedside.artifacts import Artifact
+from bedside.datasets.inputs import Shapes, said
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
-from bedside.models import Architecture
-from bedside.models.last import asked, last_layer
+from bedside.models import Architecture, Network
+from bedside.models.last import asked, last_layer, require_arguments
 from bedside.params import ClassName, Params
 from bedside.training.batches import Tensors
 from bedside.training.validation import f1, logits_of, watch
-
-A = TypeVar("A", bound=Architecture)
 
 
 class Validation(Params):
@@ -49,13 +48,13 @@ class Splits:
         return seen if self.how.epoch == "best" else {**seen, "score": 0.0}
 
     @property
-    def inputs(self) -> tuple[torch.Size, torch.Size]:
-        """Shapes of a window's `signal` (channel, time) and `rhythm` (feature,)."""
-        return self.train.signal.shape[1:], self.train.rhythm.shape[1:]
+    def inputs(self) -> Shapes:
+        """Shape of one window of each input, in the order in which graphs take them."""
+        return self.train.shapes
 
-    def fitted(self, architecture: A) -> A:
-        """The architecture for these windows and classes."""
-        return architecture.fitted(*self.inputs, len(self.classes))
+    def fitted(self, architecture: Architecture) -> Network:
+        """The network of this architecture for these windows and classes."""
+        return Network.of(architecture, self.inputs, len(self.classes))
 
 
 def open_splits(dataset: Artifact, how: Validation) -> Splits:
@@ -79,24 +78,25 @@ def require_classes(where: str, named: Iterable[str], classes: Sequence[str]) ->
         raise RefusedError(f"{where}: no class {', '.join(unknown)} here; this dataset has {', '.join(classes)}")
 
 
-def built(architecture: Architecture, splits: Splits, where: str) -> nn.Module:
+def built(shape: Network, splits: Splits, where: str) -> nn.Module:
     """The network, with fresh weights, once it has shown that it answers these windows with a logit per class.
 
     RefusedError names the parameter `where` it is described: now, not after a training.
     """
-    read = "windows of {} and {}".format(*map(tuple, splits.inputs))
+    read = f"windows of {said(splits.inputs)}"
     try:
-        network = architecture.network()
-        answer = asked(network, *splits.inputs)
+        network = shape.network()
+        require_arguments(network, splits.inputs, f"{where}: this {shape.kind}")
+        answer = asked(network, splits.inputs)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
-        raise RefusedError(f"{where}: this {architecture.kind} cannot read {read} ({reason}); change it") from None
+        raise RefusedError(f"{where}: this {shape.kind} cannot read {read} ({reason}); change it") from None
     if not isinstance(answer, Tensor) or answer.shape != (2, len(splits.classes)):
         found = (
             f"of shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"that is a {type(answer).__name__}"
         )
         raise RefusedError(
-            f"{where}: this {architecture.kind} answers two windows with something {found}; it must answer with logits "
+            f"{where}: this {shape.kind} answers two windows with something {found}; it must answer with logits "
             f"(2, {len(splits.classes)}), one per class ({', '.join(splits.classes)})"
         )
     return network
@@ -104,7 +104,7 @@ def built(architecture: Architecture, splits: Splits, where: str) -> nn.Module:
 
 def answering(network: nn.Module, splits: Splits, where: str) -> nn.Linear:
     """The network's last layer; RefusedError where it has no bias for each class to which `where` could be added."""
-    layer = last_layer(network, *splits.inputs)
+    layer = last_layer(network, splits.inputs)
     if layer is None or layer.bias is None:
         raise RefusedError(
             f"{where}: this network does not end in a linear layer with a bias for each class, to which it would be "

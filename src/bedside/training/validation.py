@@ -19,8 +19,8 @@ def logits_of(network: nn.Module, data: Tensors, batch: int = 1024, *, whose: st
     """
     network.eval()
     with torch.inference_mode():
-        parts = zip(torch.split(data.signal, batch), torch.split(data.rhythm, batch), strict=True)
-        logits = torch.cat([network(signal, rhythm) for signal, rhythm in parts])
+        parts = (data[start : start + batch] for start in range(0, len(data), batch))
+        logits = torch.cat([network(**part.inputs) for part in parts])
         if silent := int((~torch.isfinite(logits)).any(dim=1).sum()):
             found = f"answers {silent} of {len(logits)} windows with numbers that are not finite"
             raise NotFiniteError(whose, found, "train it again with a lower training.learning_rate")

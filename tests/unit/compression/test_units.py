@@ -81,7 +81,11 @@ def test_layers_that_are_added_up_are_one_group() -> None:
     groups = Anatomy.of(zoo.shape_of("resnet1d").network(), zoo.INPUTS).groups
     assert list(groups) == ["stem", "blocks.0.first", "blocks.1.first", "blocks.1.second"]
     network = zoo.shape_of("resnet1d").network()
-    makers = {name for name, p in network.named_parameters() if any(p is q for q in Anatomy.of(network, zoo.INPUTS).groups["stem"].parameters)}
+    makers = {
+        name
+        for name, p in network.named_parameters()
+        if any(p is q for q in Anatomy.of(network, zoo.INPUTS).groups["stem"].parameters)
+    }
     assert {"stem.weight", "blocks.0.second.weight"} <= makers
 
 

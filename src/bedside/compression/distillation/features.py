@@ -1,13 +1,14 @@
 """Feature distillation (FitNets, Romero et al. 2015): the student's head sees what the teacher's head sees."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pydantic
 import torch
 from torch import Tensor, nn
 
+from bedside.datasets.inputs import Shapes
 from bedside.errors import RefusedError
 from bedside.models.last import last_layer
 from bedside.params import Params
@@ -25,20 +26,20 @@ class Hinted(nn.Module):
     """A student and the linear projection of its features onto the teacher's, as one network to train.
 
     One module, so that optimizer, checkpoint and best epoch hold both together: a resumed training goes on with the
-    projection it had. It answers as the student does; only `student` is kept afterwards. `signal` (channel, time) and
-    `rhythm` (feature,) are the shapes of a window. RefusedError for one of the two that has no last layer to listen to.
+    projection it had. It answers as the student does; only `student` is kept afterwards. RefusedError for one of the
+    two that has no last layer to listen to.
     """
 
-    def __init__(self, student: nn.Module, teacher: nn.Module, signal: Sequence[int], rhythm: Sequence[int]) -> None:
+    def __init__(self, student: nn.Module, teacher: nn.Module, shapes: Shapes) -> None:
         super().__init__()
         self.student = student
         asked = {"student": student, "teacher": teacher}
-        self.last = {whose: _last(network, whose, signal, rhythm) for whose, network in asked.items()}
+        self.last = {whose: _last(network, whose, shapes) for whose, network in asked.items()}
         self.projection = nn.Linear(self.last["student"].in_features, self.last["teacher"].in_features)
 
-    def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
-        """(batch, channel, time), (batch, feature) -> the student's logits (batch, class)."""
-        logits: Tensor = self.student(signal, rhythm)
+    def forward(self, **inputs: Tensor) -> Tensor:
+        """(batch, *shape) each -> the student's logits (batch, class)."""
+        logits: Tensor = self.student(**inputs)
         return logits
 
 
@@ -86,8 +87,8 @@ def _listening(last: nn.Linear) -> Iterator[dict[str, Tensor]]:
         hook.remove()
 
 
-def _last(network: nn.Module, whose: str, signal: Sequence[int], rhythm: Sequence[int]) -> nn.Linear:
-    layer = last_layer(network, signal, rhythm)
+def _last(network: nn.Module, whose: str, shapes: Shapes) -> nn.Linear:
+    layer = last_layer(network, shapes)
     if layer is None:
         raise RefusedError(
             f"features: the {whose} does not end in a linear layer, so nobody knows its features; leave features out"

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
 from torch import Tensor, fx, nn
 
 from bedside.compression.pruning.surgery import Anatomy

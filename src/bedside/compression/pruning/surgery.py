@@ -40,7 +40,9 @@ class Anatomy:
     @property
     def pinned(self) -> dict[str, str]:
         """Layers of which no unit may go, and why."""
-        made = {path: self.marks.roots(one.rows) for path, one in self.wired.items() if one.makes and one.rows is not None}
+        made = {
+            path: self.marks.roots(one.rows) for path, one in self.wired.items() if one.makes and one.rows is not None
+        }
         return {
             path: next(self.marks.reasons[root] for root in roots.tolist() if root in self.marks.reasons)
             for path, roots in made.items()

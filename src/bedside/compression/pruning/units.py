@@ -18,7 +18,7 @@ FIXED = 0  # the mark of what belongs to no unit: the inputs
 
 @dataclass(frozen=True)
 class Wiring:
-    """Which units a module answers with (`rows`) and reads (`columns`), one mark per output and input; None: no such."""
+    """Which units a module answers with (`rows`) and reads (`columns`), a mark per output and input; None: no such."""
 
     module: nn.Module
     rows: Tensor | None = None

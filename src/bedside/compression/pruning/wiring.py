@@ -13,31 +13,39 @@ from bedside.models.traced import VALUE, answer, module_of
 Norm = nn.modules.batchnorm._BatchNorm | nn.modules.instancenorm._InstanceNorm
 
 # Functions and methods by their name in torch. Moving: the result's numbers are the argument's, in other places.
-MOVING = frozenset(
-    "flatten reshape view permute transpose swapaxes movedim cat concat concatenate stack getitem chunk split unbind "
-    "unsqueeze squeeze contiguous expand expand_as repeat_interleave clone detach flip roll narrow select unflatten "
-    "tensor_split t mT".split()
-)
-SINGLE = frozenset(
-    "relu relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh softplus softsign sigmoid tanh "
-    "logsigmoid dropout dropout1d dropout2d feature_dropout alpha_dropout abs neg exp log sqrt rsqrt square pow clamp "
-    "clip float to type_as sin cos erf reciprocal batch_norm instance_norm relu_".split()
-)
-MEETING = frozenset("add sub mul div truediv maximum minimum add_ mul_ iadd imul rsub".split())
-FOLDING = frozenset("mean sum amax amin prod std var".split())
-POOLING = frozenset(
-    "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d "
-    "adaptive_max_pool2d lp_pool1d lp_pool2d interpolate".split()
-)
+# fmt: off
+MOVING = frozenset([
+    "flatten", "reshape", "view", "permute", "transpose", "swapaxes", "movedim", "cat", "concat", "concatenate",
+    "stack", "getitem", "chunk", "split", "unbind", "unsqueeze", "squeeze", "contiguous", "expand", "expand_as",
+    "repeat_interleave", "clone", "detach", "flip", "roll", "narrow", "select", "unflatten", "tensor_split", "t",
+    "mT",
+])
+SINGLE = frozenset([
+    "relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish",
+    "hardsigmoid", "hardtanh", "softplus", "softsign", "sigmoid", "tanh", "logsigmoid", "dropout", "dropout1d",
+    "dropout2d", "feature_dropout", "alpha_dropout", "abs", "neg", "exp", "log", "sqrt", "rsqrt", "square", "pow",
+    "clamp", "clip", "float", "to", "type_as", "sin", "cos", "erf", "reciprocal",
+])
+MEETING = frozenset([
+    "add", "sub", "mul", "div", "truediv", "maximum", "minimum", "add_", "mul_", "iadd", "imul", "rsub",
+])
+FOLDING = frozenset([
+    "mean", "sum", "amax", "amin", "prod", "std", "var",
+])
+POOLING = frozenset([
+    "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d",
+    "adaptive_max_pool1d", "adaptive_max_pool2d", "lp_pool1d", "lp_pool2d", "interpolate",
+])
 KEEPING = (
     nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU,
     nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.Softplus, nn.Softsign,
     nn.Sigmoid, nn.Tanh, nn.LogSigmoid,
-)  # fmt: skip
+)
 POOLS = (
     nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d,
     nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.LPPool1d, nn.LPPool2d, nn.Upsample,
-)  # fmt: skip
+)
+# fmt: on
 
 
 def wired(graph: fx.GraphModule) -> tuple[dict[str, Wiring], Marks]:
@@ -226,4 +234,3 @@ def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:
         marks = function(value)
         return marks if marks.dtype == torch.int64 else torch.full(value.shape, FIXED)
     return tuple(_map(function, part) for part in value) if isinstance(value, tuple | list) else value
-

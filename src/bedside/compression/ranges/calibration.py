@@ -7,8 +7,8 @@ from tqdm import tqdm
 from bedside.compression.pruning.taylor import evenly
 from bedside.compression.ranges.base import Ranges
 from bedside.errors import NotFiniteError
-from bedside.models.fake_quant import FLOAT
 from bedside.models.edits.quantized import grids, use
+from bedside.models.fake_quant import FLOAT
 from bedside.training.batches import Tensors
 from bedside.training.validation import logits_of
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bedside.datasets.inputs import Arrays
 from bedside.evaluation.flips import harmful
 from bedside.evaluation.pictures.style import BLUE, GREY, LARGE, NORMAL, SMALL, figure, save
 from bedside.evaluation.predictions import Predictions
@@ -22,12 +23,13 @@ def draw_flips(
     candidate: Predictions,
     reference: Predictions,
     *,
-    signal: Any,
+    inputs: Arrays,
     records: Sequence[str],
     patients: Sequence[str],
     title: str,
 ) -> None:
-    """Up to sixteen harmful flips of `signal` (beats, channel, time), spread over patients, V beats first."""
+    """Up to sixteen harmful flips, spread over patients, V beats first; drawn are inputs (beats, channel, time)."""
+    signals = [array for array in inputs.values() if array.ndim == 3]
     flagged = harmful(candidate, reference)
     chosen = choose(candidate, np.flatnonzero(flagged), ROWS * COLUMNS)
     rows = max(1, -(-len(chosen) // COLUMNS))
@@ -47,7 +49,8 @@ def draw_flips(
     for axes in panels.flat:
         axes.set_axis_off()
     for axes, beat in zip(panels.flat, chosen, strict=False):
-        _beat(axes, np.asarray(signal[beat]))
+        for signal in signals:
+            _beat(axes, np.asarray(signal[beat]))
         name = candidate.classes
         axes.set_title(
             f"truth and teacher {name[candidate.label[beat]]}, candidate {name[candidate.called[beat]]}\n"

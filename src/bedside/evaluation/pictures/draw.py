@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from bedside.datasets.inputs import Arrays
 from bedside.evaluation.pictures.beats import draw_flips
 from bedside.evaluation.pictures.confusion import draw_confusion
 from bedside.evaluation.pictures.curves import draw_curves
@@ -16,19 +16,20 @@ def draw(
     candidate: Predictions,
     reference: Predictions,
     *,
-    signal: Any,
+    inputs: Arrays,
     records: Sequence[str],
     patients: Sequence[str],
     title: str,
 ) -> None:
     """Write `confusion.png`, `per_patient.png`, `roc.png` and `flips.png` into `folder`.
 
-    `signal` is `(beats, channel, time)` of the test windows: channel 0 the beat, channel 1 (if any) its difference from
-    the patient's typical beat; `title` names the deployment, such as "pruned on onnxruntime-cpu".
+    `inputs` are those of the test windows, of which those with a time axis are drawn, (beats, channel, time): channel 0
+    the beat, channel 1 (if any) its difference from the patient's typical beat; `title` names the deployment, such as
+    "pruned on onnxruntime-cpu".
     """
     draw_confusion(folder / "confusion.png", candidate, reference, title=title)
     draw_patients(folder / "per_patient.png", candidate, reference, patients=patients, title=title)
     draw_curves(folder / "roc.png", candidate, reference, title=title)
     draw_flips(
-        folder / "flips.png", candidate, reference, signal=signal, records=records, patients=patients, title=title
+        folder / "flips.png", candidate, reference, inputs=inputs, records=records, patients=patients, title=title
     )

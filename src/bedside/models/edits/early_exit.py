@@ -87,7 +87,8 @@ def split(network: nn.Module, inputs: Shapes, after: str) -> Cut:
 
 
 def _inside(node: fx.Node, path: str) -> bool:
-    return node.op == "call_module" and str(node.target) == path or path in dict(node.meta.get("nn_module_stack") or {})
+    called = node.op == "call_module" and str(node.target) == path
+    return called or path in (node.meta.get("nn_module_stack") or {})
 
 
 def _before(node: fx.Node) -> list[fx.Node]:
@@ -101,7 +102,9 @@ def _before(node: fx.Node) -> list[fx.Node]:
     return [one for one in node.graph.nodes if one in found]
 
 
-def _part(graph: fx.GraphModule, nodes: Iterable[fx.Node], answers: fx.Node, given: dict[fx.Node, str]) -> fx.GraphModule:
+def _part(
+    graph: fx.GraphModule, nodes: Iterable[fx.Node], answers: fx.Node, given: dict[fx.Node, str]
+) -> fx.GraphModule:
     """A graph of these nodes alone, with every input of the whole; `given` nodes are inputs of that name."""
     part, copies = fx.Graph(), {}
     names = {name: node for node, name in given.items()}

@@ -1,7 +1,7 @@
 """Layers written as two thin ones, each pair an `nn.Sequential` in the place of the layer.
 
-Of an LSTM or GRU only the first layer's input weights can be a pair: a linear layer before a narrower one. The recurrent
-weights act inside the loop, where ONNX's operators have no place for a factor, and a loop written out runs slower.
+Of an LSTM or GRU only the first layer's input weights can be a pair: a linear layer before a narrower one. Recurrent weights
+act inside the loop, where ONNX's operators have no place for a factor, and a loop written out runs slower.
 """
 
 from typing import Literal
