@@ -10,18 +10,17 @@ python -m pipelines.trials --trials 20 --dataset artifacts/dataset --teacher art
 import argparse
 import dataclasses
 import hashlib
-import importlib
 import json
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 import components
-from bedside import disk, lineage, scratch
+from bedside import catalog, disk, lineage, scratch
 from bedside.artifacts import (
     Artifact,
     ArtifactError,
@@ -41,7 +40,7 @@ from bedside.measurement import Measure, Measurement
 from bedside.measurement.answers import answers
 from bedside.measurement.cpu import require_kind
 from bedside.measurement.environment import environment
-from bedside.models.io import architecture_of
+from bedside.models.io import ARCHITECTURE, architecture_of
 from bedside.params import ClassName, Params, ParamsError, Share, load, validate
 from bedside.redaction import clean
 from bedside.search.command import arguments
@@ -49,11 +48,11 @@ from bedside.search.figures import Figures, quality, shortfalls
 from bedside.search.recipe import variants
 from bedside.search.settings import Floor, Search
 from bedside.search.space import Chain, Step
+from bedside.stages.export import export
+from bedside.stages.optimize import optimize
 from bedside.targets import Target
 from bedside.terminal import in_utf8
 from bedside.training.stages import require_classes
-from components.export import export
-from components.optimize import optimize
 from pipelines.workspace import merged
 
 COMPONENTS = Path(components.__path__[0])
@@ -113,7 +112,7 @@ def made(stage: Component, folder: Path, inputs: Mapping[str, Artifact], params:
     models = {name: validate(stage.models[name], value, stage.name) for name, value in params.items()}
     record = {
         "component": stage.name,
-        "code": stage.code,
+        "code": stage.code(*models.values(), *_networks(inputs.values())),
         "inputs": {name: artifact.digest for name, artifact in inputs.items()},
         "params": {name: model.model_dump(mode="json") for name, model in models.items()},
         "labels": {name: value for artifact in inputs.values() for name, value in artifact.labels.items()},
@@ -158,16 +157,11 @@ def _undisturbed(measurement: Measurement, how: Measure) -> dict[str, Any]:
 
 
 def technique(step: Step) -> Component:
-    """The component of that name; its module bears the same name."""
+    """The component of that name."""
     try:
-        found: Component = getattr(importlib.import_module(f"components.{step.technique}"), step.technique)
-    except ModuleNotFoundError as error:
-        if error.name != f"components.{step.technique}":
-            raise
-        raise RefusedError(
-            f"search.space: no technique {step.technique!r}; a technique is a file in components/"
-        ) from None
-    return found
+        return catalog.stage(step.technique)
+    except RefusedError as error:
+        raise RefusedError(f"search.space: {error}") from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +187,7 @@ class Workbench:
             "params": params.model_dump(mode="json"),
             "target": self.target.described(),
             "processor": environment()["cpu"],
-            "code": [stage.code for stage in (trial, *map(technique, short), export, optimize)],
+            "code": self._codes(short),
         }
         graph = self.folder / f"trial-{_key(known)}"
         try:
@@ -203,6 +197,12 @@ class Workbench:
             tried = open_artifact(graph)
         figures: Figures = tried.json(FIGURES)
         return {**figures, "graph": str(graph)}
+
+    def _codes(self, chain: Chain) -> list[str]:
+        """Digests of all that a trial of this chain computes with."""
+        networks = [*_networks([open_artifact(self.teacher)]), *(step.params for step in chain)]
+        steps = [technique(step).code(*networks) for step in chain]
+        return [trial.code(self.target), *steps, export.code(*networks), optimize.code(self.target)]
 
     def _short(self, step: Step) -> Step:
         """The step with its short budget, watching the classes that the search watches."""
@@ -277,6 +277,11 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("bedside search: left; the trial that ran is queued again, the same command goes on", file=sys.stderr)
         sys.exit(130)
+
+
+def _networks(inputs: Iterable[Artifact]) -> list[Any]:
+    """The architectures of the networks among a stage's inputs: their kinds compute in it, too."""
+    return [one.json(ARCHITECTURE) for one in inputs if ARCHITECTURE in one.manifest["files"]]
 
 
 def _key(record: Mapping[str, Any]) -> str:

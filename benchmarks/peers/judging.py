@@ -77,7 +77,9 @@ class Judge:
 
     def evidence(self, name: str, graph: Artifact, reference: Artifact) -> Artifact:
         """The evaluation of one graph beside the teacher; what was found before is kept as long as all inputs are."""
-        inputs = {"graph": graph.digest, "reference": reference.digest, "test": self.test.digest, "code": evaluate.code}
+        artifacts = {"graph": graph, "reference": reference, "test": self.test}
+        inputs = {name: artifact.digest for name, artifact in artifacts.items()}
+        inputs["code"] = evaluate.code(self.target, self.how)
         path = self.work / "evidence" / name
         try:
             found = open_artifact(path)

@@ -23,10 +23,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bedside import code, disk, ending, scratch, tracking
+from bedside import disk, ending, fingerprint, scratch, tracking
 from bedside.artifacts import Artifact, ArtifactError, Port, as_json, commit, open_artifact, staged, write_atomic
 from bedside.errors import RefusedError
-from bedside.params import Params, ParamsError, load, lookup, parts
+from bedside.params import Params, ParamsError, load, lookup, parts, raw
 from bedside.redaction import clean, cleaned
 from bedside.terminal import in_utf8
 from bedside.tracking.cost import measured
@@ -68,7 +68,7 @@ class Component:
 
     def parser(self) -> argparse.ArgumentParser:
         """The command line's parser; also used by the tests that compare dvc.yaml with the KFP graph."""
-        parser = argparse.ArgumentParser(prog=f"python -m components.{self.name}", description=inspect.getdoc(self))
+        parser = argparse.ArgumentParser(prog=f"python -m bedside.stages {self.name}", description=inspect.getdoc(self))
         for name, port in self.ports.items():
             text = f"{port.direction}put {port.kind} folder" + (" (repeatable)" if name in self.many else "")
             kind: Any = {"type": folders, "action": "extend"} if name in self.many else {"type": Path}
@@ -117,7 +117,7 @@ class Component:
         self.is_process = True
         try:
             with ending.listening(self.name):
-                self._expect(values.pop("code"))
+                self._expect(values.pop("code"), values)
                 self(**values)
         except (RefusedError, ParamsError, ArtifactError) as error:
             sys.exit(f"{self.name}: {clean(str(error))}")
@@ -130,10 +130,14 @@ class Component:
             print(f"{self.name}: ended by SIGTERM; {ending.AGAIN}", file=sys.stderr)
             sys.exit(ending.STATUS)
 
+    def code(self, *params: object) -> str:
+        """Digest of every source file that this stage computes with under these parameters (models or mappings)."""
+        return fingerprint.digest(self.function.__module__, params)
+
     @property
-    def code(self) -> str:
-        """Digest of every source file that this stage computes with."""
-        return code.digest(self.function.__module__)
+    def any_code(self) -> str:
+        """The same where parameters are only known when it runs: with every strategy that they could name."""
+        return fingerprint.of_any_kind(self.function.__module__)
 
     @property
     def outs(self) -> list[str]:
@@ -148,10 +152,13 @@ class Component:
                 path.mkdir()
             return self.function(**inputs, **staging, **models)
 
-    def _expect(self, digest: str | None) -> None:
-        if digest is not None and digest != self.code:
+    def _expect(self, digest: str | None, values: Mapping[str, Any]) -> None:
+        if digest is None:
+            return
+        own = self.code(*(raw(values[name]) for name in self.models))
+        if digest not in (own, self.any_code):
             raise RefusedError(
-                f"these sources are not the ones the pipeline was compiled from (code {self.code[:12]}, wanted "
+                f"these sources are not the ones the pipeline was compiled from (code {own[:12]}, wanted "
                 f"{digest[:12]}); build the image and compile the pipeline from the same commit"
             )
 
@@ -166,7 +173,7 @@ class Component:
         params = cleaned({name: model.model_dump(mode="json") for name, model in models.items()})
         return {
             "component": self.name,
-            "code": self.code,
+            "code": self.code(*models.values()),
             "inputs": digests,
             "params": params,
             "labels": labels,

@@ -3,7 +3,6 @@
 Which section is for which stage stands in `sections`; a test compares it with dvc.yaml.
 """
 
-import importlib
 import itertools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pydantic
 
 from bedside import lineage
+from bedside.catalog import TECHNIQUES, stage
+from bedside.fingerprint.sources import located
 from bedside.lineage import ROOT, Lineage
 from bedside.named import named_classes
 from bedside.params import Params, ParamsError, read_yaml, validate
 
 if TYPE_CHECKING:
-    from bedside.component import Component
     from bedside.search.space import Step
 
 Section = tuple[tuple[str, ...], str, str]  # the keys that lead to it, the stage that reads it, and as which parameter
@@ -59,7 +59,7 @@ def read(file: Path) -> dict[str, Any]:
 
 def check(params: Mapping[str, Any], components: Path, where: str = "params.yaml") -> Lineage:
     """The lineage of these parameters, if every stage will take its own; ParamsError with all problems, a line each."""
-    if not components.is_dir():
+    if not (components.is_dir() or located(TECHNIQUES)):
         raise ParamsError(f"{components}: no such folder; params.yaml lies beside the stages")
     if problems := list(dict.fromkeys(_problems(params, components, where))):
         raise ParamsError("\n".join(problems))
@@ -85,12 +85,6 @@ def sections(params: Mapping[str, Any]) -> Iterator[Section]:
     yield ("gates",), "gate", "gates"
     yield ("promote",), "promote", "params"
     yield ("report",), "report", "params"
-
-
-def stage(name: str) -> "Component":
-    """The component of that name; its module bears the same name."""
-    found: Component = getattr(importlib.import_module(f"components.{name}"), name)
-    return found
 
 
 def _problems(params: Mapping[str, Any], components: Path, where: str) -> Iterator[str]:

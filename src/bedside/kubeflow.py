@@ -38,7 +38,7 @@ def container_component(stage: Component, *, image: str, sizes: Mapping[str, int
         given = dict(zip(types, placeholders, strict=True))
         values = {name: value.path if name in ports else value for name, value in given.items()}
         values |= {port: [values[name] for name in unrolled(port, sizes)] for port in stage.many}
-        command = ["python", "-m", f"components.{stage.name}"]
+        command = ["python", "-m", "bedside.stages", stage.name]
         return dsl.ContainerSpec(image=image, command=command, args=[*stage.argv(values), "--code", values["code"]])
 
     position = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -58,10 +58,16 @@ def add(stage: Component, shown: str, *, image: str, cached: bool = True, **valu
     sizes = {port: len(values[port]) for port in stage.many}
     make = container_component(stage, image=image, sizes=sizes)
     values |= {name: without_nulls(stage, name, values[name]) for name in stage.models}
-    task = make(**dict(_flat(values, sizes)), code=stage.code)
+    task = make(**dict(_flat(values, sizes)), code=_code(stage, values))
     task.set_display_name(shown)
     task.set_caching_options(cached)
     return task
+
+
+def _code(stage: Component, values: Mapping[str, Any]) -> str:
+    """What the task will expect of its image: sources of every kind where a parameter is given when it is run."""
+    params = [values[name] for name in stage.models]
+    return stage.code(*params) if all(isinstance(each, Mapping) for each in params) else stage.any_code
 
 
 def without_nulls(stage: Component, parameter: str, value: Any) -> Any:

@@ -5,17 +5,21 @@
     @component(image="train", takes=("cnn_lstm",), gives="quantized_cnn_lstm")
 
 `gives` may be `{parent}`, the kind that came in, or follow from the parameters: `{params[student][kind]}`. The words
-are read from the source, so that a check costs no import of torch.
+are read from the source, so that a check costs no import of torch. Where techniques lie is bedside.catalog's matter.
 """
 
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
+from bedside import catalog
+from bedside.fingerprint.sources import located
+from bedside.installed import unusable
 from bedside.params import Params, ParamsError, validate
 
 ROOT = "teacher"
@@ -71,20 +75,34 @@ class Technique:
 
 
 def techniques(components: Path) -> dict[str, Technique]:
-    """Every technique in a folder of components, by name."""
-    return {file.stem: found for file in sorted(components.glob("*.py")) if (found := _declared(file)) is not None}
+    """Every technique by name: in a folder of components, in the library, in installed packages.
+
+    RefusedError where a package registers one that its module does not define, or whose name is taken.
+    """
+    here = {name: found for name, file in catalog.files(components) if (found := _declared(file, name))}
+    for name, entry in catalog.installed().items():
+        if name in here:
+            raise unusable(entry, f"there is a technique {name!r} here already")
+        here[name] = _installed(name, entry)
+    return dict(sorted(here.items()))
 
 
-def _declared(file: Path) -> Technique | None:
-    """What a file's stage declares, if it is a technique: the function of the file's own name, with the ports."""
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if not isinstance(node, ast.FunctionDef) or node.name != file.stem:
-            continue
-        if {argument.arg for argument in node.args.kwonlyargs} >= set(PORTS):
-            calls = (one for one in node.decorator_list if isinstance(one, ast.Call))
-            words = {word.arg: word.value for call in calls for word in call.keywords}
-            return Technique(**{name: ast.literal_eval(words[name]) for name in ("takes", "gives") if name in words})
-    return None
+def _declared(file: Path, name: str) -> Technique | None:
+    """What a file's stage declares, if it is a technique: the function of that name, with the ports."""
+    node = catalog.function(file, name)
+    if node is None or not {argument.arg for argument in node.args.kwonlyargs} >= set(PORTS):
+        return None
+    calls = (one for one in node.decorator_list if isinstance(one, ast.Call))
+    words = {word.arg: word.value for call in calls for word in call.keywords}
+    return Technique(**{name: ast.literal_eval(words[name]) for name in ("takes", "gives") if name in words})
+
+
+def _installed(name: str, entry: EntryPoint) -> Technique:
+    if (source := located(entry.module)) is None:
+        raise unusable(entry, f"there is no module {entry.module}")
+    if (found := _declared(source.file, name)) is None:
+        raise unusable(entry, f"{entry.module} has no function {name} with the ports {', '.join(PORTS)}")
+    return found
 
 
 def check(params: Mapping[str, Any], components: Path, where: str = "params.yaml") -> Lineage:

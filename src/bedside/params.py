@@ -82,16 +82,23 @@ class ParamsError(ValueError):
 
 def load(model: type[P], reference: str) -> P:
     """Read `model` from `params.yaml:tasks.ecg` or from inline JSON such as `{"epochs": 3}`."""
-    if reference.lstrip().startswith("{"):
-        try:
-            raw = json.loads(reference, object_pairs_hook=_without_doubles)
-        except _TwiceError as error:
-            raise ParamsError(f"inline: {error}; keep one") from None
-        except ValueError as error:
-            raise ParamsError(f"inline: not JSON ({error}): {reference[:80]}") from None
-        return validate(model, raw, where="inline")
-    file, dotted = parts(reference)
-    return validate(model, lookup(file, dotted), where=reference)
+    return validate(model, raw(reference), where="inline" if _is_inline(reference) else reference)
+
+
+def raw(reference: str) -> Any:
+    """What stands at a reference, or in inline JSON, before any model has looked at it."""
+    if not _is_inline(reference):
+        return lookup(*parts(reference))
+    try:
+        return json.loads(reference, object_pairs_hook=_without_doubles)
+    except _TwiceError as error:
+        raise ParamsError(f"inline: {error}; keep one") from None
+    except ValueError as error:
+        raise ParamsError(f"inline: not JSON ({error}): {reference[:80]}") from None
+
+
+def _is_inline(reference: str) -> bool:
+    return reference.lstrip().startswith("{")
 
 
 def parts(reference: str) -> tuple[Path, str]:

@@ -1,16 +1,21 @@
 """Strategies chosen by `kind:` in params.yaml and validated straight from it.
 
 A family is a package: `base.py` holds the abstract strategy, every other module of the package registers the strategies
-it defines. Adding one is adding one file.
+it defines. Adding one is adding one file; an installed package adds one by an entry point with the name of its kind, in
+the family's group (`bedside.targets` of `Target`). The kind is a constant in the source: bedside.fingerprint reads it.
 """
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import pydantic
 from pydantic_core import CoreSchema, core_schema
 
+from bedside.errors import RefusedError
+from bedside.installed import group, registered, unusable
 from bedside.params import Params
 
 
@@ -26,6 +31,9 @@ class Plugin(Params):
         if Plugin in cls.__bases__:
             cls.known = {}
         elif isinstance(kind := cls.model_fields["kind"].default, str):
+            other = cls.known.setdefault(kind, cls)
+            if _name(other) != _name(cls):
+                raise RefusedError(f"kind {kind!r} is both {_name(other)} and {_name(cls)}; rename one")
             cls.known[kind] = cls
 
     @classmethod
@@ -44,11 +52,37 @@ class Plugin(Params):
 
     @classmethod
     def family(cls) -> dict[str, type[Self]]:
-        """All strategies of this family, after importing every module of its package."""
+        """All strategies of this family, after importing every module of its package, and what packages register.
+
+        RefusedError names the distribution of an entry point that cannot be used.
+        """
         package = importlib.import_module(cls.__module__.rpartition(".")[0])
         for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
             importlib.import_module(module.name)
+        for entry in registered(group(_base(cls).__name__)):
+            _take(entry, cls.known)
         return cls.known  # type: ignore[return-value]  # the registry of a family holds only its own members
+
+
+def _base(member: type[Plugin]) -> type[Plugin]:
+    """The family of a strategy: the class that derives from `Plugin` itself."""
+    return next(cls for cls in member.__mro__ if Plugin in cls.__bases__)
+
+
+def _take(entry: EntryPoint, known: Mapping[str, type[Plugin]]) -> None:
+    """Import what an entry point names, which has to be the module of the kind that it is called by."""
+    try:
+        importlib.import_module(entry.module)
+    except Exception as error:
+        raise unusable(entry, error) from error
+    kind = known.get(entry.name)
+    if kind is None or kind.__module__ != entry.module:
+        where = f"it is {_name(kind)}" if kind else f"{entry.module} defines none"
+        raise unusable(entry, f"an entry point is named by the kind in its module, and of kind {entry.name!r} {where}")
+
+
+def _name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 class _ByKind:

@@ -93,7 +93,7 @@ def test_the_manifest_says_what_the_output_follows_from(inputs: dict[str, Path])
     assert manifest["component"] == "shrink"
     assert manifest["params"] == {"params": {"ratio": 0.25, "epochs": 3}}
     assert manifest["inputs"] == {name: open_artifact(inputs[name]).digest for name in ("dataset", "parent")}
-    assert manifest["code"] == shrink.code
+    assert manifest["code"] == shrink.code()
     assert manifest["labels"] == {"source": "simulated"}
 
 
@@ -142,8 +142,8 @@ def test_other_sources_than_the_pipeline_was_compiled_from_are_refused(inputs: d
     argv = [str(a) for a in shrink.argv({**inputs, "params": "{}"})]
     with pytest.raises(SystemExit, match="not the ones the pipeline was compiled from"):
         shrink.main([*argv, "--code", "0" * 64])
-    shrink.main([*argv, "--code", shrink.code])
-    assert open_artifact(inputs["student"]).manifest["code"] == shrink.code
+    shrink.main([*argv, "--code", shrink.code()])
+    assert open_artifact(inputs["student"]).manifest["code"] == shrink.code()
 
 
 def test_a_list_port_takes_its_flag_several_times_and_keeps_the_order(

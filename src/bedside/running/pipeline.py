@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from bedside import ending
 from bedside.errors import RefusedError
 from bedside.running import log as logs
-from bedside.running.screen import Screen, in_words
+from bedside.running.screen import STARTED, Screen, in_words
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -142,7 +142,7 @@ class Run:
 
     def _reasons(self, stage: "Stage", error: Exception, begin: int) -> Iterator[str]:
         """The stage's own words; DVC's where the stage said nothing, or where no stage came to run."""
-        component = re.search(r"-m components\.(\w+)", str(stage.cmd))
+        component = STARTED.search(str(stage.cmd))
         said = list(logs.excerpt(self._log, begin, component[1] if component else "")) if self._log else []
         yield from said or [_in_full(error)]
 

@@ -7,13 +7,15 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import TextIO
 
+STARTED = re.compile(r"-m (?:bedside\.stages |components\.)(\w+)")  # the stage that a command starts
+
 
 def in_words(stage: str, command: str, targets: Collection[str]) -> str:
     """What a stage of dvc.yaml does: `evaluate@onnxruntime-cpu-tiny` evaluates tiny on onnxruntime-cpu."""
     name, _, subject = stage.partition("@")
     if not subject:
         return name.replace("_", " ")
-    component = re.search(r"-m components\.(\w+)", command)
+    component = STARTED.search(command)
     verb = (component[1] if component else name).replace("_", " ")
     if subject in targets:
         return f"{verb} for {subject}"

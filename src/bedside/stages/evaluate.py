@@ -113,7 +113,7 @@ def _answers(
         "test": test.digest,
         "target": target.described(),
         "cpu": [around[name] for name in ("cpu_kind", "emulated")],
-        "code": evaluate.code,
+        "code": evaluate.code(target, params),
         "how": [params.batch, params.sampled],
     }
     if graph == reference:

@@ -49,7 +49,9 @@ class TrainTeacher(Params):
 def train_teacher(*, dataset: DatasetIn, approval: In, teacher: ModelOut, params: TrainTeacher) -> Metrics:
     """Train on training patients; validation patients choose the epoch. Students imitate its operating point."""
     accepted(approval, dataset)  # windows that nobody approved are never trained on
-    distributed.agree({"data": dataset.digest, "parameters": params.model_dump_json(), "code": train_teacher.code})
+    distributed.agree(
+        {"data": dataset.digest, "parameters": params.model_dump_json(), "code": train_teacher.code(params)}
+    )
     splits = open_splits(dataset, params.validation)
     network, shape = trained(splits, params)
     save(network, shape, teacher)
