@@ -40,7 +40,7 @@ from bedside.measurement import Measure, Measurement
 from bedside.measurement.answers import answers
 from bedside.measurement.cpu import require_kind
 from bedside.measurement.environment import environment
-from bedside.models.io import ARCHITECTURE, architecture_of
+from bedside.models.io import DESCRIPTION
 from bedside.params import ClassName, Params, ParamsError, Share, load, validate
 from bedside.redaction import clean
 from bedside.search.command import arguments
@@ -232,14 +232,11 @@ class Workbench:
         require_kind(self.target.cpu, self.target.kind)
         classes = open_artifact(self.dataset).json("dataset.json")["classes"]
         require_classes("search.watched", self.search.watched, classes)
-        root = {"architecture": {"kind": architecture_of(open_artifact(self.teacher)).kind}}
         for chain in self.search.space.starts():
             for step in map(self._short, chain):
                 where = f"search.space.techniques.{step.technique}"
                 validate(technique(step).models["params"], step.params, where)
-            lineage.check(
-                {"variants": variants(chain, "chain"), "train_teacher": root}, COMPONENTS, "search.space.chains: as "
-            )
+            lineage.check({"variants": variants(chain, "chain")}, COMPONENTS, "search.space.chains: as ")
 
 
 def work(given: argparse.Namespace) -> None:
@@ -281,7 +278,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _networks(inputs: Iterable[Artifact]) -> list[Any]:
     """The architectures of the networks among a stage's inputs: their kinds compute in it, too."""
-    return [one.json(ARCHITECTURE) for one in inputs if ARCHITECTURE in one.manifest["files"]]
+    return [one.json(DESCRIPTION) for one in inputs if DESCRIPTION in one.manifest["files"]]
 
 
 def _key(record: Mapping[str, Any]) -> str:

@@ -4,14 +4,13 @@ Fine-tuning draws the same windows in the same way for as many epochs as bedside
 are the labels alone, since distillation is bedside's, not these toolkits'.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bedside.models import Architecture
+from bedside.models import Network
 from bedside.training.batches import Batch, Tensors
 from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.validation import watch
@@ -25,7 +24,7 @@ def load(handout: Handout) -> nn.Module:
     import safetensors.torch
 
     folder = handout.folder / "teacher"
-    network = Architecture.build(json.loads((folder / "architecture.json").read_text(encoding="utf-8"))).network()
+    network = Network.model_validate_json((folder / "network.json").read_text(encoding="utf-8")).network()
     network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
     prepare_torch(Training())
     return network.eval()

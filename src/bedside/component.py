@@ -185,7 +185,7 @@ def component(
 ) -> Callable[[Callable[..., Metrics]], Component]:
     """Declare a stage; `image` is the kind of container image that it runs in (pipelines/compress.py names them).
 
-    A technique also says which kinds of architecture it takes (none named: any) and which it gives, so that a lineage
+    A technique also says which forms of network it takes (none named: any) and which it gives, so that a lineage
     is checked before anything runs (bedside.lineage, which reads these words without importing the component).
     """
     return lambda function: Component(function, image, takes, gives)

@@ -2,10 +2,11 @@
 
 `check` judges it before anything runs. What a technique takes and gives stands in its own file, beside its function:
 
-    @component(image="train", takes=("cnn_lstm",), gives="quantized_cnn_lstm")
+    @component(image="train", takes=("float",), gives="quantized")
 
-`gives` may be `{parent}`, the kind that came in, or follow from the parameters: `{params[student][kind]}`. The words
-are read from the source, so that a check costs no import of torch. Where techniques lie is bedside.catalog's matter.
+These are forms of networks (`bedside.models.forms`): float, quantized, two_step; what a technique can do with the
+layers of a float one shows on the network itself. `gives` may be `{parent}`, the form that came in. The words are read
+from the source, so that a check costs no import of torch. Where techniques lie is bedside.catalog's matter.
 """
 
 import ast
@@ -68,7 +69,7 @@ class Lineage(Params):
 
 @dataclass(frozen=True)
 class Technique:
-    """Which kinds of architecture it takes (none named: any), and which it gives (see the module)."""
+    """Which forms of networks it takes (none named: any), and which it gives (see the module)."""
 
     takes: tuple[str, ...] = ()
     gives: str = "{parent}"
@@ -116,35 +117,27 @@ def check(params: Mapping[str, Any], components: Path, where: str = "params.yaml
 
 def _problems(lineage: Lineage, params: Mapping[str, Any], known: Mapping[str, Technique]) -> Iterator[str]:
     # Parents first. None: what made it was refused, or its parameters do not say; nothing is said of its children.
-    kinds: dict[str, str | None] = {ROOT: params.get("train_teacher", {}).get("architecture", {}).get("kind")}
+    forms: dict[str, str | None] = {ROOT: "float"}
     for name in lineage.order():
-        variant, parent = lineage.variants[name], kinds[lineage.variants[name].parent]
-        technique, kinds[name] = known.get(variant.technique), None
+        variant, parent = lineage.variants[name], forms[lineage.variants[name].parent]
+        technique, forms[name] = known.get(variant.technique), None
         if technique is None:
             yield f"variants.{name}.technique: unknown technique {variant.technique!r}; known: {', '.join(known)}"
         elif parent is not None and technique.takes and parent not in technique.takes:
             yield _cannot_apply(lineage, name, technique, parent)
         elif parent is not None:
-            kinds[name] = _given(technique, parent, variant.params)
+            forms[name] = technique.gives.format(parent=parent)
     for name in params.get("evaluated", {}).get("variants", []):
-        if name not in kinds:
-            yield f"evaluated.variants: unknown variant {name!r}; known: {', '.join(kinds)}"
+        if name not in forms:
+            yield f"evaluated.variants: unknown variant {name!r}; known: {', '.join(forms)}"
 
 
-def _given(technique: Technique, parent: str, params: Mapping[str, Any]) -> str | None:
-    """The kind that comes out; None where the parameters do not say (the technique itself refuses those)."""
-    try:
-        return technique.gives.format(parent=parent, params=params)
-    except (KeyError, IndexError, TypeError):
-        return None
-
-
-def _cannot_apply(lineage: Lineage, name: str, technique: Technique, kind: str) -> str:
+def _cannot_apply(lineage: Lineage, name: str, technique: Technique, form: str) -> str:
     variant = lineage.variants[name]
     maker = f", made by {lineage.variants[variant.parent].technique}" if variant.parent != ROOT else ""
     return (
-        f"variants.{name}.technique: {variant.technique} takes {' or '.join(technique.takes)}, and its parent "
-        f"{variant.parent!r} is a {kind}{maker} ({' -> '.join(lineage.path(name))}); "
+        f"variants.{name}.technique: {variant.technique} takes a {' or '.join(technique.takes)} network, and "
+        f"its parent {variant.parent!r} is {form}{maker} ({' -> '.join(lineage.path(name))}); "
         f"let {variant.technique} come earlier in the chain, or name another parent"
     )
 

@@ -12,6 +12,7 @@ from bedside.compression.fidelity import fidelity
 from bedside.models import Architecture, Network, described, load, save
 from bedside.models.edits.early_exit import EarlyExit, Frozen, split
 from bedside.models.forms import require_float
+from bedside.models.perceptron import Perceptron
 from bedside.models.switched import Alone, SwitchedNetwork
 from bedside.params import Params
 from bedside.plugins import Choice
@@ -23,7 +24,9 @@ class FitEarlyExit(Params):
     """Where the exit leaves the parent, what reads the features there, and how it learns what the parent answers."""
 
     after: str = pydantic.Field(description="the path of a module that all of one input passes through")
-    exit: Choice[Architecture] = pydantic.Field(description="reads what that module answers, in the input's place")
+    exit: Choice[Architecture] = pydantic.Field(
+        default=Perceptron(), description="reads what that module answers, in the input's place"
+    )
     soft_targets: SoftTargets = SoftTargets()
     training: Training = Training(epochs=4, learning_rate=2e-3)
     switching: Switching = Switching()
@@ -35,7 +38,11 @@ class FitEarlyExit(Params):
         "training": {"epochs": 1, "sampling": {"windows": 64}},
         "switching": {"fidelity": 0.9, "most": 1.0},
     }
-    no_gain: ClassVar[dict[str, Any]] = {"training": {"epochs": 0}, "switching": {"fidelity": 1.0, "most": 0.01}}
+    no_gain: ClassVar[dict[str, Any]] = {
+        "after": "convolutions.0",
+        "training": {"epochs": 0},
+        "switching": {"fidelity": 1.0, "most": 0.01},
+    }
 
 
 @component(image="train", takes=("float",), gives="two_step")

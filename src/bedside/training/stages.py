@@ -83,11 +83,11 @@ def built(shape: Network, splits: Splits, where: str) -> nn.Module:
 
     RefusedError names the parameter `where` it is described: now, not after a training.
     """
-    read = f"windows of {said(splits.inputs)}"
+    read = f"windows of {said(shape.inputs)}"
     try:
         network = shape.network()
-        require_arguments(network, splits.inputs, f"{where}: this {shape.kind}")
-        answer = asked(network, splits.inputs)
+        require_arguments(network, shape.inputs, f"{where}: this {shape.kind}")
+        answer = asked(network, shape.inputs)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise RefusedError(f"{where}: this {shape.kind} cannot read {read} ({reason}); change it") from None
