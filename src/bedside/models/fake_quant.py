@@ -209,4 +209,4 @@ def _converted(layer: nn.Module, kind: type[nn.Module], outputs: int = 0) -> nn.
     result.__class__ = kind
     if outputs and result.bias is None:
         result.bias = nn.Parameter(torch.zeros(outputs))
-    return result.train(layer.training)
+    return result.requires_grad_().train(layer.training)  # a bias that came from a norm would not be trained

@@ -96,3 +96,10 @@ def test_a_network_with_an_exit_is_rebuilt() -> None:
 def test_a_place_where_no_exit_can_be_is_refused(after: str, words: str) -> None:
     with pytest.raises(RefusedError, match=words):
         split(zoo.shape_of("resnet1d").network(), zoo.INPUTS, after)
+
+
+@pytest.mark.parametrize("kind", zoo.SMALL)
+def test_every_weight_of_a_quantized_network_is_trained(kind: str) -> None:
+    network = quantized(zoo.lively(zoo.shape_of(kind).network()), zoo.INPUTS).train()
+    network(**WINDOWS).square().sum().backward()
+    assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
