@@ -121,8 +121,8 @@ def test_what_trains_and_orchestrates_is_not_in_a_runtime_image(kind: str, run_i
 
 @pytest.mark.parametrize(("kind", "stage"), [(kind, one) for kind, names in STAGES.items() for one in names.split()])
 def test_a_stage_starts_on_a_read_only_root_with_compiled_code(kind: str, stage: str, run_in: Run) -> None:
-    printed = run_in(kind, "python", "-v", "-m", f"components.{stage}", "--help")
-    assert f"usage: python -m components.{stage}" in printed
+    printed = run_in(kind, "python", "-v", "-m", "bedside.stages", stage, "--help")
+    assert f"usage: python -m bedside.stages {stage}" in printed
     assert "code object from '/app/src/bedside/__pycache__" in printed
     assert not re.search(r"code object from /(app|opt/venv)/", printed)  # from source: compiled again in every pod
 

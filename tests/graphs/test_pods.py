@@ -117,7 +117,7 @@ def test_pods_are_labelled_with_their_stage() -> None:
 
 
 def container_stage(shown: str) -> str:
-    return str(executor(shown)[0]["command"][2]).removeprefix("components.")
+    return str(executor(shown)[0]["command"][3])
 
 
 def test_a_lost_pod_is_replaced_with_growing_pauses_and_a_long_stage_too() -> None:

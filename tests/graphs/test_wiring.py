@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from bedside import code
+from bedside.configuration import value
+from bedside.fingerprint import pipeline
 from bedside.lineage import ROOT as TEACHER
 from bedside.lineage import Lineage, check
-from bedside.params import Params, ParamsError, load
+from bedside.params import Params, ParamsError, load, raw
 from pipelines import compress, revalidate
 from tests.graphs.wiring import ROOT, Stage, dvc_edges, dvc_stages, kfp_edges, kfp_spec, params
 
@@ -47,23 +48,54 @@ def test_every_artifact_on_a_command_line_is_declared_and_nothing_else_is() -> N
 def test_every_parameter_reference_is_declared_and_valid() -> None:
     for stage in stages():
         references = {name: stage.values[name] for name in stage.component.models}
-        files = {name: value for name, value in references.items() if not value.startswith("{")}
-        dotted = {value.removeprefix("params.yaml:") for value in files.values()}
+        files = {name: reference for name, reference in references.items() if not reference.startswith("{")}
+        dotted = {reference.removeprefix("params.yaml:") for reference in files.values()}
         lists = {name for name in stage.params if name.split(".")[0] == "evaluated"}
         assert dotted == stage.params - lists, stage.name
-        for name, value in references.items():
-            assert isinstance(load(stage.component.models[name], value), Params)
+        for name, reference in references.items():
+            assert isinstance(load(stage.component.models[name], reference), Params)
 
 
-def test_the_code_of_a_stage_is_what_it_depends_on() -> None:
-    techniques = {variant["technique"] for variant in params()["variants"].values()}
-    shared = {unit for name in techniques for unit in code.units(f"components.{name}")}
+def test_every_stage_has_the_digest_of_its_own_code_for_a_parameter() -> None:
+    digests = pipeline.digests(params())
     for stage in stages():
-        own = code.units(stage.component.function.__module__)
-        if stage.name.startswith("variant@"):  # one foreach for every technique: it depends on what any of them uses
-            own |= {unit for unit in shared if unit.parent.name != "components"}
-        listed = {dep for dep in stage.deps if not dep.startswith("artifacts/")}
-        assert listed == {str(unit.relative_to(ROOT)) for unit in own}, stage.name
+        (name,) = stage.code
+        assert as_in_dvc(tuple(name.split("."))) == stage.name
+        assert len(str(value(digests, name.split("."), "code.json"))) == 64, stage.name
+
+
+def test_the_code_that_counts_follows_the_graph_of_dvc_yaml() -> None:
+    found = {as_in_dvc(stage.name): stage for stage in pipeline.stages(params())}
+    assert found.keys() == dvc_stages().keys()
+    before = {(producer, consumer) for producer, _, consumer, _ in dvc_edges()}
+    assert {(as_in_dvc(name), stage) for stage in found for name in found[stage].after} == before
+    for name, stage in found.items():
+        assert stage.component == dvc_stages()[name].component.name
+        sections = {".".join(section) for section in stage.sections}
+        assert sections == {one for one in dvc_stages()[name].params if not one.startswith("evaluated")}, name
+
+
+def test_what_the_first_stage_reads_is_all_that_its_digests_follow_from() -> None:
+    from dvc.repo import Repo
+
+    with Repo(str(ROOT)) as repo:
+        (code,) = (stage for stage in repo.index.stages if stage.addressing == "code")
+    assert {str(dep.def_path) for dep in code.deps} == {"components", "params.yaml", "src/bedside"}
+    assert [str(out.def_path) for out in code.outs] == ["code.json"]
+
+
+def test_parameters_name_the_same_code_before_and_after_their_defaults_are_filled_in() -> None:
+    for stage in stages():
+        given = [stage.values[name] for name in stage.component.models]
+        filled = [
+            load(model, reference) for model, reference in zip(stage.component.models.values(), given, strict=True)
+        ]
+        assert stage.component.code(*map(raw, given)) == stage.component.code(*filled), stage.name
+
+
+def as_in_dvc(name: tuple[str, ...]) -> str:
+    """`evaluate.openvino-cpu.tiny` of code.json is the stage `evaluate@openvino-cpu-tiny`."""
+    return f"{name[0]}@{'-'.join(name[1:])}" if name[1:] else name[0]
 
 
 def test_both_launchers_have_the_same_stages() -> None:
@@ -139,7 +171,7 @@ def test_metrics_stay_in_git_so_that_they_can_be_compared() -> None:
     from dvc.repo import Repo
 
     with Repo(str(ROOT)) as repo:
-        outputs = [out for stage in repo.index.stages for out in stage.outs]
+        outputs = [out for stage in repo.index.stages for out in stage.outs if stage.addressing != "code"]
     assert all(out.use_cache is not bool(out.metric) for out in outputs)
 
 
@@ -166,5 +198,6 @@ def test_every_variant_can_be_made_from_its_parent() -> None:
 def test_every_code_digest_in_the_compiled_pipeline_is_that_of_the_stage() -> None:
     for task in kfp_spec()["root"]["dag"]["tasks"].values():
         given = task["inputs"]["parameters"]["code"]["runtimeValue"]["constant"]
-        component = dvc_stages()[task["taskInfo"]["name"]].component
-        assert given == component.code
+        stage = dvc_stages()[task["taskInfo"]["name"]]
+        code = stage.component.code(*(raw(stage.values[name]) for name in stage.component.models))
+        assert given == (stage.component.any_code if stage.name == "ingest" else code), stage.name

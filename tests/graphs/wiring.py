@@ -1,7 +1,6 @@
 """Reads the two hand-written graphs: dvc.yaml by DVC and the components' own parsers, compress.py by its IR."""
 
 import functools
-import importlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from bedside import catalog
 from bedside.component import Component
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +26,7 @@ class Stage:
     deps: frozenset[str]
     outs: frozenset[str]
     params: frozenset[str]
+    code: frozenset[str]
     metrics: frozenset[str]
 
     def paths(self, direction: str) -> dict[str, list[str]]:
@@ -36,24 +37,25 @@ class Stage:
 
 @functools.cache
 def dvc_stages() -> dict[str, Stage]:
-    """Every stage of dvc.yaml, templates resolved by DVC itself."""
+    """Every stage of dvc.yaml that starts a component, templates resolved by DVC itself."""
     from dvc.repo import Repo
 
     with Repo(str(ROOT)) as repo:
-        return {stage.addressing: _read(stage) for stage in repo.index.stages}
+        return {stage.addressing: _read(stage) for stage in repo.index.stages if stage.addressing != "code"}
 
 
 def _read(stage: Any) -> Stage:
-    python, dash_m, module, *argv = shlex.split(stage.cmd)
-    assert (python, dash_m) == ("python", "-m"), stage.cmd
-    component = getattr(importlib.import_module(module), module.rpartition(".")[2])
+    python, dash_m, launcher, name, *argv = shlex.split(stage.cmd)
+    assert (python, dash_m, launcher) == ("python", "-m", "bedside.stages"), stage.cmd
+    component = catalog.stage(name)
     values = vars(component.parser().parse_args(argv))
     return Stage(
         name=stage.addressing,
         component=component,
         values=values,
         deps=frozenset(str(dep.def_path) for dep in stage.deps if not hasattr(dep, "params")),
-        params=frozenset(name for dep in stage.deps for name in getattr(dep, "params", [])),
+        params=_params(stage, "params.yaml"),
+        code=_params(stage, "code.json"),
         outs=frozenset(str(out.def_path) for out in stage.outs if not out.metric),
         metrics=frozenset(str(out.def_path) for out in stage.outs if out.metric),
     )
@@ -107,6 +109,11 @@ def kfp_spec() -> Any:
 
 def params() -> Any:
     return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def _params(stage: Any, file: str) -> frozenset[str]:
+    deps = (dep for dep in stage.deps if hasattr(dep, "params") and str(dep.def_path) == file)
+    return frozenset(name for dep in deps for name in dep.params)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -70,7 +70,7 @@ def spec(project: Path) -> Any:
 
 def test_a_task_runs_the_same_command_line_as_every_launcher(spec: Any) -> None:
     container = spec["deploymentSpec"]["executors"]["exec-shrink"]["container"]
-    assert container["command"] == ["python", "-m", "components.shrink"]
+    assert container["command"] == ["python", "-m", "bedside.stages", "shrink"]
     assert container["args"] == [
         "--dataset",
         "{{$.inputs.artifacts['dataset'].path}}",

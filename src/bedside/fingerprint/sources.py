@@ -66,9 +66,10 @@ def located(module: str) -> Source | None:
 def closure(module: str) -> frozenset[Source]:
     """A module and all that it imports of `bedside` and of its own top-level package, and what these import."""
     name = started() if module == "__main__" else module
-    if (first := located(name)) is None:
+    if located(name) is None:
         raise ModuleNotFoundError(f"no module named {name!r}", name=name)
-    found, todo = {first}, [first]
+    todo = [source for part in _with_parents(name) if not carries(part) and (source := located(part))]
+    found = set(todo)
     while todo:
         for source in imports(todo.pop()):
             if source not in found:

@@ -30,7 +30,7 @@ stages:
     matrix:
       target: [onnxruntime-cpu]
       name: [second, third]
-    cmd: ": python -m components.prune; sh ${item.name}.sh && cp first.txt ${item.name}.txt"
+    cmd: ": python -m bedside.stages prune; sh ${item.name}.sh && cp first.txt ${item.name}.txt"
     deps: [first.txt, "${item.name}.sh"]
     outs: ["${item.name}.txt"]
   last:
@@ -243,15 +243,15 @@ def test_what_dvc_refuses_is_refused_in_its_words(project: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("stage", "command", "words"),
     [
-        ("validate_recordings", "python -m components.validate --data artifacts/recordings", "validate recordings"),
-        ("variant@early-exit", "python -m components.early_exit --dataset x", "early exit early-exit"),
+        ("validate_recordings", "python -m bedside.stages validate --data artifacts/recordings", "validate recordings"),
+        ("variant@early-exit", "python -m bedside.stages early_exit --dataset x", "early exit early-exit"),
         (
             "evaluate@onnxruntime-cpu-int8-first",
-            "python -m components.evaluate",
+            "python -m bedside.stages evaluate",
             "evaluate int8-first on onnxruntime-cpu",
         ),
         ("promote@openvino-cpu", "python -m components.promote", "promote for openvino-cpu"),
-        ("export@tiny", "python -m components.export", "export tiny"),
+        ("export@tiny", "python -m bedside.stages export", "export tiny"),
     ],
 )
 def test_a_stage_is_named_by_what_it_does(stage: str, command: str, words: str) -> None:
