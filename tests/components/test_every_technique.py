@@ -16,6 +16,7 @@ import torch
 import components
 from bedside.artifacts import Artifact, open_artifact
 from bedside.component import Component
+from bedside.datasets.inputs import shapes
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.graph.export import export
@@ -25,6 +26,7 @@ from bedside.models import Architecture, load
 from bedside.models.io import architecture_of
 from components.train_teacher import train_teacher
 from tests.cohort import Cohort, approve, simulated_dataset
+from tests.support.networks import tensors
 
 TECHNIQUES = techniques(Path(components.__path__[0]))
 TEACHER = {
@@ -119,9 +121,9 @@ def test_it_makes_the_same_network_every_time(name: str, workshop: Workshop, tmp
 def test_its_network_is_exported_and_answers_as_trained(name: str, workshop: Workshop) -> None:
     windows = load_split(open_artifact(workshop.cohort.dataset), "validation")
     network = load(workshop.example(name))
-    graph = export(network, windows.signal.shape[1:], windows.rhythm.shape[1:])
+    graph = export(network, shapes(windows.inputs))
     onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
-    found = parity(network, graph, windows.signal, windows.rhythm)
+    found = parity(network, graph, windows.inputs)
     if found["kind"] == "fp32":
         assert (found["label_changes"], found["max_abs_difference"] < 1e-4) == (0, True), found
     else:  # integers round where floats do not; G5 and G7 judge the answers on test patients
@@ -151,6 +153,6 @@ def test_it_refuses_every_network_that_it_does_not_take(name: str, workshop: Wor
 @every_technique
 def test_its_network_is_not_its_parent(name: str, workshop: Workshop) -> None:
     windows = load_split(open_artifact(workshop.cohort.dataset), "validation")
-    inputs = torch.from_numpy(windows.signal), torch.from_numpy(windows.rhythm)
+    inputs = tensors(windows.inputs)
     made, parent = load(workshop.example(name)), load(open_artifact(workshop.parent(name)))
-    assert not torch.equal(made(*inputs), parent(*inputs))
+    assert not torch.equal(made(**inputs), parent(**inputs))

@@ -18,4 +18,4 @@ class Architecture(Plugin, abc.ABC):
 
     @abc.abstractmethod
     def network(self) -> nn.Module:
-        """A module whose `forward` takes the inputs by name, (batch, *shape) each, and answers logits (batch, class)."""
+        """A module whose `forward` takes the inputs by name (batch, *shape) and answers logits (batch, class)."""

@@ -157,6 +157,6 @@ def test_beats_after_the_next_one_change_none_of_its_values(folder: Path) -> Non
     )
     after = TASK.windows(folder, S001, training=False)
     known = kept - 1  # the rhythm mark is no beat, and the last kept beat has another next one
-    np.testing.assert_array_equal(after.signal[: known + 1], before.signal[: known + 1])
-    np.testing.assert_array_equal(after.rhythm[:known], before.rhythm[:known])
-    assert (after.rhythm[known] != before.rhythm[known]).any()
+    np.testing.assert_array_equal(after.inputs["signal"][: known + 1], before.inputs["signal"][: known + 1])
+    np.testing.assert_array_equal(after.inputs["rhythm"][:known], before.inputs["rhythm"][:known])
+    assert (after.inputs["rhythm"][known] != before.inputs["rhythm"][known]).any()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bedside.datasets.inputs import Arrays
 from bedside.evaluation.pictures.beats import draw_flips
