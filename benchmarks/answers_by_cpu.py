@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bedside.artifacts import Artifact, open_artifact
-from bedside.datasets.inputs import Arrays, rows
+from bedside.datasets.inputs import Arrays, count, rows
 from bedside.datasets.windows import Windows, load_split
 from bedside.edge.runner import FILE, RunSettings
 from benchmarks.cpus import Cpu, Floats, arm64, native, without_vnni
@@ -68,7 +68,7 @@ def main() -> None:
         return is_kept if given.kept else most is None or size <= most
 
     rows = [compared(graph, windows, others, given.work, is_run) for graph in tqdm(chosen, desc="files", unit="file")]
-    given.out.write_text(page(rows, others, len(windows[0]), given.note), encoding="utf-8")
+    given.out.write_text(page(rows, others, count(windows), given.note), encoding="utf-8")
     print(f"{given.out}: {len(rows)} files on {1 + len(others)} kinds of CPU", file=sys.stderr)
     sys.exit(any(changed(row) for row in rows))
 
@@ -132,7 +132,7 @@ def kept(cpu: Cpu, graph: Artifact, windows: Arrays, work: Path) -> Floats:
 def place(cpu: Cpu, graph: Artifact, windows: Arrays, work: Path) -> Path:
     """Where the answers of these bytes to these windows on that CPU are kept."""
     model, run = (graph / "model.onnx").read_bytes(), (graph / FILE).read_bytes()
-    parts = [model, run, cpu.name.encode(), *(values.tobytes() for values in windows)]
+    parts = [model, run, cpu.name.encode(), *(values.tobytes() for values in windows.values())]
     return work / f"{hashlib.sha256(b''.join(parts)).hexdigest()}.npy"
 
 

@@ -1,8 +1,8 @@
 """What every peer is handed, and how it hands back what it made. Needs numpy alone: each peer runs in its own Python.
 
-A handout is a folder: `teacher.onnx` (fp32, free batch size, inputs as `facts.json` names them, output `logits`), `teacher/`
-(the model artifact, which `bedside.models.load` turns into a torch module), `train.npz`, `validation.npz` and
-`calibration.npz` (the inputs, `label`, `patient`), and `facts.json`. Test windows are not in it.
+A handout is a folder: `teacher.onnx` (fp32, free batch size, inputs as `facts.json` names them, output `logits`),
+`teacher/` (the model artifact, which `bedside.models.load` turns into a torch module), `train.npz`, `validation.npz`
+and `calibration.npz` (the inputs, `label`, `patient`), and `facts.json`. Test windows are not in it.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Handout:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """`classes`, `inputs` by name in their order, and `prune`: schedule and fine-tuning of bedside's own pruning."""
+        """`classes`, names of `inputs` in order, and `prune`: schedule and fine-tuning of bedside's own pruning."""
         found: dict[str, Any] = json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))
         return found
 

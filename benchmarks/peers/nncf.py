@@ -33,12 +33,11 @@ def post_training(handout: Handout, target: Path) -> None:
 
 def accuracy_control(handout: Handout, target: Path) -> None:
     validation = handout.evenly("validation", VALIDATION)
+    labelled = list(zip(one_by_one(handout.fed(validation)), validation["label"], strict=True))
     quantized = nncf.quantize_with_accuracy_control(
         onnx.load(handout.onnx, load_external_data=False),
         nncf.Dataset(one_by_one(handout.calibration())),
-        nncf.Dataset(
-            list(zip(one_by_one(handout.fed(validation)), validation["label"], strict=True)), lambda pair: pair[0]
-        ),
+        nncf.Dataset(labelled, lambda pair: pair[0]),
         accuracy,
         max_drop=MAX_DROP,
         preset=QuantizationPreset.MIXED,

@@ -129,7 +129,7 @@ def with_value(name: str, value: Any) -> Callable[[Windows], Windows]:
         array = np.array(windows.label if name == "label" else windows.inputs[name])
         array[3] = value
         changed = {"label": array} if name == "label" else {"inputs": {**windows.inputs, name: array}}
-        return dataclasses.replace(windows, **changed)  # type: ignore[arg-type]  # either of the two
+        return dataclasses.replace(windows, **changed)
 
     return change
 

@@ -55,7 +55,7 @@ def test_of_two_paths_each_counts_as_often_as_windows_take_it(target: Target) ->
     windows, pair = noise(200), two_step("cascade")
     graph = target.optimize(exported_pair("cascade"))[0]
     with torch.no_grad():
-        rate = float((slack(pair.first(*map(torch.from_numpy, windows)), pair.thresholds) < 0).double().mean())
+        rate = float((slack(pair.first(**tensors(windows)), pair.thresholds) < 0).double().mean())
     assert 0.2 < rate < 0.8
     parts = paths(target, graph, target.session(graph), windows)
     assert [share for share, _ in parts] == pytest.approx([1 - rate, rate])
