@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bedside.artifacts import Artifact, open_artifact
+from bedside.datasets.inputs import Arrays, count, rows
 from bedside.datasets.windows import Windows, load_split
 from bedside.edge.runner import FILE, RunSettings
 from benchmarks.cpus import Cpu, Floats, arm64, native, without_vnni
@@ -67,7 +68,7 @@ def main() -> None:
         return is_kept if given.kept else most is None or size <= most
 
     rows = [compared(graph, windows, others, given.work, is_run) for graph in tqdm(chosen, desc="files", unit="file")]
-    given.out.write_text(page(rows, others, len(windows[0]), given.note), encoding="utf-8")
+    given.out.write_text(page(rows, others, count(windows), given.note), encoding="utf-8")
     print(f"{given.out}: {len(rows)} files on {1 + len(others)} kinds of CPU", file=sys.stderr)
     sys.exit(any(changed(row) for row in rows))
 
@@ -77,10 +78,10 @@ def changed(row: Row) -> int:
     return sum(each[0] for each in row.apart if each)
 
 
-def some(windows: Windows, most: int) -> tuple[Floats, Floats]:
-    """Signal and rhythm of at most this many windows, evenly over all of them."""
+def some(windows: Windows, most: int) -> Arrays:
+    """The inputs of at most this many windows, evenly over all of them."""
     chosen = np.linspace(0, len(windows.label) - 1, min(most, len(windows.label))).astype(int)
-    return windows.signal[chosen], windows.rhythm[chosen]
+    return rows(windows.inputs, chosen)
 
 
 def files(optimized: Path, variants: Sequence[str] | None) -> Iterator[Artifact]:
@@ -95,7 +96,7 @@ def files(optimized: Path, variants: Sequence[str] | None) -> Iterator[Artifact]
 
 def compared(
     graph: Artifact,
-    windows: tuple[Floats, Floats],
+    windows: Arrays,
     others: Sequence[Cpu],
     work: Path,
     is_run: Callable[[Cpu, Artifact], bool],
@@ -116,22 +117,22 @@ def compared(
     return Row(graph.path.parent.name, graph.path.name, audit["numbers"], largest, exact, apart)
 
 
-def kept(cpu: Cpu, graph: Artifact, windows: tuple[Floats, Floats], work: Path) -> Floats:
+def kept(cpu: Cpu, graph: Artifact, windows: Arrays, work: Path) -> Floats:
     """The answers on that CPU, from an earlier run where these bytes answered these windows there."""
     file = place(cpu, graph, windows, work)
     if not file.is_file():
         model, run = (graph / "model.onnx").read_bytes(), (graph / FILE).read_text(encoding="utf-8")
-        logits = cpu.answers(model, RunSettings.read(run), *windows)
+        logits = cpu.answers(model, RunSettings.read(run), windows)
         work.mkdir(parents=True, exist_ok=True)
         np.save(file.with_suffix(".part.npy"), logits)
         file.with_suffix(".part.npy").replace(file)
     return cast(Floats, np.load(file))
 
 
-def place(cpu: Cpu, graph: Artifact, windows: tuple[Floats, Floats], work: Path) -> Path:
+def place(cpu: Cpu, graph: Artifact, windows: Arrays, work: Path) -> Path:
     """Where the answers of these bytes to these windows on that CPU are kept."""
     model, run = (graph / "model.onnx").read_bytes(), (graph / FILE).read_bytes()
-    parts = [model, run, cpu.name.encode(), *(values.tobytes() for values in windows)]
+    parts = [model, run, cpu.name.encode(), *(values.tobytes() for values in windows.values())]
     return work / f"{hashlib.sha256(b''.join(parts)).hexdigest()}.npy"
 
 

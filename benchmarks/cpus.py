@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bedside
-from bedside.edge.runner import RunSettings
+from bedside.edge.runner import Arrays, RunSettings
 from bedside.errors import RefusedError
 
 Floats = NDArray[np.float32]
@@ -54,13 +54,13 @@ class Cpu:
         file = SOURCES / "bedside/measurement/cpu.py"  # by itself: its package wants more than numpy
         return self.run("-c", f"import runpy; print(runpy.run_path({str(file)!r})['this_cpu']().kind)")
 
-    def answers(self, model: bytes, run: RunSettings, signal: Floats, rhythm: Floats, batch: int = 16) -> Floats:
+    def answers(self, model: bytes, run: RunSettings, inputs: Arrays, batch: int = 16) -> Floats:
         """Logits (window, class) of the file, run as its settings say."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "model.onnx").write_bytes(model)
             (folder / "run.json").write_text(json.dumps(run.as_json()), encoding="utf-8")
-            np.savez(folder / "windows.npz", signal=signal, rhythm=rhythm)
+            np.savez(folder / "windows.npz", allow_pickle=False, **inputs)
             files = ["--run", "run.json", "--windows", "windows.npz", "--out", "logits.npy", "--batch", str(batch)]
             self.run("-m", "bedside.edge.answer", "model.onnx", *files, folder=folder)
             logits: Floats = np.load(folder / "logits.npy")

@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from bedside.datasets.inputs import Arrays
 from bedside.graph.export import export
 from bedside.measurement import Measure, Measurement
 from bedside.models.cnn_lstm import CnnLstm, ConvBlock
 from bedside.models.quantized_cnn_lstm import quantized
 from bedside.targets import Target
 
-SIGNAL, RHYTHM = (2, 120), (7,)
+INPUTS = {"signal": (2, 120), "rhythm": (7,)}  # those of cnn_lstm, as it is unless fitted to other windows
 KERNELS = (7, 5, 3)
 TEACHER = "64-128-128/2-2-1/256-256/128"
 STUDENTS = [
@@ -63,8 +64,7 @@ def rows(teacher: str, students: list[str], kinds: list[str], how: Measure) -> I
         reference, _ = target.optimize(graphs[teacher, "fp32"])
         for (name, numbers), graph in graphs.items():
             file, _ = target.optimize(graph)
-            signal, rhythm = noise(64)
-            found = Measurement(target, file, reference, signal, rhythm).take(how)
+            found = Measurement(target, file, reference, noise(64)).take(how)
             yield line(kind, name, numbers, found)
 
 
@@ -82,15 +82,15 @@ def graph_of(network: CnnLstm, numbers: str) -> bytes:
     if numbers == "int8":
         module = quantized(network.network(), network)
         with torch.no_grad():
-            module.train()(*map(torch.from_numpy, noise(64)))
+            module.train()(**{name: torch.from_numpy(array) for name, array in noise(64).items()})
         module.settle()
-    return export(module.eval(), SIGNAL, RHYTHM)
+    return export(module.eval(), INPUTS)
 
 
-def noise(windows: int) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], ...]:
-    """Signal and rhythm of `windows` windows."""
+def noise(windows: int) -> Arrays:
+    """So many windows of each input."""
     random = np.random.default_rng(0)
-    return tuple(random.normal(size=(windows, *size)).astype(np.float32) for size in (SIGNAL, RHYTHM))
+    return {name: random.normal(size=(windows, *size)).astype(np.float32) for name, size in INPUTS.items()}
 
 
 def line(kind: str, name: str, numbers: str, found: dict[str, Any]) -> str:

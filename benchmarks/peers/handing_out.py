@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from bedside.artifacts import Artifact, open_artifact, staged
+from bedside.datasets.inputs import declared
 from bedside.params import lookup
 
 SPLITS = ("train", "validation", "calibration")
-ARRAYS = ("signal", "rhythm", "label", "patient")
 
 
 def hand_out(artifacts: Path, params: Path, work: Path) -> Path:
     """The handout for these artifacts; made once, and again when teacher, windows or the fine-tuning changed."""
     teacher, dataset = (open_artifact(artifacts / name) for name in ("models/teacher", "dataset"))
-    facts = {"classes": dataset.json("dataset.json")["classes"], "prune": _pruning(params)}
+    about = dataset.json("dataset.json")
+    facts = {"classes": about["classes"], "inputs": list(declared(about)), "prune": _pruning(params)}
     key = hashlib.sha256(json.dumps([teacher.digest, dataset.digest, facts]).encode()).hexdigest()[:12]
     path = work / f"handout-{key}"
     if not path.is_dir():
@@ -36,12 +37,13 @@ def _fill(folder: Path, teacher: Artifact, dataset: Artifact) -> None:
     from bedside.models import load
 
     torch.set_num_threads(1)
-    inputs = dataset.json("dataset.json")["inputs"]
-    (folder / "teacher.onnx").write_bytes(export(load(teacher), inputs["signal"], inputs["rhythm"]))
+    inputs = declared(dataset.json("dataset.json"))
+    (folder / "teacher.onnx").write_bytes(export(load(teacher), inputs))
     shutil.copytree(teacher.path, folder / "teacher")
     for split in SPLITS:
         windows = load_split(dataset, split)
-        np.savez(folder / f"{split}.npz", **{name: getattr(windows, name) for name in ARRAYS})
+        arrays = {**windows.inputs, "label": windows.label, "patient": windows.patient}
+        np.savez(folder / f"{split}.npz", allow_pickle=False, **arrays)
 
 
 def _pruning(params: Path) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What every peer is handed, and how it hands back what it made. Needs numpy alone: each peer runs in its own Python.
 
-A handout is a folder: `teacher.onnx` (fp32, free batch size, inputs `signal` and `rhythm`, output `logits`), `teacher/`
-(the model artifact, which `bedside.models.load` turns into a torch module), `train.npz`, `validation.npz` and
-`calibration.npz` (`signal`, `rhythm`, `label`, `patient`), and `facts.json`. Test windows are not in it.
+A handout is a folder: `teacher.onnx` (fp32, free batch size, inputs as `facts.json` names them, output `logits`),
+`teacher/` (the model artifact, which `bedside.models.load` turns into a torch module), `train.npz`, `validation.npz`
+and `calibration.npz` (the inputs, `label`, `patient`), and `facts.json`. Test windows are not in it.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Handout:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """`classes`, and `prune`: schedule and fine-tuning of bedside's own pruning."""
+        """`classes`, names of `inputs` in order, and `prune`: schedule and fine-tuning of bedside's own pruning."""
         found: dict[str, Any] = json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))
         return found
 
@@ -57,9 +57,22 @@ class Handout:
         return {name: array[rows] for name, array in found.items()}
 
     def calibration(self) -> Feed:
-        """Signal and rhythm of the calibration windows that every toolkit sets its ranges on."""
-        found = self.evenly("calibration", CALIBRATION)
-        return {name: found[name] for name in ("signal", "rhythm")}
+        """The inputs of the calibration windows that every toolkit sets its ranges on."""
+        return self.fed(self.evenly("calibration", CALIBRATION))
+
+    def fed(self, windows: Feed) -> Feed:
+        """Of these arrays those that the teacher reads, in its order."""
+        return {name: windows[name] for name in self.facts["inputs"]}
+
+
+def count(windows: Feed) -> int:
+    """How many windows there are."""
+    return len(next(iter(windows.values())))
+
+
+def one_by_one(windows: Feed) -> list[Feed]:
+    """A feed for each window, as a device sees them."""
+    return [{name: array[i : i + 1] for name, array in windows.items()} for i in range(count(windows))]
 
 
 @dataclass(frozen=True)

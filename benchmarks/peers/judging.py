@@ -17,7 +17,7 @@ from bedside.lineage import ROOT, Deployment
 from bedside.measurement import Measure
 from bedside.summary import Summary
 from bedside.targets.onnxruntime import OnnxRuntime
-from benchmarks.peers.handout import EXPECTED, Handout, in_a_line
+from benchmarks.peers.handout import EXPECTED, Handout, in_a_line, one_by_one
 from components.evaluate import Evaluate, evaluate
 
 HOW = Evaluate(measure=Measure(seconds=1.0, batches=(1,), processes=1))
@@ -123,8 +123,7 @@ def _graph(judge_: Judge, name: str, file: Path) -> Artifact:
 def _alone(file: bytes, feed: dict[str, Any]) -> Any:
     """Logits (window, class), one window at a time as on a device."""
     run = OnnxRuntimeRunner(file)
-    rows = range(len(feed["signal"]))
-    return np.concatenate([run(feed["signal"][i : i + 1], feed["rhythm"][i : i + 1]) for i in rows])
+    return np.concatenate([run(window) for window in one_by_one(feed)])
 
 
 def _has_other_numbers(file: bytes) -> bool:

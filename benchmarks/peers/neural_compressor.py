@@ -14,7 +14,7 @@ import onnxruntime
 from neural_compressor.config import AccuracyCriterion, PostTrainingQuantConfig, TuningCriterion
 from neural_compressor.quantization import fit
 
-from benchmarks.peers.handout import Attempt, Feed, Handout, main
+from benchmarks.peers.handout import Attempt, Feed, Handout, count, main, one_by_one
 
 VALIDATION = 2000  # windows that tuning judges each trial on
 LOSS, TRIALS, SECONDS = 0.01, 20, 240
@@ -29,29 +29,33 @@ class Loader:
         self.windows = windows
 
     def __iter__(self) -> Iterator[tuple[Feed, int]]:
-        for i in range(len(self.windows["signal"])):
-            yield {name: array[i : i + 1] for name, array in self.windows.items()}, 0
+        for feed in one_by_one(self.windows):
+            yield feed, 0
 
 
 def quantized(handout: Handout, target: Path, *, approach: str, tuned: bool) -> None:
     how = PostTrainingQuantConfig(
         approach=approach,
         quant_level=1,
-        calibration_sampling_size=[len(handout.calibration()["signal"])],
+        calibration_sampling_size=[count(handout.calibration())],
         accuracy_criterion=AccuracyCriterion(tolerable_loss=LOSS),
         tuning_criterion=TuningCriterion(max_trials=TRIALS, timeout=SECONDS),
     )
-    judge = functools.partial(accuracy, windows=handout.evenly("validation", VALIDATION)) if tuned else None
+    judge = (
+        functools.partial(accuracy, handout=handout, windows=handout.evenly("validation", VALIDATION))
+        if tuned
+        else None
+    )
     found = fit(str(handout.onnx), how, calib_dataloader=Loader(handout.calibration()), eval_func=judge)
     if found is None:
         raise RuntimeError("no configuration that was tried met the accuracy criterion")
     found.save(str(target))
 
 
-def accuracy(model: onnx.ModelProto, windows: Feed) -> float:
+def accuracy(model: onnx.ModelProto, handout: Handout, windows: Feed) -> float:
     """Share of right answers."""
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    logits = session.run(None, {name: windows[name] for name in ("signal", "rhythm")})[0]
+    logits = session.run(None, handout.fed(windows))[0]
     return float(np.mean(logits.argmax(1) == windows["label"]))
 
 

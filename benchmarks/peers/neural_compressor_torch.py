@@ -15,15 +15,15 @@ from neural_compressor.torch.quantization import (
     prepare,
 )
 
-from benchmarks.peers.handout import Attempt, Handout, main
-from benchmarks.peers.torch_teacher import BATCH, example, export, load
+from benchmarks.peers.handout import Attempt, Handout, count, main
+from benchmarks.peers.torch_teacher import example, export, free_batch, load
 
 
 def quantized(handout: Handout, target: Path, how: Any) -> None:
-    shapes = ({0: BATCH}, {0: BATCH})
+    shapes = free_batch(handout)
     prepared = prepare(capture(load(handout), example(handout), shapes), how)
     with torch.no_grad():
-        prepared(*example(handout, len(handout.calibration()["signal"])))
+        prepared(*example(handout, count(handout.calibration())))
     export(convert(prepared), handout, target)
 
 

@@ -12,22 +12,17 @@ import onnx
 import onnxruntime
 from nncf import QuantizationPreset, TargetDevice
 
-from benchmarks.peers.handout import Attempt, Feed, Handout, main
+from benchmarks.peers.handout import Attempt, Feed, Handout, main, one_by_one
 
 HOW = "preset MIXED, target_device CPU, {} bias correction, subset_size 512"
 MAX_DROP = 0.01
 VALIDATION = 2000  # windows that accuracy control judges each trial on
 
 
-def rows(windows: Feed) -> list[Feed]:
-    """One feed per window."""
-    return [{name: windows[name][i : i + 1] for name in ("signal", "rhythm")} for i in range(len(windows["signal"]))]
-
-
 def post_training(handout: Handout, target: Path) -> None:
     quantized = nncf.quantize(
         onnx.load(handout.onnx, load_external_data=False),
-        nncf.Dataset(rows(handout.calibration())),
+        nncf.Dataset(one_by_one(handout.calibration())),
         preset=QuantizationPreset.MIXED,
         target_device=TargetDevice.CPU,
         subset_size=512,
@@ -38,10 +33,11 @@ def post_training(handout: Handout, target: Path) -> None:
 
 def accuracy_control(handout: Handout, target: Path) -> None:
     validation = handout.evenly("validation", VALIDATION)
+    labelled = list(zip(one_by_one(handout.fed(validation)), validation["label"], strict=True))
     quantized = nncf.quantize_with_accuracy_control(
         onnx.load(handout.onnx, load_external_data=False),
-        nncf.Dataset(rows(handout.calibration())),
-        nncf.Dataset(list(zip(rows(validation), validation["label"], strict=True)), lambda pair: pair[0]),
+        nncf.Dataset(one_by_one(handout.calibration())),
+        nncf.Dataset(labelled, lambda pair: pair[0]),
         accuracy,
         max_drop=MAX_DROP,
         preset=QuantizationPreset.MIXED,
@@ -63,7 +59,7 @@ def quantization_aware(handout: Handout, target: Path) -> None:
 
     from benchmarks.peers.torch_teacher import example, fine_tune, load
 
-    feeds = [(torch.from_numpy(f["signal"]), torch.from_numpy(f["rhythm"])) for f in rows(handout.calibration())]
+    feeds = [tuple(map(torch.from_numpy, feed.values())) for feed in one_by_one(handout.calibration())]
     quantized = nncf.quantize(
         load(handout),
         nncf.Dataset(feeds, lambda feed: feed),
@@ -73,15 +69,15 @@ def quantization_aware(handout: Handout, target: Path) -> None:
     )
     fine_tune(quantized, handout, "nncf")
     whole = nncf.strip(quantized, strip_format=nncf.StripFormat.NATIVE, example_input=example(handout))
-    names = ("signal", "rhythm", "logits")
+    names = [*handout.facts["inputs"], "logits"]
     torch.onnx.export(  # the TorchScript exporter, as in NNCF's examples: the newer one cannot trace its quantizers
         whole.eval(),
         example(handout),
         str(target),
         dynamo=False,
         opset_version=17,
-        input_names=names[:2],
-        output_names=names[2:],
+        input_names=names[:-1],
+        output_names=names[-1:],
         dynamic_axes={name: {0: "batch"} for name in names},
     )
 

@@ -14,7 +14,7 @@ import torch
 from olive.data.registry import Registry
 from olive.workflows import run
 
-from benchmarks.peers.handout import Attempt, Feed, Handout, main
+from benchmarks.peers.handout import Attempt, Feed, Handout, count, main
 
 VALIDATION = 2000  # windows that the search judges each trial on
 TRIALS, SECONDS, LOSS = 24, 180, 1.0
@@ -24,22 +24,25 @@ STATIC = {"quant_format": "QDQ", "activation_type": "uint8", "precision": "int8"
 class Windows(torch.utils.data.Dataset[tuple[Feed, int]]):
     """One window at a time, with its label."""
 
-    def __init__(self, windows: Feed) -> None:
-        self.windows = windows
+    def __init__(self, inputs: Feed, label: np.ndarray[Any, Any] | None) -> None:
+        self.inputs, self.label = inputs, label
 
     def __len__(self) -> int:
-        return len(self.windows["signal"])
+        return count(self.inputs)
 
     def __getitem__(self, row: int) -> tuple[Feed, int]:
-        label = self.windows["label"][row] if "label" in self.windows else 0
-        return {name: self.windows[name][row] for name in ("signal", "rhythm")}, int(label)
+        label = 0 if self.label is None else int(self.label[row])
+        return {name: array[row] for name, array in self.inputs.items()}, label
 
 
 @Registry.register_dataset()
 def handed_out(folder: str, split: str, **_: Any) -> Windows:
     """What Olive calls to load the data that a configuration names."""
     handout = Handout(Path(folder))
-    return Windows(handout.calibration() if split == "calibration" else handout.evenly(split, VALIDATION))
+    if split == "calibration":
+        return Windows(handout.calibration(), None)
+    windows = handout.evenly(split, VALIDATION)
+    return Windows(handout.fed(windows), windows["label"])
 
 
 @Registry.register_post_process()

@@ -15,7 +15,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from benchmarks.peers.handout import Attempt, Feed, Handout, main
+from benchmarks.peers.handout import Attempt, Feed, Handout, main, one_by_one
 
 STATIC = "quant_pre_process; QDQ, uint8 activations, int8 weights per channel, {} calibration on 512 windows"
 
@@ -24,8 +24,7 @@ class Reader(CalibrationDataReader):  # type: ignore[misc]  # its package ships 
     """Calibration windows one at a time, as a device sees them."""
 
     def __init__(self, windows: Feed) -> None:
-        count = len(windows["signal"])
-        self.rows = iter([{name: array[i : i + 1] for name, array in windows.items()} for i in range(count)])
+        self.rows = iter(one_by_one(windows))
 
     def get_next(self) -> Feed | None:
         return next(self.rows, None)

@@ -50,7 +50,7 @@ def gradients(network: nn.Module, handout: Handout) -> None:
     data = tensors(handout, "validation")
     rows = evenly(torch.nonzero(data.label >= 0).flatten(), SCORED)
     network.zero_grad()
-    nn.functional.cross_entropy(network(data.signal[rows], data.rhythm[rows]), data.label[rows]).backward()
+    nn.functional.cross_entropy(network(**data[rows].inputs), data.label[rows]).backward()
 
 
 def attempt(name: str, importance: Any, ratio: float, *, with_lstm: bool) -> Attempt:

@@ -5,6 +5,7 @@ are the labels alone, since distillation is bedside's, not these toolkits'.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,10 +31,25 @@ def load(handout: Handout) -> nn.Module:
     return network.eval()
 
 
-def example(handout: Handout, windows: int = 2) -> tuple[Tensor, Tensor]:
-    """Signal and rhythm of the first calibration windows."""
-    found = handout.calibration()
-    return torch.from_numpy(found["signal"][:windows]), torch.from_numpy(found["rhythm"][:windows])
+class ByName(nn.Module):
+    """Lets bedside's training, which calls by name, call what a toolkit captured with arguments in their order."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, **inputs: Tensor) -> Any:
+        return self.network(*inputs.values())
+
+
+def example(handout: Handout, windows: int = 2) -> tuple[Tensor, ...]:
+    """The first calibration windows, an argument for each input."""
+    return tuple(torch.from_numpy(array[:windows]) for array in handout.calibration().values())
+
+
+def free_batch(handout: Handout) -> tuple[dict[int, Any], ...]:
+    """For torch.export: the batch of each input may be of any size."""
+    return tuple({0: BATCH} for _ in handout.facts["inputs"])
 
 
 def fine_tune(network: nn.Module, handout: Handout, name: str, training: Training | None = None) -> None:
@@ -42,18 +58,27 @@ def fine_tune(network: nn.Module, handout: Handout, name: str, training: Trainin
     train, validation = (tensors(handout, split) for split in ("train", "validation"))
     watched: dict[str, int] = {c: classes.index(c) for c in ("S", "V") if c in classes}
     settings = training or Training.model_validate(handout.facts["prune"]["training"])
-    fit(network, train, len(classes), settings, cross_entropy, lambda n: watch(n, validation, watched), name=name)
+    fit(
+        ByName(network),
+        train,
+        len(classes),
+        settings,
+        cross_entropy,
+        lambda n: watch(n, validation, watched),
+        name=name,
+    )
 
 
 def cross_entropy(network: nn.Module, batch: Batch) -> Tensor:
     """Mean over the batch of the cross entropy with the (mixed) labels."""
-    return nn.functional.cross_entropy(network(batch.signal, batch.rhythm), batch.target)
+    return nn.functional.cross_entropy(network(**batch.inputs), batch.target)
 
 
 def tensors(handout: Handout, split: str) -> Tensors:
     """A split as bedside's training reads it."""
     found = handout.windows(split)
-    return Tensors(*(torch.from_numpy(found[name]) for name in ("signal", "rhythm", "label", "patient")))
+    inputs = {name: torch.from_numpy(array) for name, array in handout.fed(found).items()}
+    return Tensors(inputs, *(torch.from_numpy(found[name]) for name in ("label", "patient")))
 
 
 def export(network: nn.Module, handout: Handout, target: Path) -> None:
@@ -66,8 +91,8 @@ def export(network: nn.Module, handout: Handout, target: Path) -> None:
         str(target),
         dynamo=True,
         external_data=False,
-        input_names=["signal", "rhythm"],
+        input_names=list(handout.facts["inputs"]),
         output_names=["logits"],
-        dynamic_shapes=({0: BATCH}, {0: BATCH}),
+        dynamic_shapes=free_batch(handout),
     )
     np.save(target.with_suffix(".expected.npy"), expected)

@@ -13,8 +13,8 @@ from torchao.quantization.pt2e import allow_exported_model_train_eval, move_expo
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e, prepare_qat_pt2e
 from torchao.testing.pt2e._xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
 
-from benchmarks.peers.handout import Attempt, Handout, main
-from benchmarks.peers.torch_teacher import BATCH, example, export, fine_tune, load
+from benchmarks.peers.handout import Attempt, Handout, count, main
+from benchmarks.peers.torch_teacher import example, export, fine_tune, free_batch, load
 
 
 def dynamic(handout: Handout, target: Path) -> None:
@@ -25,7 +25,7 @@ def dynamic(handout: Handout, target: Path) -> None:
 
 def captured(network: nn.Module, handout: Handout) -> nn.Module:
     """The graph that PT2E works on, with a free batch size."""
-    shapes = ({0: BATCH}, {0: BATCH})
+    shapes = free_batch(handout)
     return torch.export.export(network, example(handout), dynamic_shapes=shapes, strict=True).module()
 
 
@@ -36,7 +36,7 @@ def quantizer(*, qat: bool) -> XNNPACKQuantizer:
 def static(handout: Handout, target: Path) -> None:
     prepared = prepare_pt2e(captured(load(handout), handout), quantizer(qat=False))
     with torch.no_grad():
-        prepared(*example(handout, len(handout.calibration()["signal"])))
+        prepared(*example(handout, count(handout.calibration())))
     export(convert_pt2e(prepared), handout, target)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from bedside.artifacts import Artifact, commit, open_artifact, staged
+from bedside.datasets.inputs import shapes
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.graph.export import export
@@ -36,7 +37,7 @@ def models(cohort: Cohort) -> dict[str, Path]:
         network = fitted.network()
         optimizer = torch.optim.Adam(network.parameters(), 0.01)
         for _ in range(steps):
-            answer = network(splits.train.signal, splits.train.rhythm)
+            answer = network(**splits.train.inputs)
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(answer, splits.train.label).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -70,9 +71,9 @@ def test_the_pair_is_as_true_as_asked_and_becomes_one_graph(
     assert metrics["adaptive/fidelity"] >= 0.9
     assert 0 < metrics["adaptive/switch_rate"] <= 1
     network, dataset = load(student), open_artifact(cohort.dataset)
-    windows, inputs = load_split(dataset, "validation"), dataset.json("dataset.json")["inputs"]
-    graph = export(network, inputs["signal"], inputs["rhythm"])
-    compared = parity(network, graph, windows.signal, windows.rhythm)
+    windows = load_split(dataset, "validation")
+    graph = export(network, shapes(windows.inputs))
+    compared = parity(network, graph, windows.inputs)
     assert compared["max_abs_difference"] < 1e-4
     assert compared["label_changes"] == 0
     again, _ = made(technique, cohort, models, parent, student=tmp_path / "again", params=params)
@@ -88,7 +89,7 @@ def test_training_an_exit_leaves_the_long_path_as_it_was(
     network.thresholds.fill_(1e6)
     windows = open_splits(open_artifact(cohort.dataset), Validation()).validation
     with torch.no_grad():
-        assert torch.equal(network(windows.signal, windows.rhythm), full(windows.signal, windows.rhythm))
+        assert torch.equal(network(**windows.inputs), full(**windows.inputs))
 
 
 def test_a_pair_that_asks_the_teacher_too_often_is_refused(

@@ -141,7 +141,7 @@ def test_ranges_come_from_calibration_patients_alone(cohort: Cohort, teacher: Pa
     params = {"ranges": {"kind": "minmax"}, "training": {**SHORT, "epochs": 0}, **TINY}
     network = load(made(quantize, cohort, teacher, tmp_path / "quantized", params))
     data, splits = open_artifact(cohort.dataset), ("train", "validation", "calibration")
-    highest = {split: float(load_split(data, split).signal.max()) for split in splits}
+    highest = {split: float(load_split(data, split).inputs["signal"].max()) for split in splits}
     assert len(set(highest.values())) == 3
     assert isinstance(network, QuantizedCnnLstmNetwork)
     assert float(network.grids["signal"].high) == highest["calibration"]

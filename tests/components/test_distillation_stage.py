@@ -47,7 +47,7 @@ def teacher(cohort: Cohort) -> Path:
     torch.manual_seed(5)
     network = shape.network()
     with torch.no_grad():
-        network(splits.train.signal, splits.train.rhythm)  # its batch norms have seen the data
+        network(**splits.train.inputs)  # its batch norms have seen the data
         network.output.weight *= 10
     return model_artifact(cohort.dataset.parent / "teacher", network, shape).path
 

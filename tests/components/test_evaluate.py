@@ -18,7 +18,7 @@ from components.evaluate import Evaluate, evaluate
 from components.optimize import optimize
 from tests.conftest import MakeArtifact
 from tests.support.adaptive import exported as pair
-from tests.support.networks import Kind, dataset_artifact, exported
+from tests.support.networks import INPUTS, Kind, dataset_artifact, exported
 from tests.support.outside import moved_out
 
 QUICK = Evaluate(
@@ -114,7 +114,7 @@ def test_predictions_are_what_the_deployed_bytes_answer_window_by_window(bench: 
 
     runner = OnnxRuntimeRunner((graph / "model.onnx").read_bytes())
     for row in (0, 99, 199):
-        expected = runner(windows["signal"][row : row + 1], windows["rhythm"][row : row + 1])[0]
+        expected = runner({name: windows[name][row : row + 1] for name in INPUTS})[0]
         np.testing.assert_allclose(told["logits"][row], expected, atol=1e-5)
     for name in ("label", "record", "patient", "sample"):
         np.testing.assert_array_equal(told[name], windows[name])

@@ -22,7 +22,7 @@ def test_a_float_network_becomes_a_graph_that_answers_alike_on_every_validation_
     assert parity["max_abs_difference"] < 1e-4
     assert parity["label_changes"] == metrics["parity/label_changes"] == 0
     assert graph.json("complexity.json").keys() == {"parameters", "macs", "activation_peak_bytes"}
-    assert OnnxRuntimeRunner((graph / "model.onnx").read_bytes())(*noise(3)).shape == (3, 4)
+    assert OnnxRuntimeRunner((graph / "model.onnx").read_bytes())(noise(3)).shape == (3, 4)
     assert graph.labels == {"source": "simulated"}
 
 

@@ -18,6 +18,7 @@ import components
 from bedside import stages
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.component import Component
+from bedside.datasets.inputs import declared
 from bedside.datasets.windows import read_windows, write_windows
 from bedside.errors import RefusedError
 from bedside.models.cnn_lstm import CnnLstm
@@ -196,14 +197,14 @@ def test_a_parity_that_is_not_finite_goes_no_further(make_artifact: Callable[...
 def test_a_window_that_is_not_finite_is_refused_by_its_record_and_sample(  # noqa: PLR0917
     cohort: Cohort, teacher: Path, tmp_path: Path, split: str, name: str, value: float
 ) -> None:
-    found = []
+    found, inputs = [], declared(open_artifact(cohort.dataset).json("dataset.json"))
 
     def spoil(file: Path) -> None:
-        windows = read_windows(file)
-        array = getattr(windows, name).copy()
+        windows = read_windows(file, inputs)
+        array = windows.inputs[name].copy()
         array[5].flat[0] = value
         found.append((windows.record[5], windows.sample[5]))
-        write_windows(file, dataclasses.replace(windows, **{name: array}))
+        write_windows(file, dataclasses.replace(windows, inputs={**windows.inputs, name: array}))
 
     dataset = damaged(cohort.dataset, tmp_path / "dataset", f"{split}.safetensors", spoil)
     with pytest.raises(RefusedError) as refused:
@@ -256,13 +257,15 @@ def test_no_stage_writes_figures_but_through_the_one_that_refuses_them() -> None
 
 
 def test_a_class_that_no_validation_patient_has_cannot_choose_the_epoch(cohort: Cohort, tmp_path: Path) -> None:
+    inputs = declared(open_artifact(cohort.dataset).json("dataset.json"))
+
     def without_s(file: Path) -> None:
-        windows = read_windows(file)
+        windows = read_windows(file, inputs)
         write_windows(file, windows[windows.label != 1])
 
     dataset = damaged(cohort.dataset, tmp_path / "dataset", "validation.safetensors", without_s)
     splits = open_splits(open_artifact(dataset), Validation(watched=("S", "V"), epoch="last"))
-    assert set(splits.score(CnnLstm.model_validate(TEACHER).fitted((2, 120), (14,), 4).network())) == {
+    assert set(splits.score(CnnLstm.model_validate(TEACHER).fitted(inputs, 4).network())) == {
         "score",
         "V_average_precision",
     }

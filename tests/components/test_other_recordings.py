@@ -66,8 +66,8 @@ def test_they_are_prepared_under_their_own_name_and_nothing_says_mit_bih(tmp_pat
     about = open_artifact(tmp_path / "test").json("dataset.json")
     assert about["recording_rate"] == 128.0
     windows = load_split(open_artifact(tmp_path / "test"), "test")
-    assert windows.signal.shape[1:] == (2, 120)
-    peaks = np.abs(windows.signal[:, 0]).argmax(axis=1)
+    assert windows.inputs["signal"].shape[1:] == (2, 120)
+    peaks = np.abs(windows.inputs["signal"][:, 0]).argmax(axis=1)
     assert abs(np.median(peaks) - 0.45 * 120) <= 2  # the R peak stands where every window has it
 
 

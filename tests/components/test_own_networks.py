@@ -1,6 +1,7 @@
 """A network of one's own: any names inside, and what a stage cannot do with it is said before anything is trained."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bedside.artifacts import open_artifact
+from bedside.datasets.inputs import Shapes
 from bedside.errors import RefusedError
 from bedside.models import Architecture, load
 from components.distill import distill
@@ -48,9 +50,9 @@ def kinds() -> Iterator[type[Architecture]]:
         inputs: int = 0
         classes: int = 4
 
-        def fitted(self, signal: Sequence[int], rhythm: Sequence[int], classes: int) -> Self:
-            inputs = signal[0] * signal[1] + rhythm[0]
-            return self.model_copy(update={"inputs": self.inputs or inputs, "classes": classes})
+        def fitted(self, inputs: Shapes, classes: int) -> Self:
+            width = sum(map(math.prod, inputs.values()))
+            return self.model_copy(update={"inputs": self.inputs or width, "classes": classes})
 
         def network(self) -> Ending:
             return Ending(self.inputs, self.classes, self.end)
@@ -109,7 +111,9 @@ def test_a_network_that_cannot_read_the_windows_is_refused_before_the_training(
 ) -> None:
     narrow = {"kind": "own", "inputs": 7}
     params = {"architecture": narrow} if where == "architecture" else {"committee": {"architecture": narrow}}
-    with pytest.raises(RefusedError, match=rf"^{where}.*: this own cannot read windows of \(2, 120\) and \(14,\)"):
+    with pytest.raises(
+        RefusedError, match=rf"^{where}.*: this own cannot read windows of signal \(2, 120\) and rhythm \(14\)"
+    ):
         taught(cohort, approval, tmp_path / "teacher", **params)
 
 

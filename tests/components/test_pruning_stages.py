@@ -107,12 +107,12 @@ def test_units_are_scored_on_patients_whom_the_network_was_not_fitted_to(
     scores, heard = Taylor.scores, []
 
     def noting(self: Taylor, network: CnnLstmNetwork, data: Tensors, classes: int) -> Scores:
-        heard.append(data.signal)
+        heard.append(data.inputs["signal"])
         return scores(self, network, data, classes)
 
     monkeypatch.setattr(Taylor, "scores", noting)
     made(prune, cohort, teacher, tmp_path / "pruned", schedule=HALF)
-    validation = load_split(open_artifact(cohort.dataset), "validation").signal
+    validation = load_split(open_artifact(cohort.dataset), "validation").inputs["signal"]
     assert len(heard) == 2  # for the scan, and for the one step
     assert all(np.array_equal(signal, validation) for signal in heard)
 

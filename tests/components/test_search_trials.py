@@ -15,6 +15,7 @@ import yaml
 pytest.importorskip("optuna")  # the extra `search`
 
 from bedside.artifacts import commit, open_artifact, staged
+from bedside.datasets.inputs import described
 from bedside.datasets.windows import Windows, write_windows
 from bedside.errors import RefusedError
 from bedside.lineage import Lineage
@@ -28,11 +29,10 @@ from bedside.training.loop import Training, fit
 from bedside.training.validation import watch
 from components.distill import Distill
 from pipelines.trials import Workbench, technique
-from tests.support.networks import CLASSES, model_artifact
-from tests.support.networks import SIGNAL as SHAPE
+from tests.support.networks import CLASSES, INPUTS, model_artifact
 
 ROOT = Path(__file__).parents[2]
-PLAIN: dict[str, Any] = {"gain": 0, "noise": 0, "shift": 0, "flip": 0, "rhythm": 0, "mixup": 0}
+PLAIN: dict[str, Any] = {"gain": 0, "noise": 0, "shift": 0, "flip": 0, "features": 0, "mixup": 0}
 SAMPLING = {"windows": 2048, "batch": 64, "augmentation": PLAIN}
 TRAINING: dict[str, Any] = {"epochs": 3, "learning_rate": 0.01, "sampling": SAMPLING}
 # Three students: few bytes but 120 steps of an LSTM; more bytes and no LSTM; one that is cheapest and cannot learn.
@@ -64,31 +64,38 @@ def beats(count: int, seed: int) -> Windows:
     """Each class is a tone of its own, under noise."""
     random = np.random.default_rng(seed)
     label = np.arange(count) % len(CLASSES)
-    time = np.arange(SHAPE[1]) / SHAPE[1]
+    channels, length = INPUTS["signal"]
+    time = np.arange(length) / length
     tone = np.sin(2 * np.pi * (2 + 4 * label[:, None]) * time + random.uniform(0, 6, (count, 1)))
-    signal = np.repeat(tone[:, None], SHAPE[0], axis=1) + 0.3 * random.normal(size=(count, *SHAPE))
+    signal = np.repeat(tone[:, None], channels, axis=1) + 0.3 * random.normal(size=(count, channels, length))
     owner = np.arange(count) % 4
-    return Windows(signal.astype("f4"), np.zeros((count, 7), "f4"), label, owner, owner, np.arange(count) * 300)
+    return Windows(
+        {"signal": signal.astype("f4"), "rhythm": np.zeros((count, 7), "f4")},
+        label,
+        owner,
+        owner,
+        np.arange(count) * 300,
+    )
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with artifacts and params.yaml, as `bedside search` expects it."""
     folder = tmp_path_factory.mktemp("project")
-    about = {"classes": CLASSES, "inputs": {"signal": list(SHAPE), "rhythm": [7]}}
+    about = {"classes": CLASSES, "inputs": described(INPUTS)}
     dataset = folder / "artifacts/dataset"
     with staged(dataset) as staging:
         for seed, (split, count) in enumerate({"train": 1200, "validation": 400, "calibration": 200}.items()):
             write_windows(staging / f"{split}.safetensors", beats(count, seed))
         (staging / "dataset.json").write_text(json.dumps(about))
         commit(staging, dataset, {"labels": {"source": "simulated"}})
-    shape = CnnLstm(convolutions=(ConvBlock(channels=32, kernel=9, stride=4),), head=2048).fitted(SHAPE, (7,), 4)
+    shape = CnnLstm(convolutions=(ConvBlock(channels=32, kernel=9, stride=4),), head=2048).fitted(INPUTS, 4)
     torch.manual_seed(0)
     network, train = shape.network(), Tensors.of(beats(1200, 0))
     training = validate(Training, TRAINING, "training")
 
     def loss(network: torch.nn.Module, batch: Any) -> torch.Tensor:
-        return torch.nn.functional.cross_entropy(network(batch.signal, batch.rhythm), batch.target)
+        return torch.nn.functional.cross_entropy(network(**batch.inputs), batch.target)
 
     fit(network, train, 4, training, loss, lambda n: watch(n, train, {"V": 2}))
     model_artifact(folder / "artifacts/models/teacher", network, shape)

@@ -11,6 +11,7 @@ import torch
 
 from bedside.artifacts import open_artifact
 from bedside.component import Component
+from bedside.datasets.inputs import rows
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import load
@@ -23,6 +24,7 @@ from components.quantize import quantize
 from components.train_teacher import train_teacher
 from tests.cohort import Cohort
 from tests.components.test_every_technique import TECHNIQUES, words
+from tests.support.networks import tensors
 
 SHORT: dict[str, Any] = {"epochs": 1, "sampling": {"windows": 128, "batch": 64}}
 HALF: dict[str, Any] = {"kind": "one_shot", "ratio": 0.5, "multiple": 2}
@@ -88,14 +90,14 @@ def answers_on_every_target(cohort: Cohort, model: Path, folder: Path) -> None:
     near = 1e-4 if parity["kind"] == "fp32" else 0.05
     assert parity["max_abs_difference"] < near, parity
     windows = load_split(open_artifact(cohort.dataset), "validation")
-    signal, rhythm = windows.signal[:64], windows.rhythm[:64]
+    some = rows(windows.inputs, slice(64))
     with torch.no_grad():
-        expected = load(open_artifact(model))(torch.from_numpy(signal), torch.from_numpy(rhythm)).numpy()
+        expected = load(open_artifact(model))(**tensors(some)).numpy()
     for kind in ("onnxruntime", "openvino"):
         optimize(graph=folder / "graph", optimized=folder / kind, target={"kind": kind})
         runner = Target.build({"kind": kind}).session((folder / kind / "model.onnx").read_bytes())
         # A target leaves out grids that only a float layer reads, and with them the clipping of a value beyond them.
-        np.testing.assert_allclose(runner(signal, rhythm), expected, atol=2 * near)
+        np.testing.assert_allclose(runner(some), expected, atol=2 * near)
 
 
 def test_half_of_it_is_pruned_away(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.datasets.simulated import Simulated
-from bedside.datasets.windows import Windows, read_windows, write_windows
+from bedside.datasets.windows import Windows, concatenate, read_windows, write_windows
 from bedside.errors import RefusedError
 from bedside.params import ParamsError
 from bedside.params import validate as check_params
@@ -113,19 +113,23 @@ def test_windows_of_a_dataset_are_approved(cohort: Cohort, tmp_path: Path) -> No
     assert metrics["windows/accepted"] == len(open_artifact(cohort.dataset).json("dataset.json")["records"])
 
 
+INPUTS = {"signal": (2, 120), "rhythm": (14,)}
+
+
 def rewritten(change: Callable[[Windows], Windows]) -> Callable[[Path], None]:
     def apply(folder: Path) -> None:
         file = folder / "train.safetensors"
-        write_windows(file, change(read_windows(file)))
+        write_windows(file, change(read_windows(file, INPUTS)))
 
     return apply
 
 
 def with_value(name: str, value: Any) -> Callable[[Windows], Windows]:
     def change(windows: Windows) -> Windows:
-        array = getattr(windows, name).copy()
+        array = np.array(windows.label if name == "label" else windows.inputs[name])
         array[3] = value
-        return dataclasses.replace(windows, **{name: array})
+        changed = {"label": array} if name == "label" else {"inputs": {**windows.inputs, name: array}}
+        return dataclasses.replace(windows, **changed)
 
     return change
 
@@ -135,7 +139,7 @@ def with_value(name: str, value: Any) -> Callable[[Windows], Windows]:
     [
         (with_value("signal", np.nan), "never see NaN"),
         (with_value("rhythm", np.inf), "never see NaN"),
-        (with_value("signal", 900.0), "largest_amplitude is 900"),
+        (with_value("signal", 900.0), "signal_high is 900"),
         (with_value("rhythm", 17.0), "rhythm_high is 17"),
         (with_value("label", 4), "label_high is 4"),
         (with_value("label", -1), "label_low is -1"),
@@ -156,11 +160,8 @@ def test_a_window_that_is_in_two_splits_refuses_the_dataset_by_window_and_by_per
     cohort: Cohort, tmp_path: Path
 ) -> None:
     def leak(folder: Path) -> None:
-        train, validation = (read_windows(folder / f"{name}.safetensors") for name in ("train", "validation"))
-        both = [
-            np.concatenate([getattr(validation, f.name), getattr(train, f.name)[:5]]) for f in dataclasses.fields(train)
-        ]
-        write_windows(folder / "validation.safetensors", Windows(*both))
+        train, validation = (read_windows(folder / f"{name}.safetensors", INPUTS) for name in ("train", "validation"))
+        write_windows(folder / "validation.safetensors", concatenate([validation, train[:5]]))
 
     data = changed(cohort.dataset, tmp_path / "dataset", leak)
     with pytest.raises(RefusedError) as refusal:
@@ -222,7 +223,7 @@ def test_a_recording_with_one_beat_is_quarantined_however_slow_a_heart_may_be(co
     limits = Recordings(beats_per_minute=(0.0, 250.0), max_implausible_intervals=1.0)
     validate(data=data, report=tmp_path / "report", params=limits)
     quarantined = open_artifact(tmp_path / "report").json("approval.json")["quarantined"]
-    assert quarantined == {"s001": "a rhythm is between beats (beats is 1)"}
+    assert quarantined == {"s001": "intervals are between beats (beats is 1)"}
 
 
 def test_a_split_that_is_missing_refuses_the_dataset(cohort: Cohort, tmp_path: Path) -> None:

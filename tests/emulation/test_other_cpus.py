@@ -11,7 +11,7 @@ from bedside.targets import Target
 from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.targets.openvino import OpenVino
 from benchmarks.cpus import Cpu, native, without_vnni
-from tests.support.networks import RHYTHM, SIGNAL, exported, full_grid, int8_network, noise
+from tests.support.networks import INPUTS, exported, full_grid, int8_network, noise
 
 pytestmark = pytest.mark.slow
 EVERYTHING = OnnxRuntime(integer_linear_from=1, dynamic_lstm_from=1)
@@ -41,14 +41,14 @@ def apart(target: Target, graph: bytes, cpu: Cpu) -> tuple[int, float]:
     """Changed answers and the largest difference of a logit, that CPU against this machine."""
     file, _ = target.optimize(graph)
     windows = noise(WINDOWS)
-    here, there = (each.answers(file, target.run, *windows, batch=64) for each in (native(), cpu))
+    here, there = (each.answers(file, target.run, windows, batch=64) for each in (native(), cpu))
     return int((here.argmax(1) != there.argmax(1)).sum()), float(np.abs(here - there).max())
 
 
 def widened(bits: int) -> bytes:
     network = int8_network(48)
     network.use(dict.fromkeys(network.grids, bits))
-    return export(network, SIGNAL, RHYTHM)
+    return export(network, INPUTS)
 
 
 GRAPHS = {
@@ -80,7 +80,7 @@ def test_a_file_on_the_full_int8_grid_answers_otherwise_there_unless_exact_kerne
     full, windows = full_grid(exported("int8", 48)), noise(500)
     exact = OnnxRuntime(integer_linear_from=1, dynamic_lstm_from=1, exact_integers=True)
     file, _ = EVERYTHING.optimize(full)
-    cut_off, right = (avx2.answers(file, run, *windows) for run in (EVERYTHING.run, exact.run))
+    cut_off, right = (avx2.answers(file, run, windows) for run in (EVERYTHING.run, exact.run))
     assert np.abs(cut_off - right).max() > 1e-3  # whatever this machine is
     assert apart(exact, full, avx2)[1] < 1e-4
 

@@ -9,7 +9,7 @@ from bedside.graph.export import export
 from bedside.models.cnn_lstm import CnnLstm
 from bedside.models.early_exit import EarlyExit, cut
 from bedside.models.switched import Alone, SwitchedNetwork, margin
-from tests.support.networks import RHYTHM, SIGNAL, float_network, int8_network, noise, shape
+from tests.support.networks import INPUTS, float_network, int8_network, noise, shape, tensors
 
 Sort = Literal["cascade", "int8 cascade", "early exit", "cascade of cascades"]
 SORTS: tuple[Sort, ...] = ("cascade", "int8 cascade", "early exit", "cascade of cascades")
@@ -18,9 +18,8 @@ SORTS: tuple[Sort, ...] = ("cascade", "int8 cascade", "early exit", "cascade of 
 def two_step(sort: Sort, share: float = 0.5) -> SwitchedNetwork:
     """An untrained network whose thresholds send this share of the windows of noise on the long path."""
     network = _built(sort).eval()
-    signal, rhythm = map(torch.from_numpy, noise(400))
     with torch.no_grad():
-        fast = Alone(network.first, network.shared)(signal, rhythm)
+        fast = Alone(network.first, network)(**tensors(noise(400)))
     for c in range(4):
         rows = fast.argmax(dim=1) == c
         if rows.any():
@@ -32,7 +31,7 @@ def _built(sort: Sort) -> SwitchedNetwork:
     large = float_network(12, seed=3)
     if sort == "early exit":
         head = CnnLstm(convolutions=(), head=8)
-        return cut(large, EarlyExit(full=shape(12), exit=head, after=1).fitted(SIGNAL, RHYTHM, 4))
+        return cut(large, EarlyExit(full=shape(12), exit=head, after=1).fitted(INPUTS, 4))
     if sort == "cascade of cascades":
         return SwitchedNetwork(two_step("cascade"), float_network(10, seed=5), 4)
     return SwitchedNetwork(int8_network() if sort == "int8 cascade" else float_network(), large, 4)
@@ -41,4 +40,4 @@ def _built(sort: Sort) -> SwitchedNetwork:
 @functools.cache
 def exported(sort: Sort) -> bytes:
     """The graph of such a network; made once per test run."""
-    return export(two_step(sort), SIGNAL, RHYTHM)
+    return export(two_step(sort), INPUTS)

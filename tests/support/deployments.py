@@ -167,7 +167,7 @@ class Maker:
         signal = np.repeat(beat[None, None], len(teacher), 0) + np.random.default_rng(0).normal(
             0, 0.03, (len(teacher), 2, 120)
         )
-        draw(folder, *both, signal=signal.astype(np.float32), records=PATIENTS, patients=PATIENTS, title=title)
+        draw(folder, *both, inputs={"ecg": signal.astype(np.float32)}, records=PATIENTS, patients=PATIENTS, title=title)
 
 
 def rewritten(path: Path, file: str, **changes: object) -> None:

@@ -13,13 +13,14 @@ from onnx import TensorProto, numpy_helper
 from torch import nn
 
 from bedside.artifacts import Artifact, commit, open_artifact, staged
+from bedside.datasets.inputs import Arrays, Shapes, described
 from bedside.datasets.windows import Windows, write_windows
 from bedside.graph.export import export
 from bedside.models import save
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
 from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, QuantizedCnnLstmNetwork, quantized
 
-SIGNAL, RHYTHM = (2, 120), (7,)
+INPUTS: Shapes = {"signal": (2, 120), "rhythm": (7,)}
 Floats = NDArray[np.float32]
 Kind = Literal["fp32", "int8"]
 CLASSES = ["N", "S", "V", "F"]
@@ -36,7 +37,7 @@ def float_network(*units: int, seed: int = 0) -> CnnLstmNetwork:
     torch.manual_seed(seed)
     network = shape(*units).network()
     with torch.no_grad():
-        network.train()(*map(torch.from_numpy, noise(64)))
+        network.train()(**tensors(noise(64)))
     return network.eval()
 
 
@@ -44,7 +45,7 @@ def int8_network(*units: int, seed: int = 0) -> QuantizedCnnLstmNetwork:
     """A fake-quantized network whose ranges come from noise."""
     network = quantized(float_network(*units, seed=seed), shape(*units))
     with torch.no_grad():
-        network.train()(*map(torch.from_numpy, noise(64)))
+        network.train()(**tensors(noise(64)))
     network.settle()
     return network.eval()
 
@@ -52,7 +53,7 @@ def int8_network(*units: int, seed: int = 0) -> QuantizedCnnLstmNetwork:
 @functools.cache
 def exported(kind: Kind, *units: int) -> bytes:
     """The exported graph of a small network with these LSTM layers; made once per test run."""
-    return export(float_network(*units) if kind == "fp32" else int8_network(*units), SIGNAL, RHYTHM)
+    return export(float_network(*units) if kind == "fp32" else int8_network(*units), INPUTS)
 
 
 def full_grid(graph: bytes) -> bytes:
@@ -68,11 +69,15 @@ def full_grid(graph: bytes) -> bytes:
     return widened
 
 
-def noise(windows: int, seed: int = 0) -> tuple[Floats, Floats]:
-    """Windows of noise, (window, channel, time) and (window, feature)."""
+def noise(windows: int, seed: int = 0) -> dict[str, Floats]:
+    """Windows of noise for each input."""
     random = np.random.default_rng(seed)
-    signal, rhythm = (random.normal(size=(windows, *size)).astype(np.float32) for size in (SIGNAL, RHYTHM))
-    return signal, rhythm
+    return {name: random.normal(size=(windows, *size)).astype(np.float32) for name, size in INPUTS.items()}
+
+
+def tensors(arrays: Arrays) -> dict[str, torch.Tensor]:
+    """The same inputs as a network takes them."""
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def model_artifact(path: Path, network: nn.Module, architecture: CnnLstm | QuantizedCnnLstm) -> Artifact:
@@ -85,12 +90,11 @@ def model_artifact(path: Path, network: nn.Module, architecture: CnnLstm | Quant
 def dataset_artifact(path: Path, split: str, windows: int = 200, patients: int = 5) -> Artifact:
     """A dataset with one split: noise, every class in every patient, one unscored beat in 50."""
     rows = np.arange(windows)
-    signal, rhythm = noise(windows)
     label = np.where(rows % 50 == 49, -1, rows % len(CLASSES))
     owner = rows * patients // windows
     about = {
         "classes": CLASSES,
-        "inputs": {"signal": list(SIGNAL), "rhythm": list(RHYTHM)},
+        "inputs": described(INPUTS),
         "sampling_rate": 90.0,
         "recording_rate": 360.0,
         "proof": {"shared_patients": 0},
@@ -98,6 +102,6 @@ def dataset_artifact(path: Path, split: str, windows: int = 200, patients: int =
         "patients": [f"p{i}" for i in range(patients)],
     }
     with staged(path) as staging:
-        write_windows(staging / f"{split}.safetensors", Windows(signal, rhythm, label, owner, owner, rows * 300))
+        write_windows(staging / f"{split}.safetensors", Windows(noise(windows), label, owner, owner, rows * 300))
         (staging / "dataset.json").write_text(json.dumps(about))
         return open_artifact(commit(staging, path, {"labels": {"source": "simulated"}}).path)

@@ -13,11 +13,11 @@ from bedside.datasets.windows import read_windows
 from bedside.evaluation.predictions import Predictions
 from bedside.models import load
 from tests.support.damage import DAMAGES
-from tests.support.networks import float_network, model_artifact, shape
+from tests.support.networks import INPUTS, float_network, model_artifact, shape
 
 READERS: dict[str, Callable[[Path], object]] = {
     "tensors": tensors.load,
-    "windows": read_windows,
+    "windows": lambda file: read_windows(file, INPUTS),
     "predictions": lambda file: Predictions.read(file, ["N", "V"]),
 }
 ARRAYS = {"logits": np.arange(6.0).reshape(3, 2), "label": np.arange(3)}

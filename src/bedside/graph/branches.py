@@ -52,7 +52,8 @@ def switched(
 
 
 def _input(graph: onnx.GraphProto, name: str) -> onnx.ValueInfoProto:
-    return next(value for value in graph.input if value.name == name)
+    found: onnx.ValueInfoProto = next(value for value in graph.input if value.name == name)
+    return found
 
 
 def _place(graph: onnx.GraphProto, prefix: str, given: Mapping[str, str]) -> None:

@@ -52,9 +52,9 @@ class _InOrder(nn.Module):
 def export(network: nn.Module, shapes: Shapes) -> bytes:
     """The ONNX file of `network(**inputs) -> logits (batch, class)`, each input (batch, *shape).
 
-    The graph's inputs have the names of `shapes`, in their order. Fake-quantized layers become QuantizeLinear/DequantizeLinear around integer
-    weights. Same weights, same bytes.
-    NotFiniteError for a graph with constants that are not finite, RefusedError for a network that torch cannot export.
+    The graph's inputs have the names of `shapes`, in their order. Fake-quantized layers become
+    QuantizeLinear/DequantizeLinear around integer weights. Same weights, same bytes. NotFiniteError for a graph with
+    constants that are not finite, RefusedError for a network that torch cannot export.
     """
     model = _exported(network.eval(), shapes)
     require_constants(model, "the exported graph")

@@ -15,7 +15,7 @@ from typing import Any
 
 from bedside import tensors
 from bedside.artifacts import ArtifactError, commit, open_artifact
-from bedside.measurement.answers import Floats
+from bedside.edge.runner import Floats
 from bedside.scratch import home
 
 Answered = tuple[Floats, dict[str, Any]]

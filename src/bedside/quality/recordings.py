@@ -71,7 +71,7 @@ class Recordings(Validate):
             Rule("flat_share", "a lead that does not move for a second is off", 0, self.max_flat_share),
             Rule("clipped_share", "the converter must not cut beats off", 0, self.max_clipped_share),
             Rule("amplitude_mv", "a heart beat has this size in mV", *self.amplitude_mv),
-            Rule("beats", "a rhythm is between beats", low=2),
+            Rule("beats", "intervals are between beats", low=2),
             Rule("beats_per_minute", "a heart beats at this rate", *self.beats_per_minute),
             Rule("implausible_intervals", "beats are missed or doubled", 0, self.max_implausible_intervals),
             Rule("beats_outside", "annotations belong to this signal", 0, 0),

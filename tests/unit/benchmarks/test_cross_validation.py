@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from bedside.artifacts import Artifact, open_artifact
+from bedside.datasets.inputs import described
 from bedside.datasets.windows import Windows, write_windows
 from bedside.training.stages import Splits
 from benchmarks import cross_validation
@@ -20,6 +21,7 @@ from tests.conftest import MakeArtifact
 PEOPLE = sorted(name for fold in cross_validation.FOLDS for name in fold)
 CLASSES = ["N", "S", "V", "F"]
 RECIPE = yaml.safe_load((ROOT / "params.yaml").read_text())["train_teacher"]
+INPUTS = {"signal": (2, 4), "rhythm": (len(CLASSES),)}
 BEATS = 8  # of each person, two of each class
 
 
@@ -29,11 +31,14 @@ def windows(people: list[str], views: int) -> Windows:
     person, view, beat = np.array(rows).T
     label = beat % len(CLASSES)
     signal = np.stack([person, view], axis=1)[:, :, None].repeat(4, axis=2).astype(np.float32)
-    return Windows(signal, np.eye(len(CLASSES), dtype=np.float32)[label], label, person, person, beat)
+    inputs = {"signal": signal, "rhythm": np.eye(len(CLASSES), dtype=np.float32)[label]}
+    return Windows(inputs, label, person, person, beat)
 
 
 def dataset(make: MakeArtifact, tmp_path: Path, people: list[str]) -> Artifact:
-    files: dict[str, str | bytes] = {"dataset.json": json.dumps({"classes": CLASSES, "patients": PEOPLE})}
+    files: dict[str, str | bytes] = {
+        "dataset.json": json.dumps({"classes": CLASSES, "patients": PEOPLE, "inputs": described(INPUTS)})
+    }
     for name, part, views in (
         ("train", people[:-4], 2),
         ("validation", people[-4:-2], 1),
@@ -59,9 +64,9 @@ def test_every_beat_is_judged_once_by_a_network_that_never_saw_its_person(
 
     def trained(splits: Splits, params: TrainTeacher) -> tuple[torch.nn.Module, Any]:
         assert params.operating_point == {}
-        seen.append({PEOPLE[int(person)] for person in splits.train.signal[:, 0, 0]})
-        assert 1 in splits.train.signal[:, 1, 0]  # other leads train
-        assert not splits.validation.signal[:, 1].any()  # and judge nothing
+        seen.append({PEOPLE[int(person)] for person in splits.train.inputs["signal"][:, 0, 0]})
+        assert 1 in splits.train.inputs["signal"][:, 1, 0]  # other leads train
+        assert not splits.validation.inputs["signal"][:, 1].any()  # and judge nothing
         return Knows(), None
 
     monkeypatch.setattr(cross_validation, "trained", trained)

@@ -17,7 +17,7 @@ from benchmarks.peers.roster import HERE, PEERS, Peer
 from benchmarks.peers.table import markdown
 from components.evaluate import Evaluate
 from tests.support.deployments import BUDGET, GATES
-from tests.support.networks import dataset_artifact, exported, noise
+from tests.support.networks import INPUTS, dataset_artifact, exported, noise
 
 QUICK = Evaluate(measure=Measure(windows=2, runs=30, warmup=2, seconds=0.1, batches=(1,), processes=1), replicates=200)
 SMALL = Peer("small", module="tests.unit.benchmarks.small_peer", own_python=False)
@@ -28,9 +28,8 @@ def handout(tmp_path: Path) -> Path:
     folder = tmp_path / "handout-of-this-test"
     folder.mkdir()
     (folder / "teacher.onnx").write_bytes(exported("fp32", 12))
-    (folder / "facts.json").write_text(json.dumps({"seconds": 0}))
-    signal, rhythm = noise(40)
-    np.savez(folder / "calibration.npz", signal=signal, rhythm=rhythm, label=np.zeros(40, np.int64))
+    (folder / "facts.json").write_text(json.dumps({"seconds": 0, "inputs": list(INPUTS)}))
+    np.savez(folder / "calibration.npz", allow_pickle=False, **noise(40), label=np.zeros(40, np.int64))
     return folder
 
 
@@ -104,7 +103,7 @@ def out_of_time_in_its_last_attempt(handout: Path, tmp_path: Path) -> tuple[Path
 def test_a_peer_out_of_time_keeps_what_it_made_and_goes_on_there(handout: Path, tmp_path: Path) -> None:
     work, found = out_of_time_in_its_last_attempt(handout, tmp_path)
     assert found["copy"] is None
-    (handout / "facts.json").write_text(json.dumps({"seconds": 0}))
+    (handout / "facts.json").write_text(json.dumps({"seconds": 0, "inputs": list(INPUTS)}))
     assert {r["name"]: r["error"] for r in SMALL.run(handout, work, 600)}["slow"] is None
     assert (handout / "calls.txt").read_text() == "copy\n"
     assert {r["error"] for r in replace(SMALL, module="no.longer.there").run(handout, work, 60) if r["path"]} == {None}

@@ -23,8 +23,7 @@ class Stored(nn.Module):
         super().__init__()
         self.logits = logits
 
-    def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
-        del rhythm
+    def forward(self, signal: Tensor) -> Tensor:
         return self.logits[signal[:, 0, 0].long()]
 
 
@@ -35,7 +34,7 @@ def logits(answers: list[int], margins: list[float]) -> Tensor:
 
 def splits(label: Tensor) -> Splits:
     windows = len(label)
-    data = Tensors(torch.arange(float(windows)).reshape(-1, 1, 1), torch.zeros(windows, 1), label, torch.zeros(windows))
+    data = Tensors({"signal": torch.arange(float(windows)).reshape(-1, 1, 1)}, label, torch.zeros(windows))
     return Splits(["N", "V"], data, data, Validation(watched=("V",)))
 
 

@@ -14,7 +14,7 @@ from tests.unit.compression.waves import CLASSES, LARGE, SMALL, STILL, beats, la
 
 LABEL = torch.tensor([0, 1, 2, 0])
 LOGITS = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 3.0], [1.0, 0.0, 0.0]])
-BATCH = Batch(torch.zeros(4, 2, 8), torch.zeros(4, 7), torch.eye(3)[LABEL])
+BATCH = Batch({"signal": torch.zeros(4, 2, 8), "rhythm": torch.zeros(4, 7)}, torch.eye(3)[LABEL])
 
 
 class Says(nn.Module):
@@ -45,7 +45,7 @@ def test_soft_targets_cost_the_divergence_from_the_teacher_times_the_square_of_t
 
 def test_alpha_one_needs_no_labels() -> None:
     loss = distillation_loss(SoftTargets(alpha=1.0), Says(LOGITS))
-    relabelled = Batch(BATCH.signal, BATCH.rhythm, BATCH.target.flip(0))
+    relabelled = Batch(BATCH.inputs, BATCH.target.flip(0))
     student = Says(LOGITS + torch.randn(4, 3, generator=torch.Generator().manual_seed(0)))
     assert loss(student, BATCH).item() == loss(student, relabelled).item() > 0
 
@@ -58,7 +58,8 @@ def test_the_teacher_is_asked_about_the_window_that_the_student_sees() -> None:
             del rhythm
             return signal[:, 0, :3]
 
-    seen = Batch(torch.randn(4, 2, 8, generator=torch.Generator().manual_seed(0)), BATCH.rhythm, BATCH.target)
+    signal = torch.randn(4, 2, 8, generator=torch.Generator().manual_seed(0))
+    seen = Batch({**BATCH.inputs, "signal": signal}, BATCH.target)
     loss = distillation_loss(SoftTargets(alpha=1.0), Echo())
     assert loss(Echo(), seen).item() == pytest.approx(0.0, abs=1e-6)
     assert loss(Says(LOGITS), seen).item() > 0.01
@@ -67,7 +68,7 @@ def test_the_teacher_is_asked_about_the_window_that_the_student_sees() -> None:
 def test_stored_answers_are_those_to_the_recorded_windows_mixed_as_the_windows_are() -> None:
     recorded = torch.tensor([[6.0, 0.0, 0.0], [0.0, 0.0, 6.0]])
     rows, how = torch.tensor([[0, 1]] * 4), SoftTargets(alpha=1.0, answers="stored")
-    batch = Batch(BATCH.signal, BATCH.rhythm, BATCH.target, rows, share=0.7)
+    batch = Batch(BATCH.inputs, BATCH.target, rows, share=0.7)
     loss = distillation_loss(how, nn.Identity(), recorded)  # nobody is asked about the window itself
 
     soft = torch.softmax(recorded / how.temperature, dim=1)

@@ -76,7 +76,9 @@ class Answers(nn.Module):
 
 
 LABEL = torch.tensor([0, 0, 1, 1, 2, 2])
-NUMBERED = Tensors(torch.arange(6.0).reshape(6, 1, 1), torch.arange(6.0)[:, None], LABEL, torch.zeros(6))
+NUMBERED = Tensors(
+    {"signal": torch.arange(6.0).reshape(6, 1, 1), "rhythm": torch.arange(6.0)[:, None]}, LABEL, torch.zeros(6)
+)
 THREE = Splits(["N", "S", "V"], NUMBERED, NUMBERED, Validation())
 
 
@@ -128,5 +130,5 @@ def test_a_class_may_fall_to_the_teacher_but_not_below_both() -> None:
 
 def test_rows_of_a_split_stay_together() -> None:
     part = NUMBERED[torch.tensor([1, 4])]
-    assert part.signal.flatten().tolist() == part.rhythm.flatten().tolist() == [1.0, 4.0]
+    assert [values.flatten().tolist() for values in part.inputs.values()] == [[1.0, 4.0]] * 2
     assert part.label.tolist() == [0, 2]

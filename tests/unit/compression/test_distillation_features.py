@@ -20,8 +20,8 @@ RECORD = {"component": "distill", "params": {}}
 
 
 def noise(windows: int) -> Tensors:
-    signal, rhythm = torch.randn(windows, 2, 40), torch.randn(windows, RHYTHM)
-    return Tensors(signal, rhythm, torch.arange(windows) % 4, torch.zeros(windows, dtype=torch.int64))
+    inputs = {"signal": torch.randn(windows, 2, 40), "rhythm": torch.randn(windows, RHYTHM)}
+    return Tensors(inputs, torch.arange(windows) % 4, torch.zeros(windows, dtype=torch.int64))
 
 
 torch.manual_seed(0)
@@ -34,7 +34,7 @@ def teacher() -> CnnLstmNetwork:
     torch.manual_seed(1)
     network = LARGE.network()
     with torch.no_grad():
-        network(DATA.signal, DATA.rhythm)  # its batch norm has seen something
+        network(**DATA.inputs)  # its batch norm has seen something
     return network.eval()
 
 
@@ -43,7 +43,7 @@ def hinted(
 ) -> Hinted:
     """A student and its projection after a training on soft targets and features."""
     prepare_torch(how)
-    pair = Hinted(SMALL.network(), teacher, DATA.signal.shape[1:], DATA.rhythm.shape[1:])
+    pair = Hinted(SMALL.network(), teacher, DATA.shapes)
     loss = distillation_loss(SoftTargets(), teacher)
     with feature_distillation(Features(weight=weight), pair, loss) as both:
         fit(pair, DATA, len(CLASSES), how, both, score)
@@ -53,7 +53,7 @@ def hinted(
 def least_unexplained(student: CnnLstmNetwork, teacher: CnnLstmNetwork) -> float:
     """What the best linear map of the student's features leaves unexplained of the teacher's."""
     with torch.no_grad():
-        own, wanted = (network.features(DATA.signal, DATA.rhythm).double() for network in (student, teacher))
+        own, wanted = (network.features(**DATA.inputs).double() for network in (student, teacher))
         own = torch.cat([own, torch.ones(len(own), 1)], dim=1)
         return unexplained(own @ torch.linalg.pinv(own) @ wanted, wanted).item()
 

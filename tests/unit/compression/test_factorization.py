@@ -44,7 +44,7 @@ def of_rank(rank: int) -> CnnLstmNetwork:
 def moments(network: CnnLstmNetwork, names: tuple[str, ...] = layer_names(WHOLE)) -> Moments:
     """Of correlated inputs, as real ones are: noise summed over time."""
     signal, rhythm = inputs(32)
-    return second_moments(network, names, [Batch(signal.cumsum(2), rhythm, torch.zeros(32, 4))])
+    return second_moments(network, names, [Batch({"signal": signal.cumsum(2), "rhythm": rhythm}, torch.zeros(32, 4))])
 
 
 def chosen(network: CnnLstmNetwork, energy: float = 0.9, **given: int) -> dict[str, int]:
@@ -153,7 +153,7 @@ def test_a_saved_network_answers_as_before(make_artifact: MakeArtifact) -> None:
 
 def test_a_shape_is_fitted_to_the_windows_it_will_read() -> None:
     shape = FactoredCnnLstm(whole=WHOLE, ranks={"hidden": 2}, separable=("convolutions.1",))
-    network = shape.fitted(signal=(3, 40), rhythm=(5,), classes=6).network().eval()
+    network = shape.fitted({"signal": (3, 40), "rhythm": (5,)}, 6).network().eval()
     assert network(torch.zeros(4, 3, 40), torch.zeros(4, 5)).shape == (4, 6)
 
 
@@ -165,6 +165,6 @@ def test_a_layer_that_reads_nothing_or_no_numbers_is_refused_by_name(bias: float
     network = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=3),), head=4, rhythm_features=1).network().eval()
     with torch.no_grad():
         network.blocks[0].norm.bias.fill_(bias)
-    batch = Batch(torch.zeros(5, 2, 120), torch.zeros(5, 1), torch.zeros(5, 4))
+    batch = Batch({"signal": torch.zeros(5, 2, 120), "rhythm": torch.zeros(5, 1)}, torch.zeros(5, 4))
     with pytest.raises(RefusedError, match=reason):
         second_moments(network, ["hidden"], [batch, batch])

@@ -35,8 +35,9 @@ def network(seed: int = 0) -> CnnLstmNetwork:
 def data(windows: int = 40) -> Tensors:
     generator = torch.Generator().manual_seed(2)
     label = torch.tensor([0] * (windows - 4) + [1, 2, 3, 3])
-    signal, rhythm = torch.randn(windows, 2, 60, generator=generator), torch.randn(windows, 7, generator=generator)
-    return Tensors(signal, rhythm, label, torch.zeros(windows, dtype=torch.int64))
+    shapes = {"signal": (2, 60), "rhythm": (7,)}
+    inputs = {name: torch.randn(windows, *shape, generator=generator) for name, shape in shapes.items()}
+    return Tensors(inputs, label, torch.zeros(windows, dtype=torch.int64))
 
 
 @torch.no_grad()
@@ -64,8 +65,7 @@ def test_removing_units_that_answer_zero_changes_no_logit() -> None:
     whole = network()
     silence(whole)
     smaller, shape = shrink(whole, SHAPE, KEEP)
-    signal, rhythm = data().signal, data().rhythm
-    assert torch.allclose(smaller(signal, rhythm), whole(signal, rhythm), atol=1e-6)
+    assert torch.allclose(smaller(**data().inputs), whole(**data().inputs), atol=1e-6)
     assert shape.lstm == (3, 2)
     assert [block.channels for block in shape.convolutions] == [4, 3]
     assert shape.head == 3
@@ -78,7 +78,7 @@ def test_a_network_without_one_kind_of_layer_is_pruned_too(without: tuple[str, .
     whole = shape.network().eval()
     silence(whole)
     smaller, _ = shrink(whole, shape, keep)
-    assert torch.allclose(smaller(data().signal, data().rhythm), whole(data().signal, data().rhythm), atol=1e-6)
+    assert torch.allclose(smaller(**data().inputs), whole(**data().inputs), atol=1e-6)
 
 
 def test_the_new_shape_describes_the_new_network() -> None:

@@ -18,7 +18,7 @@ from bedside.models.cnn_lstm import CnnLstmNetwork
 from bedside.training.batches import Tensors
 from bedside.training.stages import Splits, Validation
 from components.prune import Prune, plan
-from tests.support.networks import CLASSES, exported, float_network, noise, shape
+from tests.support.networks import CLASSES, exported, float_network, noise, shape, tensors
 
 SHARES = (0.25, 0.5, 0.75)
 
@@ -33,8 +33,9 @@ def left(shares: Mapping[str, float]) -> float:
 
 
 def splits(windows: int = 80) -> Splits:
-    signal, rhythm = map(torch.from_numpy, noise(windows))
-    data = Tensors(signal, rhythm, torch.arange(windows) % len(CLASSES), torch.zeros(windows, dtype=torch.int64))
+    data = Tensors(
+        tensors(noise(windows)), torch.arange(windows) % len(CLASSES), torch.zeros(windows, dtype=torch.int64)
+    )
     return Splits(CLASSES, data, data, Validation())
 
 
@@ -122,14 +123,13 @@ class Fixed(nn.Module):
         super().__init__()
         self.logits = logits
 
-    def forward(self, signal: Tensor, rhythm: Tensor) -> Tensor:
-        del rhythm
+    def forward(self, signal: Tensor) -> Tensor:
         return self.logits[signal[:, 0, 0].long()]
 
 
 def test_a_rare_class_weighs_as_much_as_a_common_one_in_the_divergence() -> None:
     label = torch.tensor([0] * 9 + [1])
-    windows = Tensors(torch.arange(10.0).reshape(10, 1, 1), torch.zeros(10, 1), label, torch.zeros(10))
+    windows = Tensors({"signal": torch.arange(10.0).reshape(10, 1, 1)}, label, torch.zeros(10))
     taught = torch.tensor([1.0, 0.0]).repeat(10, 1)
     moved = taught.clone()
     moved[9] = torch.tensor([0.0, 1.0])

@@ -11,7 +11,7 @@ from bedside.graph.export import export
 from bedside.models.cnn_lstm import CnnLstm, ConvBlock
 from bedside.models.quantized_cnn_lstm import quantized
 from bedside.targets.onnxruntime import OnnxRuntime
-from tests.support.networks import RHYTHM, SIGNAL, noise
+from tests.support.networks import INPUTS, noise, tensors
 
 
 @functools.cache
@@ -23,10 +23,10 @@ def graphs(channels: int, stride: int, head: int = 32) -> dict[str, bytes]:
     network = shape.network().eval()
     integers = quantized(network, shape)
     with torch.no_grad():
-        integers.train()(*map(torch.from_numpy, noise(64)))
-    result = {"fp32": export(network, SIGNAL, RHYTHM), "int8": export(integers, SIGNAL, RHYTHM)}
+        integers.train()(**tensors(noise(64)))
+    result = {"fp32": export(network, INPUTS), "int8": export(integers, INPUTS)}
     integers.use(dict.fromkeys(integers.grids, 32))
-    return {**result, "dynamic": export(integers, SIGNAL, RHYTHM)}
+    return {**result, "dynamic": export(integers, INPUTS)}
 
 
 def test_wide_convolutions_gain_bytes_and_run_in_integers() -> None:

@@ -14,7 +14,7 @@ from bedside.compression.sensitivity import Mixed, divergence, sensitivity
 from bedside.models.fake_quant import ActivationQuantizer
 from bedside.models.quantized_cnn_lstm import quantized
 from bedside.training.batches import Tensors
-from tests.support.networks import float_network, noise, shape
+from tests.support.networks import float_network, noise, shape, tensors
 
 
 def outlier() -> torch.Tensor:
@@ -24,8 +24,9 @@ def outlier() -> torch.Tensor:
 
 
 def data(windows: int = 64) -> Tensors:
-    signal, rhythm = map(torch.from_numpy, noise(windows))
-    return Tensors(signal, rhythm, torch.zeros(windows, dtype=torch.int64), torch.zeros(windows, dtype=torch.int64))
+    return Tensors(
+        tensors(noise(windows)), torch.zeros(windows, dtype=torch.int64), torch.zeros(windows, dtype=torch.int64)
+    )
 
 
 def test_the_whole_range_holds_the_outlier() -> None:
@@ -82,10 +83,10 @@ def test_entropy_is_not_led_astray_by_the_zeros_of_a_rectifier(shift: float) -> 
 def test_calibration_sees_what_the_float_network_computes_and_sets_every_grid() -> None:
     network = quantized(float_network(12), shape(12))
     seen = activations(network, data())
-    assert torch.equal(seen["signal"], data().signal)
+    assert torch.equal(seen["signal"], data().inputs["signal"])
     assert float(seen["hidden"].max()) > 0  # with grids on it would be zero: no range has been set
     calibrate(network, data(), MinMax())
-    assert float(network.grids["signal"].high) == float(data().signal.max())
+    assert float(network.grids["signal"].high) == float(data().inputs["signal"].max())
     assert all(float(grid.high) > float(grid.low) for grid in network.grids.values())
 
 
@@ -97,15 +98,14 @@ def test_the_layer_whose_range_was_ruined_is_the_most_sensitive_and_stays_float(
     losses = sensitivity(network, parent, data())
     bits = Mixed(worst=1).widths(losses)
     assert bits == {"joined": 32}
-    before = divergence(parent(*noise_tensors()), network.eval()(*noise_tensors()))
+    before = divergence(parent(**noise_tensors()), network.eval()(**noise_tensors()))
     network.use(bits)
-    after = divergence(parent(*noise_tensors()), network(*noise_tensors()))
+    after = divergence(parent(**noise_tensors()), network(**noise_tensors()))
     assert after < before / 5
 
 
-def noise_tensors() -> tuple[torch.Tensor, torch.Tensor]:
-    signal, rhythm = map(torch.from_numpy, noise(40, seed=3))
-    return signal, rhythm
+def noise_tensors() -> dict[str, torch.Tensor]:
+    return tensors(noise(40, seed=3))
 
 
 def test_sixteen_bits_round_far_less_than_eight() -> None:
@@ -114,6 +114,6 @@ def test_sixteen_bits_round_far_less_than_eight() -> None:
     answers = {}
     for bits in (8, 16, 32):
         network.use(dict.fromkeys(network.grids, bits))
-        answers[bits] = network.eval()(data().signal, data().rhythm)  # inside the ranges: nothing is clipped
+        answers[bits] = network.eval()(**data().inputs)  # inside the ranges: nothing is clipped
     error = {bits: float((answers[bits] - answers[32]).detach().abs().max()) for bits in (8, 16)}
     assert 0 < error[16] < error[8] / 50

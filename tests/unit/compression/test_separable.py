@@ -28,7 +28,8 @@ SECOND = "convolutions.1"
 def batches(count: int = 3) -> list[Batch]:
     generator = torch.Generator().manual_seed(0)
     walk = [torch.randn(16, 2, 120, generator=generator).cumsum(2) for _ in range(count)]
-    return [Batch(signal, torch.randn(16, 7, generator=generator), torch.zeros(16, 4)) for signal in walk]
+    inputs = [{"signal": signal, "rhythm": torch.randn(16, 7, generator=generator)} for signal in walk]
+    return [Batch(each, torch.zeros(16, 4)) for each in inputs]
 
 
 def fresh() -> CnnLstmNetwork:
@@ -48,7 +49,7 @@ def missed(whole: nn.Module, pair: nn.Module, read: Tensor) -> float:
 
 def read_by_second(network: CnnLstmNetwork) -> Tensor:
     with torch.no_grad():
-        return torch.cat([network.blocks[0](batch.signal) for batch in batches()])
+        return torch.cat([network.blocks[0](batch.inputs["signal"]) for batch in batches()])
 
 
 def test_patches_times_weights_are_what_the_convolution_answers() -> None:
@@ -64,8 +65,8 @@ def test_a_layer_that_is_separable_is_imitated_exactly() -> None:
         weight = network.blocks[1].conv.weight
         weight.copy_(torch.randn(12, 8, 1) * torch.randn(1, 8, 5))
     same, _, lost = separated(network, SHAPE, moments(network), rounds=3)
-    signal, rhythm = batches(1)[0].signal, batches(1)[0].rhythm
-    assert torch.allclose(same(signal, rhythm), network(signal, rhythm), atol=1e-4)
+    windows = batches(1)[0].inputs
+    assert torch.allclose(same(**windows), network(**windows), atol=1e-4)
     assert lost[SECOND] < 1e-6
 
 

@@ -18,20 +18,19 @@ from bedside.errors import RefusedError
 from bedside.graph.export import export
 from bedside.training.batches import Batch, Sampling, Tensors
 from bedside.training.loop import Training, fit
-from tests.support.networks import CLASSES, RHYTHM, SIGNAL, float_network, noise
+from tests.support.networks import CLASSES, INPUTS, float_network, noise, tensors
 
 KEPT = functools.partial(Cubic(multiple=1).kept, 0.75)
 
 
 def train(network: nn.Module) -> None:
     """Two real epochs with a large step and weight decay; the last epoch is kept."""
-    signal, rhythm = map(torch.from_numpy, noise(64))
-    data = Tensors(signal, rhythm, torch.arange(64) % len(CLASSES), torch.zeros(64, dtype=torch.int64))
+    data = Tensors(tensors(noise(64)), torch.arange(64) % len(CLASSES), torch.zeros(64, dtype=torch.int64))
     training = Training(epochs=2, learning_rate=0.01, weight_decay=0.1, sampling=Sampling(windows=128, batch=32))
     epoch = itertools.count()
 
     def loss(net: nn.Module, batch: Batch) -> Tensor:
-        return functional.cross_entropy(net(batch.signal, batch.rhythm), batch.target)
+        return functional.cross_entropy(net(**batch.inputs), batch.target)
 
     fit(network, data, len(CLASSES), training, loss, lambda _: {"score": float(next(epoch))})
 
@@ -74,14 +73,14 @@ def test_what_is_zero_is_never_kept_for_something_that_is_not() -> None:
 
 def test_the_exported_graph_has_the_zeros() -> None:
     network, masks = sparse()
-    graph = onnx.load_from_string(export(network, SIGNAL, RHYTHM)).graph
+    graph = onnx.load_from_string(export(network, INPUTS)).graph
     stored = [numpy_helper.to_array(tensor) for tensor in graph.initializer]
     zeros = sum(int((values == 0).sum()) for values in stored if values.dtype == np.float32 and values.ndim > 1)
     assert zeros >= sum(int((~mask).sum()) for mask in masks.values())
 
 
 def test_a_dense_file_gains_nothing_until_it_is_packed() -> None:
-    dense, thin = (export(network, SIGNAL, RHYTHM) for network in (float_network(16), sparse()[0]))
+    dense, thin = (export(network, INPUTS) for network in (float_network(16), sparse()[0]))
     assert len(thin) == pytest.approx(len(dense), rel=0.001)
     assert len(gzip.compress(thin)) < 0.6 * len(gzip.compress(dense))
 

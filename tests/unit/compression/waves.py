@@ -11,7 +11,7 @@ from bedside.training.stages import Splits, Validation
 
 CLASSES = ["N", "S", "V", "F"]
 RHYTHM = 3
-STILL = Augmentation(gain=0, noise=0, shift=0, rhythm=0, flip=0, mixup=0)
+STILL = Augmentation(gain=0, noise=0, shift=0, features=0, flip=0, mixup=0)
 LARGE, SMALL = (
     CnnLstm(
         convolutions=(ConvBlock(channels=channels, kernel=9, stride=2),),
@@ -34,12 +34,12 @@ def beats(*counts: int, seed: int = 0) -> Tensors:
     label = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     wave = torch.sin(torch.arange(40.0) * (0.2 + 0.3 * label[:, None]))
     noise = 0.3 * torch.randn(len(label), 2, 40, generator=torch.Generator().manual_seed(seed))
-    rhythm = torch.zeros(len(label), RHYTHM)
-    return Tensors(torch.stack([wave, wave], dim=1) + noise, rhythm, label, torch.arange(len(label)) % 2)
+    inputs = {"signal": torch.stack([wave, wave], dim=1) + noise, "rhythm": torch.zeros(len(label), RHYTHM)}
+    return Tensors(inputs, label, torch.arange(len(label)) % 2)
 
 
 def cross_entropy(network: nn.Module, batch: Batch) -> Tensor:
-    return functional.cross_entropy(network(batch.signal, batch.rhythm), batch.target)
+    return functional.cross_entropy(network(**batch.inputs), batch.target)
 
 
 def latest(network: nn.Module) -> dict[str, float]:

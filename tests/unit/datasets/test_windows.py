@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from bedside.artifacts import ArtifactError
-from bedside.datasets.windows import DTYPES, Windows, concatenate, read_windows, write_windows
+from bedside.datasets.inputs import INDICES, Shapes
+from bedside.datasets.windows import Windows, concatenate, read_windows, write_windows
+
+INPUTS: Shapes = {"spectrum": (3, 4, 5), "pressure": (2, 120), "age": (1,)}
 
 
 def windows(beats: int, seed: int = 0) -> Windows:
     random = np.random.default_rng(seed)
     return Windows(
-        signal=random.normal(size=(beats, 2, 120)).astype(np.float32),
-        rhythm=random.normal(size=(beats, 7)).astype(np.float32),
+        inputs={name: random.normal(size=(beats, *size)).astype(np.float32) for name, size in INPUTS.items()},
         label=random.integers(-1, 4, beats),
         record=random.integers(0, 3, beats),
         patient=random.integers(0, 3, beats),
@@ -24,9 +26,13 @@ def windows(beats: int, seed: int = 0) -> Windows:
 
 def test_what_is_written_is_read_back_equal_in_value_and_dtype(tmp_path: Path) -> None:
     write_windows(tmp_path / "train.safetensors", windows(5))
-    back = read_windows(tmp_path / "train.safetensors")
-    for name, dtype in DTYPES.items():
-        assert getattr(back, name).dtype == dtype
+    back = read_windows(tmp_path / "train.safetensors", INPUTS)
+    assert list(back.inputs) == list(INPUTS)
+    for name, array in back.inputs.items():
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, windows(5).inputs[name])
+    for name in INDICES:
+        assert getattr(back, name).dtype == np.int64
         np.testing.assert_array_equal(getattr(back, name), getattr(windows(5), name))
 
 
@@ -47,11 +53,13 @@ def test_a_file_with_other_arrays_is_refused_with_their_names(tmp_path: Path) ->
 
     save_file({"weights": np.zeros(2)}, tmp_path / "model.safetensors")
     with pytest.raises(ArtifactError, match="weights"):
-        read_windows(tmp_path / "model.safetensors")
+        read_windows(tmp_path / "model.safetensors", INPUTS)
 
 
 def test_a_selection_keeps_the_rows_of_every_array_together() -> None:
     every = windows(6)
     part = every[every.sample >= 900]
     assert len(part) == 3
-    np.testing.assert_array_equal(concatenate([every[:3], part]).signal, every.signal)
+    again = concatenate([every[:3], part])
+    for name, array in every.inputs.items():
+        np.testing.assert_array_equal(again.inputs[name], array)

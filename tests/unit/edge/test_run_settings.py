@@ -36,7 +36,7 @@ def test_a_runtime_too_old_for_an_option_is_refused() -> None:
 
 def test_a_precision_that_openvino_does_not_take_is_refused() -> None:
     with pytest.raises(UnfitRuntimeError, match=r"INFERENCE_PRECISION_HINT=i4"):
-        load(RunSettings("openvino", options={"INFERENCE_PRECISION_HINT": "i4"}), exported("fp32", 12))(*noise(1))
+        load(RunSettings("openvino", options={"INFERENCE_PRECISION_HINT": "i4"}), exported("fp32", 12))(noise(1))
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_an_unknown_runtime_is_refused_with_the_known_ones() -> None:
 
 
 def test_stored_windows_are_answered_as_in_this_process(tmp_path: Path) -> None:
-    target, (signal, rhythm) = OnnxRuntime(), noise(20)
+    target, windows = OnnxRuntime(), noise(20)
     graph, _ = target.optimize(exported("int8", 12))
     (tmp_path / "model.onnx").write_bytes(graph)
     (tmp_path / "run.json").write_text(json.dumps(target.run.as_json()))
-    np.savez(tmp_path / "windows.npz", signal=signal, rhythm=rhythm)
+    np.savez(tmp_path / "windows.npz", allow_pickle=False, **windows)
     files = ["--run", "run.json", "--windows", "windows.npz", "--out", "logits.npy", "--batch", "8"]
     subprocess.run([sys.executable, "-m", "bedside.edge.answer", "model.onnx", *files], cwd=tmp_path, check=True)
-    np.testing.assert_array_equal(np.load(tmp_path / "logits.npy"), target.session(graph)(signal, rhythm))
+    np.testing.assert_array_equal(np.load(tmp_path / "logits.npy"), target.session(graph)(windows))

@@ -57,8 +57,7 @@ def test_weights_in_another_file_are_loaded_by_no_reader(
 
 
 def test_a_device_refuses_them_too(tmp_path: Path) -> None:
-    signal, rhythm = noise(1)
-    np.savez(tmp_path / "windows.npz", signal=signal, rhythm=rhythm)
+    np.savez(tmp_path / "windows.npz", allow_pickle=False, **noise(1))
     (tmp_path / "run.json").write_text('{"runtime": "onnxruntime"}')
     (tmp_path / "model.onnx").write_bytes(next(moved_out(exported("fp32", 12), tmp_path)))
     command = ["model.onnx", "--run", "run.json", "--windows", "windows.npz", "--out", "logits.npy"]

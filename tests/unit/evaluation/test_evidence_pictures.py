@@ -19,7 +19,14 @@ def drawn(folder: Path, candidate: Predictions) -> dict[str, bytes]:
     folder.mkdir()
     signal = np.random.default_rng(0).normal(size=(len(candidate.label), 2, 40)).astype(np.float32)
     names = {"records": COHORT.names, "patients": COHORT.names}
-    draw(folder, candidate, COHORT.answers({}), signal=signal, **names, title="pruned on a target")
+    draw(
+        folder,
+        candidate,
+        COHORT.answers({}),
+        inputs={"ecg": signal, "age": signal[:, 0, :1]},
+        **names,
+        title="pruned on a target",
+    )
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from bedside.edge.on_onnxruntime import OnnxRuntimeRunner, options
+from bedside.edge.runner import rows
 from bedside.graph.branches import is_switched, path, router
 from bedside.graph.complexity import complexity
 from bedside.graph.export import export
@@ -24,7 +25,7 @@ from bedside.targets import Target
 from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.targets.openvino import OpenVino
 from tests.support.adaptive import SORTS, Sort, exported, two_step
-from tests.support.networks import RHYTHM, SIGNAL, float_network, noise
+from tests.support.networks import INPUTS, float_network, noise, tensors
 from tests.support.networks import exported as exported_alone
 
 each_target = pytest.mark.parametrize("target", [OnnxRuntime(), OpenVino()], ids=["onnxruntime", "openvino"])
@@ -38,7 +39,7 @@ def doubted(network: SwitchedNetwork, windows: int = 60) -> NDArray[np.bool_]:
 def room(network: SwitchedNetwork, windows: int) -> NDArray[np.float32]:
     """How far the first network's answer is from being doubted."""
     with torch.no_grad():
-        fast = Alone(network.first, network.shared)(*map(torch.from_numpy, noise(windows)))
+        fast = Alone(network.first, network)(**tensors(noise(windows)))
     result: NDArray[np.float32] = slack(fast, network.thresholds).numpy()
     return result
 
@@ -46,13 +47,13 @@ def room(network: SwitchedNetwork, windows: int) -> NDArray[np.float32]:
 @pytest.mark.parametrize("sort", SORTS)
 def test_the_graph_answers_as_torch_does_for_one_window_and_for_many(sort: Sort) -> None:
     network, runner = two_step(sort), OnnxRuntimeRunner(exported(sort))
-    signal, rhythm = noise(60)
+    windows = noise(60)
     with torch.no_grad():
-        expected = network(torch.from_numpy(signal), torch.from_numpy(rhythm)).numpy()
-    alone = np.concatenate([runner(signal[i : i + 1], rhythm[i : i + 1]) for i in range(60)])
+        expected = network(**tensors(windows)).numpy()
+    alone = np.concatenate([runner(rows(windows, slice(i, i + 1))) for i in range(60)])
     tolerance = 0.02 if sort == "int8 cascade" else 1e-5
     for batch in (60, 7):
-        together = np.concatenate([runner(signal[i : i + batch], rhythm[i : i + batch]) for i in range(0, 60, batch)])
+        together = np.concatenate([runner(rows(windows, slice(i, i + batch))) for i in range(0, 60, batch)])
         np.testing.assert_allclose(together, alone, atol=1e-6)
     np.testing.assert_allclose(alone, expected, atol=tolerance)
     assert 0 < doubted(network).sum() < 60
@@ -62,13 +63,13 @@ def test_the_graph_answers_as_torch_does_for_one_window_and_for_many(sort: Sort)
 @pytest.mark.parametrize("sort", SORTS)
 def test_every_target_keeps_the_decision(target: Target, sort: Sort) -> None:
     optimized, audit = target.optimize(exported(sort))
-    signal, rhythm = noise(40)
-    runner, expected = target.session(optimized), OnnxRuntimeRunner(exported(sort))(signal, rhythm)
+    windows = noise(40)
+    runner, expected = target.session(optimized), OnnxRuntimeRunner(exported(sort))(windows)
     tolerance = 0.02 if sort == "int8 cascade" else 1e-3
     clear = np.abs(room(two_step(sort), 40)) > tolerance  # rounding may decide otherwise about what lies on the edge
     assert clear.sum() >= 15
-    np.testing.assert_allclose(runner(signal, rhythm)[clear], expected[clear], atol=tolerance)
-    np.testing.assert_allclose(runner(signal[:1], rhythm[:1]), expected[:1], atol=tolerance)
+    np.testing.assert_allclose(runner(windows)[clear], expected[clear], atol=tolerance)
+    np.testing.assert_allclose(runner(rows(windows, slice(1))), expected[:1], atol=tolerance)
     assert bool(audit["integer_operators"]) == (sort == "int8 cascade")
 
 
@@ -80,13 +81,12 @@ def test_a_window_that_the_first_network_is_sure_of_never_runs_the_second(tmp_pa
     assert "LSTM" in ran(optimized, np.arange(60), tmp_path)
 
 
-def ran(graph: bytes, rows: NDArray[np.int64], folder: Path) -> set[str]:
+def ran(graph: bytes, taken: NDArray[np.int64], folder: Path) -> set[str]:
     """The operators that ONNX Runtime's own profile of one call names."""
     settings = options(1)
     settings.enable_profiling, settings.profile_file_prefix = True, str(folder / "profile")
     session = ort.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
-    signal, rhythm = noise(60)
-    session.run(["logits"], {"signal": signal[rows], "rhythm": rhythm[rows]})
+    session.run(["logits"], rows(noise(60), taken))
     events = json.loads(Path(session.end_profiling()).read_text())
     return {event["args"]["op_name"] for event in events if "op_name" in event.get("args", {})}
 
@@ -104,9 +104,9 @@ def test_an_early_exit_computes_its_first_blocks_once() -> None:
 def test_each_path_by_itself_answers_as_its_network() -> None:
     model, network = onnx.load_from_string(exported("cascade")), two_step("cascade")
     short = path(model, "else_branch").SerializeToString()
-    assert parity(network.first, short, *noise(20))["max_abs_difference"] < 1e-5
+    assert parity(network.first, short, noise(20))["max_abs_difference"] < 1e-5
     long = path(model, "then_branch").SerializeToString()
-    assert parity(network, long, *noise(20))["max_abs_difference"] < 1e-5
+    assert parity(network, long, noise(20))["max_abs_difference"] < 1e-5
     assert not is_switched(onnx.load_from_string(long))
 
 
@@ -115,7 +115,7 @@ def test_the_router_tells_which_windows_take_the_long_path(target: Target) -> No
     optimized = target.optimize(exported("cascade"))[0]
     decides = router(onnx.load_from_string(optimized)).SerializeToString()
     assert "LSTM" not in histogram(decides)
-    left = target.session(decides)(*noise(60))
+    left = target.session(decides)(noise(60))
     assert left.shape == (60, 1)
     np.testing.assert_array_equal(left[:, 0] < 0, doubted(two_step("cascade")))
 
@@ -137,7 +137,7 @@ def test_the_long_path_costs_both_networks_and_the_short_path_one() -> None:
 
 def test_integers_are_found_inside_branches() -> None:
     turned = SwitchedNetwork(float_network(), two_step("int8 cascade").first, 4).eval()
-    assert is_quantized(onnx.load_from_string(export(turned, SIGNAL, RHYTHM)))
+    assert is_quantized(onnx.load_from_string(export(turned, INPUTS)))
 
 
 def test_what_only_a_branch_reads_is_kept() -> None:
@@ -158,4 +158,4 @@ def test_what_only_a_branch_reads_is_kept() -> None:
 
 
 def test_the_same_networks_give_the_same_bytes() -> None:
-    assert export(two_step("early exit"), SIGNAL, RHYTHM) == exported("early exit")
+    assert export(two_step("early exit"), INPUTS) == exported("early exit")

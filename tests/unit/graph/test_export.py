@@ -1,4 +1,5 @@
 import hashlib
+import math
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +16,7 @@ from bedside.errors import RefusedError
 from bedside.graph.export import export
 from bedside.graph.operators import histogram
 from bedside.graph.parity import parity
-from tests.support.networks import RHYTHM, SIGNAL, exported, float_network, int8_network, noise
+from tests.support.networks import INPUTS, exported, float_network, int8_network, noise, tensors
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,10 +25,10 @@ ROOT = Path(__file__).parents[3]
 def test_a_float_graph_answers_as_the_network_does_at_any_batch_size(units: tuple[int, ...]) -> None:
     runner, network = OnnxRuntimeRunner(exported("fp32", *units)), float_network(*units)
     for batch in (1, 2, 9):
-        signal, rhythm = noise(batch, seed=batch)
+        windows = noise(batch, seed=batch)
         with torch.no_grad():
-            expected = network(torch.from_numpy(signal), torch.from_numpy(rhythm)).numpy()
-        np.testing.assert_allclose(runner(signal, rhythm), expected, atol=1e-5)
+            expected = network(**tensors(windows)).numpy()
+        np.testing.assert_allclose(runner(windows), expected, atol=1e-5)
 
 
 def test_batch_norm_is_folded_and_an_lstm_is_one_operator_whose_last_state_is_read() -> None:
@@ -62,7 +63,7 @@ def test_an_int8_graph_stores_integers_for_weights_and_biases() -> None:
 
 
 def test_an_int8_graph_answers_as_the_fake_quantized_network_does() -> None:
-    compared = parity(int8_network(12), exported("int8", 12), *noise(300))
+    compared = parity(int8_network(12), exported("int8", 12), noise(300))
     assert compared["kind"] == "int8"
     assert compared["windows"] == 300
     assert compared["max_abs_difference"] < 0.02
@@ -70,13 +71,13 @@ def test_an_int8_graph_answers_as_the_fake_quantized_network_does() -> None:
 
 
 def test_parity_tells_another_network_apart() -> None:
-    compared = parity(float_network(12, seed=1), exported("fp32", 12), *noise(50))
+    compared = parity(float_network(12, seed=1), exported("fp32", 12), noise(50))
     assert compared["max_abs_difference"] > 0.01
     assert compared["label_changes"] > 0
 
 
 def test_parity_is_the_worst_window_not_the_average_of_many() -> None:
-    network, (signal, rhythm) = float_network(12), noise(200)
+    network, windows = float_network(12), noise(200)
 
     class Odd(torch.nn.Module):
         """The same network, but for one window."""
@@ -85,8 +86,8 @@ def test_parity_is_the_worst_window_not_the_average_of_many() -> None:
             logits: torch.Tensor = network(signal, rhythm)
             return logits + (signal[:, 0, :1] == 7.0)  # one more for every class: no answer changes
 
-    signal[123, 0, 0] = 7.0
-    compared = parity(Odd().eval(), export(network, *(part.shape[1:] for part in (signal, rhythm))), signal, rhythm)
+    windows["signal"][123, 0, 0] = 7.0
+    compared = parity(Odd().eval(), export(network, INPUTS), windows)
     assert compared["max_abs_difference"] == pytest.approx(1.0, abs=1e-4)
     assert compared["label_changes"] == 0
 
@@ -114,14 +115,14 @@ def test_a_network_without_an_lstm_exports_too() -> None:
     class Linear(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layer = torch.nn.Linear(SIGNAL[0] * SIGNAL[1] + RHYTHM[0], 4)
+            self.layer = torch.nn.Linear(sum(map(math.prod, INPUTS.values())), 4)
 
         def forward(self, signal: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
             answer: torch.Tensor = self.layer(torch.cat([signal.flatten(1), rhythm], 1))
             return answer
 
     network = Linear()
-    compared = parity(network, export(network, SIGNAL, RHYTHM), *noise(10))
+    compared = parity(network, export(network, INPUTS), noise(10))
     assert compared["max_abs_difference"] < 1e-5
 
 
@@ -134,7 +135,7 @@ class Undecided(nn.Module):
 
 def test_a_network_that_torch_cannot_export_is_refused_in_one_sentence() -> None:
     with pytest.raises(RefusedError, match=r"^this network cannot be written as a graph \(.*\); write") as refused:
-        export(Undecided(), SIGNAL, RHYTHM)
+        export(Undecided(), INPUTS)
     assert "\n" not in str(refused.value)
 
 
@@ -153,7 +154,7 @@ class Masked(nn.Module):
 
 
 def test_a_mask_of_minus_infinity_is_exported_and_any_other_infinity_is_not() -> None:
-    graph = export(Masked(-torch.inf), SIGNAL, RHYTHM)
-    assert np.isfinite(OnnxRuntimeRunner(graph)(*noise(3))).all()
+    graph = export(Masked(-torch.inf), INPUTS)
+    assert np.isfinite(OnnxRuntimeRunner(graph)(noise(3))).all()
     with pytest.raises(RefusedError, match=r"holds weights that are not finite \(of Add\)"):
-        export(Masked(torch.nan), SIGNAL, RHYTHM)
+        export(Masked(torch.nan), INPUTS)

@@ -11,7 +11,7 @@ from bedside.targets import Target
 from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.targets.openvino import OpenVino
 from tests.support import adaptive
-from tests.support.networks import RHYTHM, SIGNAL, exported, int8_network
+from tests.support.networks import INPUTS, exported, int8_network
 
 each_target = pytest.mark.parametrize("target", [OnnxRuntime(), OpenVino()], ids=["onnxruntime", "openvino"])
 each_sort = pytest.mark.parametrize("sort", adaptive.SORTS)
@@ -40,7 +40,7 @@ def test_the_float_twin_has_the_same_work_to_do_as_the_float_parent(target: Targ
 def test_nothing_is_rounded_in_it_whatever_was(bits: int) -> None:
     network = int8_network(12)
     network.use(dict.fromkeys(network.grids, bits))
-    found = plain(export(network, SIGNAL, RHYTHM))
+    found = plain(export(network, INPUTS))
     assert found is not None
     assert not is_quantized(onnx.load_from_string(found.graph))
     assert {t.data_type for t in onnx.load_from_string(found.graph).graph.initializer} <= {
@@ -54,7 +54,7 @@ def test_without_the_first_network_the_second_answers_every_window(sort: adaptiv
     found, pair = plain(adaptive.exported(sort)), adaptive.two_step(sort)
     assert found is not None
     assert found.kind == "second"
-    assert found.graph == export(Alone(pair.second, pair.shared), SIGNAL, RHYTHM)
+    assert found.graph == export(Alone(pair.second, pair), INPUTS)
 
 
 def test_a_float_graph_of_one_network_has_no_trick() -> None:

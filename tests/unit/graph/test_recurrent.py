@@ -15,7 +15,7 @@ def test_storing_integer_weights_changes_no_answer_of_a_network_trained_on_the_g
     after = model.SerializeToString()
     assert len(after) < 0.75 * len(before)
     windows = noise(50)
-    np.testing.assert_allclose(OnnxRuntimeRunner(after)(*windows), OnnxRuntimeRunner(before)(*windows), atol=1e-5)
+    np.testing.assert_allclose(OnnxRuntimeRunner(after)(windows), OnnxRuntimeRunner(before)(windows), atol=1e-5)
 
 
 def test_only_lstms_of_the_given_size_are_quantized_dynamically() -> None:
@@ -31,5 +31,5 @@ def test_dynamic_quantization_stays_close_to_the_float_lstm(units: tuple[int, ..
     model = onnx.load_from_string(before)
     assert quantize_dynamically(model, at_least=1) == len(units)
     windows = noise(50)
-    found, expected = (OnnxRuntimeRunner(m)(*windows) for m in (model.SerializeToString(), before))
+    found, expected = (OnnxRuntimeRunner(m)(windows) for m in (model.SerializeToString(), before))
     assert 0 < np.abs(found - expected).max() < 0.05

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bedside.artifacts import open_artifact
-from bedside.edge.runner import RunSettings
+from bedside.edge.runner import RunSettings, rows
 from bedside.errors import RefusedError
 from bedside.graph.export import export
 from bedside.graph.plain import Plain, plain
@@ -30,7 +30,7 @@ from bedside.targets.openvino import OpenVino
 from tests.conftest import MakeArtifact
 from tests.support.adaptive import exported as exported_pair
 from tests.support.adaptive import two_step
-from tests.support.networks import RHYTHM, SIGNAL, exported, noise
+from tests.support.networks import INPUTS, exported, noise, tensors
 
 QUICK = Measure(windows=2, runs=30, warmup=2, seconds=0.2, batches=(1, 4), processes=1)
 HEAVY = {"torch", "mlflow", "pydantic", "onnx", "pandas", "scipy", "matplotlib", "yaml", "tqdm"}
@@ -69,15 +69,15 @@ each_target = pytest.mark.parametrize("target", [OnnxRuntime(), OpenVino()], ids
 
 @each_target
 def test_every_timed_call_runs_on_other_windows_until_all_had_their_turn(target: OnnxRuntime | OpenVino) -> None:
-    signal, rhythm = noise(6)
+    windows = noise(6)
     runner = target.session(exported("fp32", 12))
-    rotation = Rotation(runner, signal, rhythm, batch=2)
+    rotation = Rotation(runner, windows, batch=2)
     answered = []
     for _ in range(4):
         answered.append(np.array(rotation.call()))
         rotation.turn()
     once = np.concatenate(answered[:3])
-    np.testing.assert_allclose(np.sort(once, axis=0), np.sort(runner(signal, rhythm), axis=0), atol=1e-5)
+    np.testing.assert_allclose(np.sort(once, axis=0), np.sort(runner(windows), axis=0), atol=1e-5)
     np.testing.assert_array_equal(answered[3], answered[0])
 
 
@@ -87,7 +87,7 @@ def test_laying_out_the_next_windows_is_not_timed() -> None:
             super().turn()
             time.sleep(0.01)
 
-    rotation = Slow(OnnxRuntime().session(exported("fp32", 12)), *noise(5))
+    rotation = Slow(OnnxRuntime().session(exported("fp32", 12)), noise(5))
     begun = time.perf_counter()
     spent = timed(rotation, 10)
     assert spent.sum() <= (time.perf_counter() - begun - 10 * 0.01) * 1e3
@@ -97,9 +97,9 @@ def test_laying_out_the_next_windows_is_not_timed() -> None:
 def test_a_graph_of_two_paths_is_measured_on_both_and_on_their_real_mixture(target: OnnxRuntime | OpenVino) -> None:
     windows, network = noise(200), two_step("cascade")
     graph = target.optimize(exported_pair("cascade"))[0]
-    found = Measurement(target, graph, graph, *windows).take(QUICK)["adaptive"]
+    found = Measurement(target, graph, graph, windows).take(QUICK)["adaptive"]
     with torch.no_grad():
-        fast = network.first(*map(torch.from_numpy, windows))
+        fast = network.first(**tensors(windows))
     assert found["switch_rate"] == float((slack(fast, network.thresholds) < 0).double().mean())
     rate, short, long = (found[name] for name in ("switch_rate", "short_p50_ms", "long_p50_ms"))
     assert min(short, long) > 0
@@ -109,8 +109,8 @@ def test_a_graph_of_two_paths_is_measured_on_both_and_on_their_real_mixture(targ
 def test_a_path_that_no_window_takes_has_no_latency() -> None:
     target, network = OnnxRuntime(), two_step("cascade")
     network.thresholds.zero_()
-    graph = target.optimize(export(network, SIGNAL, RHYTHM))[0]
-    found = both_paths(target, graph, target.session(graph), *noise(40), runs=30, seconds=0.1)
+    graph = target.optimize(export(network, INPUTS))[0]
+    found = both_paths(target, graph, target.session(graph), noise(40), runs=30, seconds=0.1)
     assert found is not None
     assert (found["switch_rate"], found["long_p50_ms"]) == (0, None)
     assert found["expected_ms"] == found["short_p50_ms"]
@@ -119,7 +119,7 @@ def test_a_path_that_no_window_takes_has_no_latency() -> None:
 @each_target
 def test_a_measurement_has_a_labelled_figure_for_everything(target: OnnxRuntime | OpenVino) -> None:
     graph = target.optimize(exported("int8", 12))[0]
-    found = Measurement(target, graph, target.optimize(exported("fp32", 12, 8))[0], *noise(3)).take(QUICK)
+    found = Measurement(target, graph, target.optimize(exported("fp32", 12, 8))[0], noise(3)).take(QUICK)
     assert 0 < found["latency"]["p50_ms"] <= found["latency"]["p90_ms"] <= found["latency"]["p99_ms"]
     faster = found["latency"]["times_faster"]["p50"]
     assert 0 < faster["lowest"] <= faster["median"] <= faster["highest"]
@@ -136,7 +136,7 @@ def test_a_measurement_has_a_labelled_figure_for_everything(target: OnnxRuntime 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_a_fresh_process_holds_numpy_and_the_runtime_and_nothing_heavy(runtime: str) -> None:
-    report = fresh_process(exported("int8", 12), RunSettings(runtime), SIGNAL, RHYTHM)
+    report = fresh_process(exported("int8", 12), RunSettings(runtime))
     assert {"numpy", runtime} <= set(report["modules"])
     assert not HEAVY & set(report["modules"])
     assert len(report["logits"]) == 4
@@ -144,28 +144,28 @@ def test_a_fresh_process_holds_numpy_and_the_runtime_and_nothing_heavy(runtime: 
 
 def test_memory_is_that_of_the_fresh_process_not_of_the_one_that_starts_it() -> None:
     ballast = np.ones(300_000_000, np.uint8)
-    report = fresh_process(exported("int8", 12), RunSettings("onnxruntime"), SIGNAL, RHYTHM)
+    report = fresh_process(exported("int8", 12), RunSettings("onnxruntime"))
     assert report["peak_bytes"] < len(ballast)
 
 
 def test_a_graph_that_cannot_be_loaded_is_refused_with_the_runtime_s_words() -> None:
     with pytest.raises(RefusedError, match="onnxruntime could not load"):
-        fresh_process(b"not a model", RunSettings("onnxruntime"), SIGNAL, RHYTHM)
+        fresh_process(b"not a model", RunSettings("onnxruntime"))
 
 
 def test_answers_are_batched_only_where_that_changes_nothing() -> None:
     static, dynamic = OnnxRuntime(), OnnxRuntime(dynamic_lstm_from=1)
     windows = noise(60)
     batched, how = answers(
-        static.session(static.optimize(exported("int8", 12))[0]), *windows, batch=16, sampled=20, name="static"
+        static.session(static.optimize(exported("int8", 12))[0]), windows, batch=16, sampled=20, name="static"
     )
     assert (how["batch"], how["sampled"]) == (16, 20)
     assert batched.shape == (60, 4)
     runner = dynamic.session(dynamic.optimize(exported("int8", 12))[0])
-    alone, how = answers(runner, *windows, batch=16, sampled=20, name="dynamic")
+    alone, how = answers(runner, windows, batch=16, sampled=20, name="dynamic")
     assert how["batch"] == 1
     assert how["max_difference_to_alone"] > 1e-5
-    np.testing.assert_array_equal(alone[7:8], runner(windows[0][7:8], windows[1][7:8]))
+    np.testing.assert_array_equal(alone[7:8], runner(rows(windows, slice(7, 8))))
 
 
 def test_answers_are_remembered_by_what_they_follow_from_and_damage_is_mended(own_state: Path) -> None:
@@ -231,7 +231,7 @@ def test_the_cost_on_an_emulated_cpu_is_labelled_so_and_a_file_has_its_size_anyw
     (tmp_path / "cpuinfo").write_text("model name : A Host\nflags : avx2 sve\n")  # no processor executes both
     monkeypatch.setattr("bedside.measurement.cpu.CPU_INFO", tmp_path / "cpuinfo")
     graph = OnnxRuntime().optimize(exported("fp32", 12))[0]
-    found = Measurement(OnnxRuntime(), graph, graph, *noise(3)).take(QUICK)
+    found = Measurement(OnnxRuntime(), graph, graph, noise(3)).take(QUICK)
     assert found["environment"]["emulated"]
     assert [name for name, label in found["provenance"].items() if label == "measured"] == ["size_bytes"]
     assert found["provenance"]["latency.p99_ms"] == found["provenance"]["memory.peak_rss_mb"] == "emulated"
@@ -242,11 +242,11 @@ def test_what_a_graph_would_be_without_its_trick_is_timed_beside_it() -> None:
     assert other is not None
     graph = target.optimize(exported("int8", 12))[0]
     beside = Plain(other.kind, target.compiled(other.graph))
-    found = Measurement(target, graph, graph, *noise(3), without=beside).take(QUICK)
+    found = Measurement(target, graph, graph, noise(3), without=beside).take(QUICK)
     assert found["latency"]["against_plain"]["kind"] == "float"
     assert found["provenance"]["latency.against_plain.median"] == "measured"
     assert "latency.against_plain.what" not in found["provenance"]
-    alone = Measurement(target, graph, graph, *noise(3)).take(QUICK)
+    alone = Measurement(target, graph, graph, noise(3)).take(QUICK)
     assert alone["latency"]["against_plain"] is None
     assert alone["provenance"]["latency.against_plain"] == "not available"
 

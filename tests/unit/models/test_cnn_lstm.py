@@ -51,7 +51,7 @@ def test_without_lstm_the_head_reads_every_instant() -> None:
 
 
 def test_a_shape_is_fitted_to_the_windows_it_will_read() -> None:
-    network = SHAPE.fitted(signal=(3, 40), rhythm=(2,), classes=5).network().eval()
+    network = SHAPE.fitted({"signal": (3, 40), "rhythm": (2,)}, 5).network().eval()
     assert network(torch.zeros(4, 3, 40), torch.zeros(4, 2)).shape == (4, 5)
 
 

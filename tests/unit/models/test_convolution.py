@@ -13,6 +13,7 @@ from bedside.models.cnn_lstm import CnnLstm, ConvBlock
 from bedside.models.convolution import CausalConv1d, Walk, convolution, walk
 from bedside.models.factored_cnn_lstm import depthwise_pointwise, low_rank
 from bedside.models.quantized_cnn_lstm import quantized, quantized_convolution
+from tests.support.networks import INPUTS
 
 BLOCKS = [
     ConvBlock(channels=3, kernel=kernel, stride=stride, dilation=dilation, causal=causal)
@@ -109,4 +110,4 @@ def test_names_of_its_weights_are_those_of_any_other() -> None:
 
 def test_its_cost_is_that_of_its_graph() -> None:
     shape = CnnLstm(convolutions=(BLOCKS[-1], BLOCKS[-3], BLOCKS[-2]), lstm=(5,), head=4)
-    assert macs(shape) == complexity(export(shape.network().eval(), (2, 120), (7,)))["macs"]
+    assert macs(shape) == complexity(export(shape.network().eval(), INPUTS))["macs"]

@@ -9,13 +9,14 @@ import onnx
 import pytest
 from onnx import helper
 
+from bedside.edge.runner import rows
 from bedside.errors import RefusedError
 from bedside.graph.export import export
 from bedside.graph.surgery import constant, set_nodes
 from bedside.targets import Target
 from bedside.targets.onnxruntime import OnnxRuntime
 from bedside.targets.openvino import OpenVino
-from tests.support.networks import RHYTHM, SIGNAL, Kind, exported, int8_network, noise
+from tests.support.networks import INPUTS, Kind, exported, int8_network, noise
 
 ROOT = Path(__file__).parents[3]
 TARGETS: dict[str, Target] = {"onnxruntime": OnnxRuntime(), "openvino": OpenVino()}
@@ -31,21 +32,21 @@ def test_every_target_of_the_family_is_tried_here() -> None:
 def test_the_optimized_file_answers_as_the_exported_one(target: Target, kind: Kind) -> None:
     graph = exported(kind, 12)
     optimized, _ = target.optimize(graph)
-    signal, rhythm = noise(40)
-    expected = OnnxRuntime().session(graph)(signal, rhythm)
+    windows = noise(40)
+    expected = OnnxRuntime().session(graph)(windows)
     runner = target.session(optimized)
-    np.testing.assert_allclose(runner(signal, rhythm), expected, atol=2e-2 if kind == "int8" else 1e-5)
-    assert runner(signal[:1], rhythm[:1]).shape == (1, 4)
+    np.testing.assert_allclose(runner(windows), expected, atol=2e-2 if kind == "int8" else 1e-5)
+    assert runner(rows(windows, slice(1))).shape == (1, 4)
 
 
 @each_target
 def test_a_bound_call_runs_on_what_the_arrays_hold_now(target: Target) -> None:
     runner = target.session(target.optimize(exported("int8", 12))[0])
-    signal, rhythm = noise(1)
-    call = runner.bound(signal, rhythm)
+    windows = noise(1)
+    call = runner.bound(windows)
     first = np.array(call())
-    np.testing.assert_allclose(first, runner(signal, rhythm), atol=1e-6)
-    signal[:] = noise(1, seed=5)[0]
+    np.testing.assert_allclose(first, runner(windows), atol=1e-6)
+    windows["signal"][:] = noise(1, seed=5)["signal"]
     assert np.abs(np.array(call()) - first).max() > 1e-3
 
 
@@ -112,7 +113,7 @@ def test_a_float_convolution_runs_in_two_dimensions_where_onnx_runtime_has_block
 def widened(*units: int, bits: int) -> bytes:
     network = int8_network(*units)
     network.use(dict.fromkeys(network.grids, bits))
-    return export(network, SIGNAL, RHYTHM)
+    return export(network, INPUTS)
 
 
 @each_target
@@ -126,8 +127,8 @@ def test_what_promises_no_integers_may_run_in_float_and_says_so(target: Target, 
     assert ("emulated" in audit["numbers"]) == (bits == 16)
     assert len(optimized) < 0.75 * len(target.optimize(exported("fp32", 12))[0])
     windows = noise(20)
-    expected = OnnxRuntime().session(exported("fp32", 12))(*windows)
-    np.testing.assert_allclose(target.session(optimized)(*windows), expected, atol=2e-2)
+    expected = OnnxRuntime().session(exported("fp32", 12))(windows)
+    np.testing.assert_allclose(target.session(optimized)(windows), expected, atol=2e-2)
 
 
 def test_openvino_runs_convolutions_in_integers_and_names_its_precisions() -> None:

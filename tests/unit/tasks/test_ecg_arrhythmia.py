@@ -56,11 +56,11 @@ def mark(folder: Path, sample: list[int], symbol: list[str]) -> None:
 def test_every_beat_gives_one_window_of_the_declared_shape(folder: Path) -> None:
     windows = TASK.windows(folder, S001, training=False)
     beats = [s for s in read_annotations(folder / "s001.atr").symbol.tolist() if s != "+"]
-    assert windows.signal.shape == (len(beats), 2, 120)
-    assert windows.rhythm.shape == (len(beats), len(FEATURES))
-    assert windows.signal.dtype == windows.rhythm.dtype == np.float32
+    assert windows.inputs["signal"].shape == (len(beats), 2, 120)
+    assert windows.inputs["rhythm"].shape == (len(beats), len(FEATURES))
+    assert windows.inputs["signal"].dtype == windows.inputs["rhythm"].dtype == np.float32
     shorter = TASK.model_copy(update={"window_before_s": 0.25, "rate": 180.0})
-    assert shorter.windows(folder, S001, training=False).signal.shape[2] == 45 + 99
+    assert shorter.windows(folder, S001, training=False).inputs["signal"].shape[2] == 45 + 99
 
 
 def test_symbols_become_the_classes_of_ec57(folder: Path) -> None:
@@ -118,17 +118,17 @@ def test_the_lead_is_found_by_name_in_any_order(folder: Path) -> None:
     signal = read_signal(folder, read_header(folder / "s001.hea"))
     rewrite(folder, signal[:, ::-1], ["V5", "MLII"])
     after = TASK.windows(folder, S001, training=False)
-    np.testing.assert_array_equal(after.signal, before.signal)
+    np.testing.assert_array_equal(after.inputs["signal"], before.inputs["signal"])
     assert after.digests == before.digests
 
 
 def test_training_patients_are_seen_from_every_lead_and_others_from_one(folder: Path) -> None:
     one, both = TASK.windows(folder, S001, training=False), TASK.windows(folder, S001, training=True)
     assert len(both.label) == 2 * len(one.label)
-    np.testing.assert_array_equal(both.signal[: len(one.label)], one.signal)
+    np.testing.assert_array_equal(both.inputs["signal"][: len(one.label)], one.inputs["signal"])
     assert len(both.digests) > len(one.digests)
     alone = TASK.model_copy(update={"train_on_every_lead": False}).windows(folder, S001, training=True)
-    np.testing.assert_array_equal(alone.signal, one.signal)
+    np.testing.assert_array_equal(alone.inputs["signal"], one.inputs["signal"])
 
 
 def test_samples_after_a_windows_end_change_none_of_its_values(folder: Path) -> None:
@@ -141,8 +141,8 @@ def test_samples_after_a_windows_end_change_none_of_its_values(folder: Path) -> 
     after = TASK.windows(folder, S001, training=False)
     decided = before.sample + round((TASK.window_after_s + LOOK_AHEAD_S) * 360) < cut
     assert 10 < decided.sum() < len(decided)
-    np.testing.assert_array_equal(after.signal[decided], before.signal[decided])
-    assert (after.signal[~decided] != before.signal[~decided]).any()
+    np.testing.assert_array_equal(after.inputs["signal"][decided], before.inputs["signal"][decided])
+    assert (after.inputs["signal"][~decided] != before.inputs["signal"][~decided]).any()
 
 
 def test_beats_after_the_next_one_change_none_of_its_values(folder: Path) -> None:
@@ -157,6 +157,6 @@ def test_beats_after_the_next_one_change_none_of_its_values(folder: Path) -> Non
     )
     after = TASK.windows(folder, S001, training=False)
     known = kept - 1  # the rhythm mark is no beat, and the last kept beat has another next one
-    np.testing.assert_array_equal(after.signal[: known + 1], before.signal[: known + 1])
-    np.testing.assert_array_equal(after.rhythm[:known], before.rhythm[:known])
-    assert (after.rhythm[known] != before.rhythm[known]).any()
+    np.testing.assert_array_equal(after.inputs["signal"][: known + 1], before.inputs["signal"][: known + 1])
+    np.testing.assert_array_equal(after.inputs["rhythm"][:known], before.inputs["rhythm"][:known])
+    assert (after.inputs["rhythm"][known] != before.inputs["rhythm"][known]).any()

@@ -28,12 +28,12 @@ STEPS = 8  # four epochs of two
 
 def beats() -> Tensors:
     generator = torch.Generator().manual_seed(1)
-    signal = torch.randn(48, 2, 40, generator=generator)
-    return Tensors(signal, torch.zeros(48, 7), torch.arange(48) % 3, torch.zeros(48, dtype=torch.int64))
+    inputs = {"signal": torch.randn(48, 2, 40, generator=generator), "rhythm": torch.zeros(48, 7)}
+    return Tensors(inputs, torch.arange(48) % 3, torch.zeros(48, dtype=torch.int64))
 
 
 def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
-    return functional.cross_entropy(model(batch.signal, batch.rhythm), batch.target)
+    return functional.cross_entropy(model(**batch.inputs), batch.target)
 
 
 def score(network: nn.Module) -> dict[str, float]:

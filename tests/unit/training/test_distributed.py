@@ -103,7 +103,7 @@ def test_the_gradient_is_that_of_the_whole_batch() -> None:
         torch.manual_seed(0)
         network = SHAPE.network()
         distributed.alike(network, torch.optim.AdamW(network.parameters()), None)
-        whole = Batch(beats().signal[:9], beats().rhythm[:9], torch.eye(3).repeat(3, 1), torch.zeros(9, 2))
+        whole = Batch(beats()[:9].inputs, torch.eye(3).repeat(3, 1), torch.zeros(9, 2))
         own, share = distributed.part(whole)
         loss = share * cross_entropy(network, own)
         loss.backward()  # type: ignore[no-untyped-call]

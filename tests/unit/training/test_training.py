@@ -21,7 +21,7 @@ from bedside.training.validation import average_precision, logits_of, watch
 
 SHAPE = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=5, stride=4),), lstm=(8,), head=8, classes=3, dropout=0.0)
 TRAINING = Training(epochs=4, threads=1, sampling=Sampling(windows=64, batch=32))
-STILL = Augmentation(gain=0, noise=0, shift=0, rhythm=0, flip=0, mixup=0)
+STILL = Augmentation(gain=0, noise=0, shift=0, features=0, flip=0, mixup=0)
 RECORD = {"component": "train", "params": {}}
 
 
@@ -32,11 +32,13 @@ def beats(windows: int = 96) -> Tensors:
     time = torch.arange(40.0)
     bump = torch.exp(-((time - 10 * (label[:, None] + 1)) ** 2) / 8)
     signal = torch.stack([bump, bump], dim=1) + 0.1 * torch.randn(windows, 2, 40, generator=generator)
-    return Tensors(signal, torch.zeros(windows, 7), label, torch.zeros(windows, dtype=torch.int64))
+    return Tensors(
+        {"signal": signal, "rhythm": torch.zeros(windows, 7)}, label, torch.zeros(windows, dtype=torch.int64)
+    )
 
 
 def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
-    return functional.cross_entropy(model(batch.signal, batch.rhythm), batch.target)
+    return functional.cross_entropy(model(**batch.inputs), batch.target)
 
 
 def score(network: nn.Module) -> dict[str, float]:
@@ -126,9 +128,9 @@ def test_the_last_epoch_is_kept_where_validation_patients_do_not_choose_it() -> 
 
 def test_an_epoch_can_be_drawn_again() -> None:
     sampling = Sampling(windows=50, batch=20)
-    first = [b.signal for b in epoch_batches(beats(), 3, sampling, seed=3, epoch=5)]
-    again = [b.signal for b in epoch_batches(beats(), 3, sampling, seed=3, epoch=5)]
-    other = [b.signal for b in epoch_batches(beats(), 3, sampling, seed=3, epoch=6)]
+    first = [b.inputs["signal"] for b in epoch_batches(beats(), 3, sampling, seed=3, epoch=5)]
+    again = [b.inputs["signal"] for b in epoch_batches(beats(), 3, sampling, seed=3, epoch=5)]
+    other = [b.inputs["signal"] for b in epoch_batches(beats(), 3, sampling, seed=3, epoch=6)]
     assert [len(b) for b in first] == [20, 20, 10]
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0], other[0])
@@ -157,27 +159,29 @@ def test_patients_of_a_class_are_drawn_equally_often_without_changing_the_share_
 
 
 def test_no_augmentation_leaves_windows_as_recorded() -> None:
-    recorded = {signal.numpy().tobytes() for signal in beats().signal}
+    recorded = {signal.numpy().tobytes() for signal in beats().inputs["signal"]}
     (batch,) = epoch_batches(beats(), 3, Sampling(windows=10, batch=10, augmentation=STILL), seed=0, epoch=0)
-    assert {signal.numpy().tobytes() for signal in batch.signal} <= recorded
+    assert {signal.numpy().tobytes() for signal in batch.inputs["signal"]} <= recorded
 
 
 @pytest.mark.parametrize("mixup", [0.0, 1.0])
 def test_a_batch_knows_the_recorded_windows_it_is_made_of(mixup: float) -> None:
     only, data = STILL.model_copy(update={"mixup": mixup}), beats()
+    signal = data.inputs["signal"]
     for batch in epoch_batches(data, 3, Sampling(windows=60, batch=25, augmentation=only), seed=0, epoch=0):
         one, other = batch.rows.unbind(1)
-        again = batch.share * data.signal[one] + (1 - batch.share) * data.signal[other]
-        assert torch.allclose(batch.signal, again, atol=1e-6)
+        again = batch.share * signal[one] + (1 - batch.share) * signal[other]
+        assert torch.allclose(batch.inputs["signal"], again, atol=1e-6)
 
 
 def test_mixup_gives_window_and_target_the_same_share_of_another_window() -> None:
     only = STILL.model_copy(update={"mixup": 1.0})
     data = beats()
-    constant = Tensors(data.label[:, None, None].float().expand(-1, 2, 40), data.rhythm, data.label, data.patient)
+    flat = {**data.inputs, "signal": data.label[:, None, None].float().expand(-1, 2, 40)}
+    constant = Tensors(flat, data.label, data.patient)
     (batch,) = epoch_batches(constant, 3, Sampling(windows=30, batch=30, augmentation=only), seed=0, epoch=0)
     expected = (batch.target * torch.arange(3.0)).sum(1)
-    assert torch.allclose(batch.signal[:, 0, 0], expected, atol=1e-5)
+    assert torch.allclose(batch.inputs["signal"][:, 0, 0], expected, atol=1e-5)
     assert torch.allclose(batch.target.sum(1), torch.ones(30))
     assert ((batch.target > 0).sum(1) == 2).any()
 
@@ -194,11 +198,12 @@ def test_average_precision_of_a_perfect_ranking_is_one_and_of_no_positives_unkno
 
 
 def test_a_shifted_operating_point_moves_one_logit_and_leaves_the_others() -> None:
-    architecture = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=3),), head=4).fitted((1, 16), (3,), 3)
+    shapes = {"signal": (1, 16), "rhythm": (3,)}
+    architecture = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=3),), head=4).fitted(shapes, 3)
     network = architecture.network().eval()
     signal, rhythm = torch.randn(5, 1, 16), torch.randn(5, 3)
     before = network(signal, rhythm)
-    last = last_layer(network, signal.shape[1:], rhythm.shape[1:])
+    last = last_layer(network, shapes)
     assert last is not None
     shift_operating_point(last, ["N", "S", "V"], {"V": -0.35})
     assert torch.allclose(network(signal, rhythm) - before, torch.tensor([0.0, 0.0, -0.35]), atol=1e-6)
@@ -213,8 +218,8 @@ def test_a_committee_answers_with_the_geometric_mean_of_its_members() -> None:
     members = [trained(), trained(training=TRAINING.model_copy(update={"seed": 1}))]
     seen = beats()
     with torch.no_grad():
-        own = [torch.softmax(member(seen.signal, seen.rhythm), dim=1) for member in members]
-        together = torch.softmax(MeanAnswer(members)(seen.signal, seen.rhythm), dim=1)
+        own = [torch.softmax(member(**seen.inputs), dim=1) for member in members]
+        together = torch.softmax(MeanAnswer(members)(**seen.inputs), dim=1)
     mean = (own[0] * own[1]).sqrt()
     assert torch.allclose(together, mean / mean.sum(dim=1, keepdim=True), atol=1e-6)
     assert not torch.allclose(own[0], own[1], atol=1e-3)
