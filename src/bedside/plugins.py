@@ -1,11 +1,12 @@
 """Strategies chosen by `kind:` in params.yaml and validated straight from it.
 
-A family is a package: `base.py` holds the abstract strategy, every other module of the package registers the strategies
-it defines. Adding one is adding one file.
+A family is a package: `base.py` holds the abstract strategy, every other module of the package, at any depth, registers
+the strategies it defines. Adding one is adding one file. What belongs to one task alone may lie in that task's package.
 """
 
 import importlib
 import pkgutil
+from types import ModuleType
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import pydantic
@@ -19,6 +20,7 @@ class Plugin(Params):
 
     kind: str
     known: ClassVar[dict[str, type["Plugin"]]]
+    elsewhere: ClassVar[tuple[ModuleType, ...]] = ()  # packages beside the family's own that may hold members
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -44,10 +46,10 @@ class Plugin(Params):
 
     @classmethod
     def family(cls) -> dict[str, type[Self]]:
-        """All strategies of this family, after importing every module of its package."""
-        package = importlib.import_module(cls.__module__.rpartition(".")[0])
-        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-            importlib.import_module(module.name)
+        """All strategies of this family, after importing every module of the packages that may hold one."""
+        for package in (importlib.import_module(cls.__module__.rpartition(".")[0]), *cls.elsewhere):
+            for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+                importlib.import_module(module.name)
         return cls.known  # type: ignore[return-value]  # the registry of a family holds only its own members
 
 

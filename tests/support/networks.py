@@ -18,11 +18,12 @@ from bedside.graph.export import export
 from bedside.models import save
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
 from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, QuantizedCnnLstmNetwork, quantized
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 
 SIGNAL, RHYTHM = (2, 120), (7,)
 Floats = NDArray[np.float32]
 Kind = Literal["fp32", "int8"]
-CLASSES = ["N", "S", "V", "F"]
+CLASSES = OUTCOME.classes
 
 
 def shape(*units: int, channels: tuple[int, ...] = (8, 16), head: int = 16) -> CnnLstm:
@@ -89,7 +90,7 @@ def dataset_artifact(path: Path, split: str, windows: int = 200, patients: int =
     label = np.where(rows % 50 == 49, -1, rows % len(CLASSES))
     owner = rows * patients // windows
     about = {
-        "classes": CLASSES,
+        "outcome": OUTCOME.model_dump(mode="json"),
         "inputs": {"signal": list(SIGNAL), "rhythm": list(RHYTHM)},
         "sampling_rate": 90.0,
         "recording_rate": 360.0,
