@@ -41,6 +41,7 @@ from bedside.measurement.answers import answers
 from bedside.measurement.cpu import require_kind
 from bedside.measurement.environment import environment
 from bedside.models.io import DESCRIPTION
+from bedside.outcome import outcome_of
 from bedside.params import ClassName, Params, ParamsError, Share, load, validate
 from bedside.redaction import clean
 from bedside.search.command import arguments
@@ -133,11 +134,11 @@ def made(stage: Component, folder: Path, inputs: Mapping[str, Artifact], params:
 def _judged(dataset: Artifact, file: bytes, reference: bytes, target: Target, params: Attempt) -> Figures:
     """Quality and cost of the same bytes on the target; the teacher is measured in turns with them."""
     windows = load_split(dataset, "validation")
-    classes = dataset.json("dataset.json")["classes"]
+    classes = outcome_of(dataset).classes
     logits, _ = answers(target.session(file), windows.inputs, batch=16, sampled=64, name="validation patients")
     cost = _undisturbed(Measurement(target, file, reference, windows.inputs), params.measure)
     return {
-        **quality(logits, windows.label, classes, params.watched),
+        **quality(logits, windows.label, list(classes), params.watched),
         **{name: cost["latency"][name] for name in ("p50_ms", "p99_ms")},
         "times_faster": cost["latency"]["times_faster"]["p50"]["median"],
         "peak_rss_mb": cost["memory"]["peak_rss_mb"],
@@ -230,8 +231,7 @@ class Workbench:
     def check(self) -> None:
         """Find what cannot work now, not in the middle of a night of trials: a class, a chain, a mistyped parameter."""
         require_kind(self.target.cpu, self.target.kind)
-        classes = open_artifact(self.dataset).json("dataset.json")["classes"]
-        require_classes("search.watched", self.search.watched, classes)
+        require_classes("search.watched", self.search.watched, outcome_of(open_artifact(self.dataset)).classes)
         for chain in self.search.space.starts():
             for step in map(self._short, chain):
                 where = f"search.space.techniques.{step.technique}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.datasets.simulated import Simulated
-from bedside.tasks.ecg_arrhythmia import EcgArrhythmia
+from bedside.tasks.ecg_beats.task import EcgArrhythmia
 from bedside.tasks.splits.by_share import ByShare
 from components.ingest import ingest
 from components.prepare import prepare

@@ -147,14 +147,19 @@ def _accept_step(step: "Step", known: Collection[str], where: str) -> None:
 
 def _of_other_tasks(accepted: Mapping[str, Params], task: str) -> Iterator[str]:
     """Classes that the parameters name and the task does not have, where the task itself is in order."""
+    from bedside.gates.limits import Gates
     from bedside.tasks.base import Task
 
     asked = accepted.get(task)
-    classes: list[str] = asked.description()["classes"] if isinstance(asked, Task) else []
-    for where, model in accepted.items() if classes else ():
+    if not isinstance(asked, Task):
+        return
+    classes = asked.outcome.classes
+    for where, model in accepted.items():
         for path, name in named_classes(model):
             if name not in classes:
                 yield f"{where}.{path}: no class {name!r}; the task has {', '.join(classes)}"
+        if isinstance(model, Gates) and (objection := model.about_background(asked.outcome)):
+            yield f"{where}.{objection}"
 
 
 def value(params: Any, keys: Sequence[str], where: str = "params.yaml") -> Any:

@@ -1,14 +1,16 @@
 """Strategies chosen by `kind:` in params.yaml and validated straight from it.
 
-A family is a package: `base.py` holds the abstract strategy, every other module of the package registers the strategies
-it defines. Adding one is adding one file; an installed package adds one by an entry point with the name of its kind, in
-the family's group (`bedside.targets` of `Target`). The kind is a constant in the source: bedside.fingerprint reads it.
+A family is a package: `base.py` holds the abstract strategy, every other module of the package, at any depth, registers
+the strategies it defines. Adding one is adding one file; an installed package adds one by an entry point with the name
+of its kind, in the family's group (`bedside.targets` of `Target`). The kind is a constant in the source:
+bedside.fingerprint reads it. What belongs to one task alone may lie in that task's package.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
+from types import ModuleType
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import pydantic
@@ -24,6 +26,7 @@ class Plugin(Params):
 
     kind: str
     known: ClassVar[dict[str, type["Plugin"]]]
+    elsewhere: ClassVar[tuple[ModuleType, ...]] = ()  # packages beside the family's own that may hold members
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -52,13 +55,13 @@ class Plugin(Params):
 
     @classmethod
     def family(cls) -> dict[str, type[Self]]:
-        """All strategies of this family, after importing every module of its package, and what packages register.
+        """All strategies of this family: of every module of the packages that may hold one, and what packages register.
 
         RefusedError names the distribution of an entry point that cannot be used.
         """
-        package = importlib.import_module(cls.__module__.rpartition(".")[0])
-        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-            importlib.import_module(module.name)
+        for package in (importlib.import_module(cls.__module__.rpartition(".")[0]), *cls.elsewhere):
+            for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+                importlib.import_module(module.name)
         for entry in registered(group(_base(cls).__name__)):
             _take(entry, cls.known)
         return cls.known  # type: ignore[return-value]  # the registry of a family holds only its own members

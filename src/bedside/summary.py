@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from bedside.lineage import ROOT
+from bedside.outcome import Outcome
 
 PASS = "PASS"
 MISSING = "-"
@@ -42,6 +44,11 @@ class Summary:
     @property
     def target(self) -> str:
         return str(self.evidence["deployment"]["target"])
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """What was decided, and the words for it."""
+        return Outcome.of(self.evidence, f"the evidence of {self.variant} on {self.target}", "evaluate it again")
 
     @property
     def passes(self) -> bool:
@@ -89,11 +96,11 @@ class Summary:
 
     @property
     def briefly(self) -> str:
-        """Why it did not pass, in one sentence about it: `answers wrongly on more V beats than its teacher: ...`."""
+        """Why it did not pass, in one sentence about it: `answers wrongly on more units than its teacher: ...`."""
         return str(self.verdict.get("plain") or f"does not pass, {self.verdict['verdict']}: {self.why}")
 
     def gross(self, name: str, metric: str) -> Share:
-        """`sensitivity` or `predictivity` of class `name`, all beats pooled."""
+        """`sensitivity` or `predictivity` of class `name`, all units pooled."""
         figures = self.evidence["gross"][name]
         bounds = (figures.get("intervals") or {}).get(metric) or {}
         return Share(figures.get(metric), bounds.get("low"), bounds.get("high"))

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bedside.evaluation import Predictions, evidence
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 
-CLASSES = ("N", "S", "V", "F")
+CLASSES = OUTCOME.classes
 SHARED = ("shared_patients", "shared_records", "shared_windows")
 SPLITS = ("train", "validation", "calibration", "test")
 PAIRS = [f"{one}/{other}" for one, other in itertools.combinations(SPLITS, 2)]
@@ -60,7 +61,7 @@ class Cohort:
             record=self.patient,
             patient=self.patient,
             sample=self.sample,
-            classes=CLASSES,
+            outcome=OUTCOME,
         )
 
     def evidence(self, candidate: Predictions, reference: Predictions, **changes: Any) -> dict[str, Any]:
@@ -78,7 +79,7 @@ class Cohort:
             candidate.patient,
             candidate.sample,
             reference.logits,
-            classes=candidate.classes,
+            outcome=candidate.outcome,
             **arguments,
         )
 

@@ -21,9 +21,9 @@ from bedside.lineage import ROOT
 from bedside.measurement.provenance import provenance
 from bedside.registry import Yardstick
 from bedside.reporting import PICTURES
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 from tests.support import limits
 
-CLASSES = ["N", "S", "V", "F"]
 PATIENTS = [f"patient-{number:02d}" for number in range(24)]
 SECONDS = 1800.0
 
@@ -116,7 +116,7 @@ class Maker:
             windows["patient"],
             windows["sample"],
             teacher,
-            classes=CLASSES,
+            outcome=OUTCOME,
             records=PATIENTS,
             patients=PATIENTS,
             rate=360.0,
@@ -161,7 +161,7 @@ class Maker:
         from bedside.evaluation import Predictions
         from bedside.evaluation.pictures import draw
 
-        both = [Predictions.of(**{**named, "logits": logits}, classes=CLASSES) for logits in (named["logits"], teacher)]
+        both = [Predictions.of(**{**named, "logits": logits}, outcome=OUTCOME) for logits in (named["logits"], teacher)]
         time = np.linspace(-1, 1, 120)
         beat = np.exp(-((time * 8) ** 2)) - 0.3 * np.exp(-(((time - 0.2) * 10) ** 2))
         signal = np.repeat(beat[None, None], len(teacher), 0) + np.random.default_rng(0).normal(
@@ -246,7 +246,7 @@ def _onnx(name: str, size: int) -> bytes:
     import onnx
     from onnx import TensorProto, helper
 
-    shape = [None, len(CLASSES)]
+    shape = [None, len(OUTCOME.classes)]
     graph = helper.make_graph(
         [helper.make_node("Identity", ["signal"], ["logits"])],
         name,

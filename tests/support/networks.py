@@ -19,11 +19,12 @@ from bedside.graph.export import export
 from bedside.models import save
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
 from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, QuantizedCnnLstmNetwork, quantized
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 
 INPUTS: Shapes = {"signal": (2, 120), "rhythm": (7,)}
 Floats = NDArray[np.float32]
 Kind = Literal["fp32", "int8"]
-CLASSES = ["N", "S", "V", "F"]
+CLASSES = OUTCOME.classes
 
 
 def shape(*units: int, channels: tuple[int, ...] = (8, 16), head: int = 16) -> CnnLstm:

@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
         parser.set_defaults(run=_pipelines, command=name)
     status = commands.add_parser("status", description=STATUS, epilog=EXAMPLES, formatter_class=raw)
     _server(status)
-    status.add_argument("--runs", type=int, default=10, metavar="N", help="how many (%(default)s)")
+    status.add_argument("--runs", type=int, default=10, metavar="COUNT", help="how many (%(default)s)")
     status.set_defaults(run=_status)
 
 

@@ -1,7 +1,7 @@
 """Adaptive inference: which windows the short path may answer, chosen on validation patients, class by class.
 
 A threshold belongs to the class that the first network names: "normal" may have to be surer than "ventricular", because
-a missed ventricular beat weighs more (each class counts the same, however rare it is).
+a missed window of a rare class weighs more (each class counts the same, however rare it is).
 """
 
 from dataclasses import dataclass
@@ -84,9 +84,9 @@ def thresholds(fast: Tensor, slow: Tensor, label: Tensor, least: float) -> Tenso
     fewest windows to the second network. Fidelity is that of `bedside.compression.fidelity`.
     """
     answer, right = fast.argmax(dim=1), slow.argmax(dim=1) == label
-    classes, beats = torch.unique(label[right], return_counts=True)
+    classes, number = torch.unique(label[right], return_counts=True)
     share = torch.zeros(fast.shape[1], dtype=torch.float64)
-    share[classes] = 1 / (len(classes) * beats.double())
+    share[classes] = 1 / (len(classes) * number.double())
     loss = torch.where(right & (answer != label), share[label], 0.0)
     ahead = margin(fast)
     fronts = [front(ahead[rows].numpy(), loss[rows].numpy()) for rows in (answer == c for c in range(fast.shape[1]))]
@@ -108,7 +108,7 @@ def front(ahead: NDArray[np.floating], loss: NDArray[np.float64]) -> Front:
 
 
 def best(every: Front, budget: float = np.inf) -> tuple[Front, NDArray[np.int64]]:
-    """The ways within `budget` that no other beats in both loss and windows kept, by rising loss; and their rows."""
+    """The ways within `budget` that no other surpasses in both loss and windows kept, by rising loss; and their rows."""
     order = np.lexsort((-every.kept, every.loss))
     order = order[every.loss[order] <= budget + 1e-12]  # sums of shares miss a round number by their last digits
     before = np.maximum.accumulate(np.concatenate([[-1], every.kept[order]]))[:-1]

@@ -10,7 +10,7 @@ from bedside.training.validation import logits_of
 
 
 def fidelity(teacher: nn.Module, splits: Splits) -> Score:
-    """A score: of the beats that the teacher has right, the share that stays right; the mean over all classes.
+    """A score: of the windows that the teacher has right, the share that stays right; the mean over all classes.
 
     A network that inherits its operating point is chosen by its answers, not by its ranking: this is what the gate on
     harmful flips (G7) asks on test patients, with every class counting the same.
@@ -18,12 +18,13 @@ def fidelity(teacher: nn.Module, splits: Splits) -> Score:
     label = splits.validation.label
     right = logits_of(teacher, splits.validation, whose="the teacher").argmax(dim=1) == label
     if not right.any():
-        raise RefusedError("the teacher has no validation beat right, so nobody can be true to it; train it again")
-    beats = {name: right & (label == c) for c, name in enumerate(splits.classes)}
+        unit = splits.outcome.unit.one
+        raise RefusedError(f"the teacher has no validation {unit} right, so nobody can be true to it; train it again")
+    rights = {name: right & (label == c) for c, name in enumerate(splits.classes)}
 
     def score(network: nn.Module) -> dict[str, float]:
         same = logits_of(network, splits.validation).argmax(dim=1) == label
-        kept = {f"{name}_kept": float(same[rows].double().mean()) for name, rows in beats.items() if rows.any()}
+        kept = {f"{name}_kept": float(same[rows].double().mean()) for name, rows in rights.items() if rows.any()}
         return {"score": float(torch.tensor(list(kept.values())).mean()), **kept}
 
     return score

@@ -11,7 +11,7 @@ from bedside.doctor.finding import Finding, note, ok, wrong
 from bedside.errors import RefusedError
 from bedside.scratch import home
 
-LEAST = 1e9  # bytes: artifacts and cache of thirteen variants on MIT-BIH took 0.6 GB
+LEAST = 1e9  # bytes: artifacts and cache of thirteen variants on 48 half-hour recordings took 0.6 GB
 
 
 def disk(folder: Path) -> Iterator[Finding]:

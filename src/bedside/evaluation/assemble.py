@@ -9,12 +9,11 @@ from bedside.errors import RefusedError
 from bedside.evaluation import counts, intervals
 from bedside.evaluation.calibration import calibration
 from bedside.evaluation.flips import flips
-from bedside.evaluation.inferiority import LEAST_BEATS
+from bedside.evaluation.inferiority import LEAST_UNITS
 from bedside.evaluation.predictions import Floats, Ints, Predictions
+from bedside.outcome import Outcome
 
 CONFIDENCE = 0.95
-# F is left out of the macro-F1: nearly all its beats stem from one patient, so that its F1 is a coin toss.
-MACRO = ("N", "S", "V")
 WORST, WORST_LEAST = 5, 20
 
 
@@ -26,7 +25,7 @@ def evidence(  # noqa: PLR0917  # the arrays of a prediction file, in its order
     sample: Any,
     reference_logits: Any,
     *,
-    classes: Sequence[str],
+    outcome: Outcome,
     records: Sequence[str],
     patients: Sequence[str],
     rate: float | None = None,
@@ -36,13 +35,13 @@ def evidence(  # noqa: PLR0917  # the arrays of a prediction file, in its order
 ) -> dict[str, Any]:
     """Everything the clinical gates and the report ask about one deployment, ready for `evidence.json`.
 
-    `logits` and `reference_logits` are `(beats, class)`, the other arrays `(beats,)`: `label` indexes `classes` (-1 for
-    Q), `record` indexes `records`, `patient` indexes `patients`, `sample` is the R peak in samples of the recording.
-    `seconds` gives the duration of every record; without it, a record lasts from its first to its last beat, at `rate`
-    samples per second of the recording (not of the windows); with neither, there are no false calls per hour. What does
-    not exist is None. RefusedError on unfit arrays.
+    `logits` and `reference_logits` are `(window, class)`, the other arrays `(window,)`: `label` indexes the classes of
+    `outcome` (-1: unscored), `record` indexes `records`, `patient` indexes `patients`, `sample` is the instant in samples
+    of the recording. `seconds` gives the duration of every record; without it, a record lasts from its first to its last
+    window, at `rate` samples per second of the recording (not of the windows); with neither, there are no false calls
+    per hour. What does not exist is None. RefusedError on unfit arrays.
     """
-    windows = {"label": label, "record": record, "patient": patient, "sample": sample, "classes": classes}
+    windows = {"label": label, "record": record, "patient": patient, "sample": sample, "outcome": outcome}
     candidate = Predictions.of(logits=logits, **windows)
     reference = Predictions.of(logits=reference_logits, **windows)
     _check_names(candidate, records, patients)
@@ -52,23 +51,21 @@ def evidence(  # noqa: PLR0917  # the arrays of a prediction file, in its order
     here = table.sum((1, 2)) > 0
     names = [name for name, present in zip(patients, here, strict=True) if present]
     present, previous = table[here], before[here]
-    pooled = present.sum(0)
+    pooled, classes, macro = present.sum(0), outcome.classes, outcome.macro.classes
+    lasting = hours(candidate, records, patients, rate, seconds)
     figures = {
-        "classes": list(classes),
-        "beats": _by_record(candidate, records),
-        "gross": {name: _gross(present, classes, name, names, weights) for name in classes},
-        "average": {name: _average(present, classes, name, weights) for name in classes},
-        "macro_f1": counts.macro_f1(pooled, classes, MACRO),
-        "macro_f1_classes": [name for name in MACRO if name in classes],
-        "macro_f1_all_classes": counts.macro_f1(pooled, classes, classes),
+        "outcome": outcome.model_dump(mode="json"),
+        "tables": _by_record(candidate, records),
+        "gross": {name: _gross(present, outcome, name, names, weights) for name in classes},
+        "average": {name: _average(present, outcome, name, weights) for name in classes},
+        "macro_f1": counts.macro_f1(pooled, outcome, macro),
+        "macro_f1_classes": list(macro),
+        "macro_f1_all_classes": counts.macro_f1(pooled, outcome, classes),
         "accuracy": counts.accuracy(pooled),
         "flips": flips(candidate, reference, patients),
-        "false_calls": {
-            name: false_calls(present, classes, name, names, hours(candidate, records, patients, rate, seconds))
-            for name in classes
-        },
-        "patients": _by_patient(present, previous, classes, names),
-        "worst_patients": {name: worst_patients(present, previous, classes, name, names) for name in classes},
+        "false_calls": {name: false_calls(present, outcome, name, names, lasting) for name in classes},
+        "patients": _by_patient(present, previous, outcome, names),
+        "worst_patients": {name: worst_patients(present, previous, outcome, name, names) for name in classes},
         "calibration": {"candidate": calibration(candidate), "reference": calibration(reference)},
         "statistics": {
             "interval": "logit-t over patient resamples, P - 1 degrees of freedom, never narrower than Wilson",
@@ -76,9 +73,9 @@ def evidence(  # noqa: PLR0917  # the arrays of a prediction file, in its order
             "replicates": replicates,
             "seed": seed,
             "patients": len(names),
-            "beats": int(candidate.scored.sum()),
-            "unscored_beats": int((~candidate.scored).sum()),
-            "average_least_beats": LEAST_BEATS,
+            "units": int(candidate.scored.sum()),
+            "unscored": int((~candidate.scored).sum()),
+            "average_least": LEAST_UNITS,
         },
     }
     return dict(plain(figures))
@@ -91,7 +88,7 @@ def hours(
     rate: float | None = None,
     seconds: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
-    """Recorded hours per patient: the given seconds, or the span from first to last beat of each record at `rate`."""
+    """Recorded hours per patient: the given seconds, or the span from first to last window of each record at `rate`."""
     if seconds is None and rate is None:
         return {}
     total: dict[str, float] = {}
@@ -104,13 +101,13 @@ def hours(
 
 
 def false_calls(
-    table: Ints, classes: Sequence[str], name: str, patients: Sequence[str], hours: Mapping[str, float]
+    table: Ints, outcome: Outcome, name: str, patients: Sequence[str], hours: Mapping[str, float]
 ) -> dict[str, Any]:
-    """False calls of class `name` per hour and patient (EC57's false positives), with median and maximum.
+    """False calls of class `name` per hour and patient (answers that +P counts as wrong), with median and maximum.
 
-    Worked: 3 false V calls in half an hour are 6 per hour.
+    Worked: 3 false B calls in half an hour are 6 per hour.
     """
-    hits, answers = counts.predictivity(table, classes, name)
+    hits, answers = counts.predictivity(table, outcome, name)
     per_hour = {
         patient: float(wrong) / hours[patient]
         for patient, wrong in zip(patients, answers - hits, strict=True)
@@ -128,11 +125,11 @@ def false_calls(
 
 
 def worst_patients(
-    table: Ints, before: Ints, classes: Sequence[str], name: str, patients: Sequence[str]
+    table: Ints, before: Ints, outcome: Outcome, name: str, patients: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The patients with enough beats of the class whose sensitivity fell most against the reference, worst first."""
-    hits, events = counts.sensitivity(table, classes, name)
-    reference_hits, _ = counts.sensitivity(before, classes, name)
+    """The patients with enough units of the class whose sensitivity fell most against the reference, worst first."""
+    hits, events = counts.sensitivity(table, outcome, name)
+    reference_hits, _ = counts.sensitivity(before, outcome, name)
     now, then = counts.ratio(hits, events), counts.ratio(reference_hits, events)
     order = [i for i in np.argsort(now - then, kind="stable").tolist() if events[i] >= WORST_LEAST]
     return [
@@ -183,17 +180,17 @@ def _by_record(of: Predictions, records: Sequence[str]) -> dict[str, Any]:
     return {records[index]: table[index] for index in np.unique(of.record).tolist()}
 
 
-def _gross(table: Ints, classes: Sequence[str], name: str, patients: Sequence[str], weights: Floats) -> dict[str, Any]:
-    events = counts.sensitivity(table, classes, name)[1]
+def _gross(table: Ints, outcome: Outcome, name: str, patients: Sequence[str], weights: Floats) -> dict[str, Any]:
+    events = counts.sensitivity(table, outcome, name)[1]
     metrics = {
-        "sensitivity": counts.sensitivity(table, classes, name),
-        "predictivity": counts.predictivity(table, classes, name),
-        "specificity": _specificity(table, classes, name),
+        "sensitivity": counts.sensitivity(table, outcome, name),
+        "predictivity": counts.predictivity(table, outcome, name),
+        "specificity": _specificity(table, outcome, name),
     }
     largest = int(events.argmax())
     return {
         **{metric: float(counts.ratio(hits.sum(), total.sum())) for metric, (hits, total) in metrics.items()},
-        "f1": float(counts.f1(table.sum(0), classes, name)),
+        "f1": float(counts.f1(table.sum(0), outcome, name)),
         "events": int(events.sum()),
         "patients": int((events > 0).sum()),
         "effective_patients": intervals.effective(events),
@@ -216,10 +213,9 @@ def _gross(table: Ints, classes: Sequence[str], name: str, patients: Sequence[st
     }
 
 
-def _specificity(table: Ints, classes: Sequence[str], name: str) -> tuple[Ints, Ints]:
-    """Beats of other classes that are not called `name`; rows that are neither for it are left out."""
-    index = list(classes).index(name)
-    rows = counts.counted(classes, name)
+def _specificity(table: Ints, outcome: Outcome, name: str) -> tuple[Ints, Ints]:
+    """Units of other classes that are not called `name`; rows that are neither for it are left out."""
+    index, rows = outcome.index(name), counts.counted(outcome, name)
     rows[index] = False
     others = table[..., rows, :]
     return others.sum((-1, -2)) - others[..., index].sum(-1), others.sum((-1, -2))
@@ -231,17 +227,17 @@ def _leave_one_out(hits: Ints, total: Ints) -> dict[str, float]:
     return {"low": float(known.min()), "high": float(known.max())} if len(known) else intervals.NOTHING._asdict()
 
 
-def _average(table: Ints, classes: Sequence[str], name: str, weights: Floats) -> dict[str, Any]:
-    hits, events = counts.sensitivity(table, classes, name)
-    right, answers = counts.predictivity(table, classes, name)
-    chosen = events >= LEAST_BEATS
+def _average(table: Ints, outcome: Outcome, name: str, weights: Floats) -> dict[str, Any]:
+    hits, events = counts.sensitivity(table, outcome, name)
+    right, answers = counts.predictivity(table, outcome, name)
+    chosen = events >= LEAST_UNITS
     called = np.where(chosen, answers, 0)  # a patient without any call of the class has no +P
     return {
         "patients": int(chosen.sum()),
         "sensitivity": _mean(hits, events, chosen),
         "predictivity": _mean(right, answers, chosen & (answers > 0)),
         "intervals": {
-            "sensitivity": intervals.average(hits, events, weights, LEAST_BEATS, CONFIDENCE)._asdict(),
+            "sensitivity": intervals.average(hits, events, weights, LEAST_UNITS, CONFIDENCE)._asdict(),
             "predictivity": intervals.average(right, called, weights, 1, CONFIDENCE)._asdict(),
         },
     }
@@ -251,13 +247,13 @@ def _mean(hits: Ints, total: Ints, chosen: Any) -> float:
     return float(counts.ratio(hits[chosen], total[chosen]).mean()) if chosen.any() else float("nan")
 
 
-def _by_patient(table: Ints, before: Ints, classes: Sequence[str], patients: Sequence[str]) -> dict[str, Any]:
+def _by_patient(table: Ints, before: Ints, outcome: Outcome, patients: Sequence[str]) -> dict[str, Any]:
     figures: dict[str, Any] = {patient: {} for patient in patients}
-    for name in classes:
-        hits, events = counts.sensitivity(table, classes, name)
-        reference_hits, _ = counts.sensitivity(before, classes, name)
+    for name in outcome.classes:
+        hits, events = counts.sensitivity(table, outcome, name)
+        reference_hits, _ = counts.sensitivity(before, outcome, name)
         now, then = counts.ratio(hits, events), counts.ratio(reference_hits, events)
-        precise = counts.ratio(*counts.predictivity(table, classes, name))
+        precise = counts.ratio(*counts.predictivity(table, outcome, name))
         for i, patient in enumerate(patients):
             figures[patient][name] = {
                 "events": int(events[i]),

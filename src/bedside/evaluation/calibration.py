@@ -26,9 +26,9 @@ def calibration(predictions: Predictions) -> dict[str, Any]:
 
 
 def expected_error(probability: Floats, truth: Floats, bins: int = BINS) -> float:
-    """Mean over beats of |mean probability - share that is true| of the beat's bin.
+    """Mean over units of |mean probability - share that is true| of the unit's bin.
 
-    Worked: four beats at probability .8 of which two are true, alone in their bin: .3.
+    Worked: four units at probability .8 of which two are true, alone in their bin: .3.
     """
     index = np.minimum((probability * bins).astype(np.int64), bins - 1)
     excess = np.bincount(index, weights=probability - truth, minlength=bins)

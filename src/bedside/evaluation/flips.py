@@ -9,20 +9,20 @@ from bedside.evaluation.predictions import Flags, Ints, Predictions
 
 
 def harmful(candidate: Predictions, reference: Predictions) -> Flags:
-    """Beats that the reference calls rightly and the candidate wrongly, `(beats,)`; Q beats never."""
+    """Windows that the reference calls rightly and the candidate wrongly, `(window,)`; unscored ones never."""
     return np.asarray(candidate.scored & reference.right & ~candidate.right)
 
 
 def beneficial(candidate: Predictions, reference: Predictions) -> Flags:
-    """Beats that the reference calls wrongly and the candidate rightly, `(beats,)`."""
+    """Windows that the reference calls wrongly and the candidate rightly, `(window,)`."""
     return np.asarray(candidate.scored & ~reference.right & candidate.right)
 
 
 def flips(candidate: Predictions, reference: Predictions, patients: Sequence[str]) -> dict[str, Any]:
-    """Counts and shares of both kinds: over all scored beats, per reference class, per patient.
+    """Counts and shares of both kinds: over all scored units, per reference class, per patient.
 
-    Shares are of the reference beats of that class or patient (the negative flip rate of Yan et al., CVPR 2021).
-    Worked: of 100 V beats the reference calls 90 rightly and the candidate misses 2 of these: 2% harmful.
+    Shares are of the reference units of that class or patient (the negative flip rate of Yan et al., CVPR 2021).
+    Worked: of 100 units of class B the reference calls 90 rightly and the candidate misses 2 of these: 2% harmful.
     """
     bad, good, scored = harmful(candidate, reference), beneficial(candidate, reference), candidate.scored
     by_class = {name: _count(bad, good, candidate.label == index) for index, name in enumerate(candidate.classes)}
@@ -34,15 +34,15 @@ def flips(candidate: Predictions, reference: Predictions, patients: Sequence[str
 
 
 def _count(bad: Flags, good: Flags, where: Flags) -> dict[str, Any]:
-    beats, worse, better = int(where.sum()), int((bad & where).sum()), int((good & where).sum())
+    units, worse, better = int(where.sum()), int((bad & where).sum()), int((good & where).sum())
     return {
-        "beats": beats,
+        "units": units,
         "harmful": worse,
         "beneficial": better,
-        "harmful_share": worse / beats if beats else None,
+        "harmful_share": worse / units if units else None,
     }
 
 
 def per_patient(flags: Flags, predictions: Predictions, patients: int) -> Ints:
-    """How many flagged beats each patient has, `(patient,)`."""
+    """How many flagged windows each patient has, `(patient,)`."""
     return np.bincount(predictions.patient[flags], minlength=patients)

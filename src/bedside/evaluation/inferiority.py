@@ -1,16 +1,17 @@
 """Paired non-inferiority of a candidate against a baseline on the same windows, by resampling patients."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from bedside.evaluation.counts import predictivity, ratio, sensitivity
 from bedside.evaluation.predictions import Floats, Ints
+from bedside.outcome import Outcome
 
-Metric = Callable[[Ints, Sequence[str], str], tuple[Ints, Ints]]
+Metric = Callable[[Ints, Outcome, str], tuple[Ints, Ints]]
 METRICS: dict[str, Metric] = {"sensitivity": sensitivity, "predictivity": predictivity}
-GROSS_CONFIDENCE, AVERAGE_CONFIDENCE, LEAST_BEATS = 0.995, 0.975, 5
+GROSS_CONFIDENCE, AVERAGE_CONFIDENCE, LEAST_UNITS = 0.995, 0.975, 5
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,21 @@ class Difference:
 def difference(
     candidate: Ints,
     baseline: Ints,
-    classes: Sequence[str],
+    outcome: Outcome,
     name: str,
     *,
     metric: str,
     weights: Floats,
     confidence: tuple[float, float] = (GROSS_CONFIDENCE, AVERAGE_CONFIDENCE),
-    least: int = LEAST_BEATS,
+    least: int = LEAST_UNITS,
 ) -> Difference:
-    """D = candidate - baseline for class `name`, from beat tables per patient `(patient, class + 1, class)`.
+    """D = candidate - baseline for class `name`, from tables per patient `(patient, class + 1, class)`.
 
-    Equal answers differ by exactly 0. The mean is over patients with at least `least` reference beats for whom both
+    Equal answers differ by exactly 0. The mean is over patients with at least `least` reference units for whom both
     shares exist; a patient whose every call is gone has no +P, and shows in the sensitivity instead.
     """
-    first, second = METRICS[metric](candidate, classes, name), METRICS[metric](baseline, classes, name)
-    events = sensitivity(baseline, classes, name)[1]
+    first, second = METRICS[metric](candidate, outcome, name), METRICS[metric](baseline, outcome, name)
+    events = sensitivity(baseline, outcome, name)[1]
     chosen = (events >= least) & (first[1] > 0) & (second[1] > 0)
     gross = float(ratio(first[0].sum(), first[1].sum()) - ratio(second[0].sum(), second[1].sum()))
     apart = ratio(first[0][chosen], first[1][chosen]) - ratio(second[0][chosen], second[1][chosen])

@@ -1,4 +1,4 @@
-"""Confidence intervals: the patient is the unit that is drawn again, because beats of one patient fail together."""
+"""Confidence intervals: the patient is the unit that is drawn again, because units of one patient fail together."""
 
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ def resamples(patients: int, replicates: int, seed: int) -> Floats:
 
 
 def wilson(hits: float, total: float, confidence: float = 0.95) -> Interval:
-    """Wilson's interval, which takes beats for independent: far too narrow here, shown as the naive column only.
+    """Wilson's interval, which takes units for independent: far too narrow here, shown as the naive column only.
 
     Worked: 9 of 10 gives .596 to .982.
     """
@@ -44,7 +44,7 @@ def wilson(hits: float, total: float, confidence: float = 0.95) -> Interval:
 def effective(total: Ints) -> float:
     """How many equally large patients would carry as much: Kish's `(sum n)^2 / sum n^2`; 0 for none.
 
-    Worked: 90, 5 and 5 beats are worth 1.2 patients.
+    Worked: 90, 5 and 5 units are worth 1.2 patients.
     """
     return float(ratio(np.asarray(total.sum() ** 2), np.asarray((total**2).sum()))) if total.any() else 0.0
 
@@ -54,10 +54,10 @@ def gross(
 ) -> Interval:
     """Interval of a pooled share: logit-t over patient resamples, P - 1 degrees of freedom, P patients with the class.
 
-    `hits` and `total` are counts per patient, `weights` come from `resamples`. Half a beat is added to both outcomes so
+    `hits` and `total` are counts per patient, `weights` come from `resamples`. Half a unit is added to both outcomes so
     that a share of 0 or 1 has a logit. The interval is never narrower than Wilson's: when all patients agree, the
     resamples do too, and would promise certainty. With `clusters=effective(total)` it is cautious where few patients
-    hold most of the beats (docs/clinical-gates.md has the measured coverage of both).
+    hold most of the units (docs/clinical-gates.md has the measured coverage of both).
     """
     patients = int((total > 0).sum())
     if patients < 2:
@@ -72,7 +72,7 @@ def gross(
 
 
 def average(hits: Ints, total: Ints, weights: Floats, least: int, confidence: float = 0.95) -> Interval:
-    """Interval of the mean over patients with at least `least` beats: logit-t over resamples of those patients.
+    """Interval of the mean over patients with at least `least` units: logit-t over resamples of those patients.
 
     When so few patients differ that more than a tail of the resamples holds equal ones alone, their spread is unknown,
     and the interval is never narrower than Wilson's with the patient as the unit: six who all agree give .61 to 1.

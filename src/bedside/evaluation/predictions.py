@@ -1,6 +1,5 @@
 """What a graph answered on every test window, checked before anything is counted."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,17 +10,18 @@ import numpy.typing as npt
 
 from bedside import tensors
 from bedside.errors import RefusedError
+from bedside.outcome import Outcome
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-UNSCORED = -1  # the label of Q beats: shown in the beat table, never scored
+UNSCORED = -1  # the label of what nobody is right or wrong about: shown in the table, never scored
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits `(beats, class)`, labels (index into classes, -1 for Q), record, patient and R peak of every test window.
+    """Logits `(window, class)`, labels (index into classes, -1: unscored), record, patient and sample of every window.
 
     The decision is the largest logit: the operating point is inside the graph. Wrong shapes, unknown labels and logits
     that are not numbers raise RefusedError, because an argmax over NaN still names a class.
@@ -32,45 +32,50 @@ class Predictions:
     record: Ints
     patient: Ints
     sample: Ints
-    classes: tuple[str, ...]
+    outcome: Outcome
 
     def __post_init__(self) -> None:
-        beats = len(self.label)
-        if self.logits.shape != (beats, len(self.classes)):
+        windows = len(self.label)
+        if self.logits.shape != (windows, len(self.classes)):
             raise RefusedError(
-                f"logits have shape {self.logits.shape} but there are {beats} labels and {len(self.classes)} classes; "
+                f"logits have shape {self.logits.shape} but there are {windows} labels and {len(self.classes)} classes; "
                 "evaluate the graph on every window of the test split"
             )
         for name in ("record", "patient", "sample"):
-            if getattr(self, name).shape != (beats,):
-                raise RefusedError(f"{name} has shape {getattr(self, name).shape}, not ({beats},): prepare again")
+            if getattr(self, name).shape != (windows,):
+                raise RefusedError(f"{name} has shape {getattr(self, name).shape}, not ({windows},): prepare again")
         unknown = sorted(set(np.unique(self.label).tolist()) - {UNSCORED, *range(len(self.classes))})
         if unknown:
             raise RefusedError(
-                f"unknown labels {unknown}; known: {UNSCORED} (Q) and 0 to {len(self.classes) - 1} "
+                f"unknown labels {unknown}; known: {UNSCORED} ({self.outcome.unscored.name}) and 0 to {len(self.classes) - 1} "
                 f"({', '.join(self.classes)}); prepare the test split again"
             )
         silent = int((~np.isfinite(self.logits)).any(axis=1).sum())
         if silent:
             raise RefusedError(
-                f"{silent} of {beats} windows have a logit that is not a finite number: the graph does not answer "
+                f"{silent} of {windows} windows have a logit that is not a finite number: the graph does not answer "
                 "there; check its parity report and export it again"
             )
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the logits are of, in their order."""
+        return self.outcome.classes
+
     @cached_property
     def called(self) -> Ints:
-        """The class each beat is called, `(beats,)`."""
+        """The class each window is called, `(window,)`."""
         called: Ints = self.logits.argmax(axis=1).astype(np.int64)
         return called
 
     @cached_property
     def scored(self) -> Flags:
-        """Which beats count: all but Q."""
+        """Which windows count: all that have a label."""
         return np.asarray(self.label != UNSCORED)
 
     @cached_property
     def right(self) -> Flags:
-        """Which beats are called as the reference says; Q beats never are."""
+        """Which windows are called as the reference says; unscored ones never are."""
         return np.asarray(self.called == self.label)
 
     def same_windows(self, other: "Predictions") -> bool:
@@ -82,7 +87,7 @@ class Predictions:
 
     @classmethod
     def of(
-        cls, *, logits: Any, label: Any, record: Any, patient: Any, sample: Any, classes: Sequence[str]
+        cls, *, logits: Any, label: Any, record: Any, patient: Any, sample: Any, outcome: Outcome
     ) -> "Predictions":
         """Predictions from any arrays; what must be integers is checked to be."""
         named = {"label": label, "record": record, "patient": patient, "sample": sample}
@@ -90,14 +95,14 @@ class Predictions:
             if np.asarray(values).dtype.kind not in "iu":
                 raise RefusedError(f"{name} holds {np.asarray(values).dtype} values, not integers: prepare again")
         integers = {name: np.asarray(values, dtype=np.int64) for name, values in named.items()}
-        return cls(np.asarray(logits, dtype=np.float64), **integers, classes=tuple(classes))
+        return cls(np.asarray(logits, dtype=np.float64), **integers, outcome=outcome)
 
     @classmethod
-    def read(cls, path: Path, classes: Sequence[str]) -> "Predictions":
+    def read(cls, path: Path, outcome: Outcome) -> "Predictions":
         """Predictions from a `predictions.safetensors`."""
         arrays = tensors.load(path)
         names = ("logits", "label", "record", "patient", "sample")
         missing = [name for name in names if name not in arrays]
         if missing:
             raise RefusedError(f"{path}: no {', '.join(missing)} in it; evaluate the deployment again")
-        return cls.of(**{name: arrays[name] for name in names}, classes=classes)
+        return cls.of(**{name: arrays[name] for name in names}, outcome=outcome)

@@ -37,22 +37,24 @@ def split_integrity(case: Case) -> Findings:
     limits, patients = case.gates.G1, known(case.evidence, "proof.splits.test.patients")
     text = ", ".join(f"{count:g} {name.replace('_', ' ')}" for name, count in shared.items())
     status = PASS if all(count <= limits.shared for count in shared.values()) else FAIL
-    plain = "is judged on patients, records or windows that another split has too, so its figures mean nothing"
+    subjects = case.outcome.subject.many
+    plain = f"is judged on {subjects}, records or windows that another split has too, so its figures mean nothing"
     apart = Finding(status, f"{text} between the splits", plain=plain)
     # records that are missing or quarantined drop out, and those left may be the easy ones
     whole = PASS if patients >= limits.test_patients else FAIL
-    few = f"is judged on too few test patients: {patients:g}, {limits.test_patients} needed"
-    tested = Finding(whole, f"{patients:g} test patients (needs {limits.test_patients})", plain=few)
+    few = f"is judged on too few test {subjects}: {patients:g}, {limits.test_patients} needed"
+    tested = Finding(whole, f"{patients:g} test {subjects} (needs {limits.test_patients})", plain=few)
     return Findings([apart, tested], {**shared, "test_patients": patients}, limits.model_dump())
 
 
 def enough_evidence(case: Case) -> Findings:
-    """G2: enough patients and beats of a class to claim anything about it."""
+    """G2: enough patients and units of a class to claim anything about it."""
     limits, findings, values = case.gates.G2, [], {}
+    units, subjects = case.outcome.unit.many, case.outcome.subject.many
     for name in case.gates.classes:
         patients, events = (known(case.evidence, f"gross.{name}.{what}") for what in ("patients", "events"))
         enough = patients >= limits.patients and events >= limits.events
-        text = f"{events:g} {name} beats of {patients:g} patients (needs {limits.events} of {limits.patients})"
+        text = f"{events:g} {name} {units} of {patients:g} {subjects} (needs {limits.events} of {limits.patients})"
         findings.append(Finding(PASS if enough else INSUFFICIENT, text, name))
         share = figure(case.evidence, f"gross.{name}.largest_patient.share")
         values[name] = {"patients": patients, "events": events, "largest_patient_share": share}
@@ -60,43 +62,49 @@ def enough_evidence(case: Case) -> Findings:
 
 
 def sensitivity_floor(case: Case) -> Findings:
-    """G3: gross sensitivity and its lower bound per claimed class, and N beats that stay N.
-
-    N specificity is the share of N beats called N: how rarely a normal beat raises an alarm of any kind.
-    """
+    """G3: gross sensitivity and its lower bound per claimed class, and units of the background that stay so."""
     limits = case.gates.G3
     replicates = known(case.evidence, "statistics.replicates")
     if replicates < LEAST_REPLICATES:
         raise MissingFigureError(f"the intervals come from {replicates:g} resamples, not {LEAST_REPLICATES} or more")
-    normal = known(case.evidence, "gross.N.sensitivity")
-    false = "calls too many normal beats something else: {} stay normal, {} needed"
-    findings = [at_least(normal, limits.normal_specificity, "N specificity", plain=false)]
-    values: dict[str, Any] = {"N": {"specificity": normal}}
+    findings, values = _background(case)
+    units, subjects = case.outcome.unit.many, case.outcome.subject.many
     for name in case.gates.classes:
         gross = figure(case.evidence, f"gross.{name}.sensitivity")
         lower = figure(case.evidence, f"gross.{name}.{BOUNDS[limits.interval]}.sensitivity.low")
         few, fewest = (
-            f"finds too few {name} beats: {{}}, {{}} needed",
-            f"may find too few {name} beats: {{}} at worst, {{}} needed",
+            f"finds too few {name} {units}: {{}}, {{}} needed",
+            f"may find too few {name} {units}: {{}} at worst, {{}} needed",
         )
         findings.append(at_least(gross, limits.floors[name].gross, f"{name} sensitivity", name, few))
         findings.append(
-            at_least(lower, limits.floors[name].lower, f"its lower bound over {name} patients", name, fewest)
+            at_least(lower, limits.floors[name].lower, f"its lower bound over {name} {subjects}", name, fewest)
         )
         values[name] = {"gross": gross, "lower": lower}
     return Findings(findings, values, limits.model_dump())
 
 
+def _background(case: Case) -> tuple[list[Finding], dict[str, Any]]:
+    """The share of the background class that is called so: how rarely it raises an alarm of any kind."""
+    name, floor = case.outcome.background, case.gates.G3.normal_specificity
+    if name is None or floor is None:  # both or neither: the case saw to it
+        return [], {}
+    kept, word = known(case.evidence, f"gross.{name}.sensitivity"), case.outcome.word(name)
+    false = f"calls too many {word} {case.outcome.unit.many} something else: {{}} stay {word}, {{}} needed"
+    return [at_least(kept, floor, f"{name} specificity", plain=false)], {name: {"specificity": kept}}
+
+
 def predictivity_floor(case: Case) -> Findings:
     """G4: gross positive predictivity per claimed class; false calls per hour stand beside it."""
     limits, findings, values = case.gates.G4, [], {}
+    units, subject = case.outcome.unit.many, case.outcome.subject.one
     for name in case.gates.classes:
         gross = figure(case.evidence, f"gross.{name}.predictivity")
-        false = f"calls too many beats {name} that are not: {{}} of its {name} calls are right, {{}} needed"
+        false = f"calls too many {units} {name} that are not: {{}} of its {name} calls are right, {{}} needed"
         findings.append(at_least(gross, limits.floors[name], f"{name} +P", name, false))
         rates = {kind: figure(case.evidence, f"false_calls.{name}.{kind}") for kind in ("median", "max")}
         if all(rate is not None for rate in rates.values()):
-            text = f"false {name} calls per hour: median {rates['median']:.3g}, worst patient {rates['max']:.3g}"
+            text = f"false {name} calls per hour: median {rates['median']:.3g}, worst {subject} {rates['max']:.3g}"
             findings.append(Finding(PASS, text, name))
         values[name] = {"gross": gross, "false_calls_per_hour": rates}
     return Findings(findings, values, limits.model_dump())

@@ -15,6 +15,7 @@ from bedside.evaluation.predictions import Floats, Ints, Predictions
 from bedside.gates.limits import Budget, Gates
 from bedside.gates.result import MissingFigureError, figure
 from bedside.lineage import ROOT
+from bedside.outcome import Outcome
 
 TOLERANCE = 1e-9
 
@@ -32,17 +33,24 @@ class Case:
 
     def __post_init__(self) -> None:
         classes = self.candidate.classes
-        for name in [*self.gates.classes, *self.gates.G5.macro_f1_classes, "N"]:
+        for name in [*self.gates.classes, *self.gates.G5.macro_f1_classes]:
             if name not in classes:
                 raise RefusedError(
                     f"the gates name class {name!r}, the evidence knows {', '.join(classes)}; correct `gates`"
                 )
+        if objection := self.gates.about_background(self.outcome):
+            raise RefusedError(f"{objection}; correct `gates`")
         check_same_windows(self.candidate, self.reference)
         self._check_figures()
 
+    @property
+    def outcome(self) -> Outcome:
+        """What was decided, its words and how it is counted."""
+        return self.candidate.outcome
+
     @cached_property
     def tables(self) -> tuple[Ints, Ints]:
-        """Beat tables per patient `(patient, class + 1, class)` of the candidate and of the reference."""
+        """Tables per patient `(patient, class + 1, class)` of the candidate and of the reference."""
         return tables(self.candidate), tables(self.reference)
 
     def _check_figures(self) -> None:
@@ -59,13 +67,13 @@ class Case:
                 )
 
     def _recounted(self) -> Iterator[tuple[str, float]]:
-        table, classes = self.tables[0], self.candidate.classes
-        for name in classes:
-            events = counts.sensitivity(table, classes, name)[1]
+        table, outcome = self.tables[0], self.outcome
+        for name in outcome.classes:
+            events = counts.sensitivity(table, outcome, name)[1]
             yield f"gross.{name}.events", float(events.sum())
             yield f"gross.{name}.patients", float((events > 0).sum())
             for metric in (counts.sensitivity, counts.predictivity):
-                yield f"gross.{name}.{metric.__name__}", float(counts.ratio(*metric(table.sum(0), classes, name)))
+                yield f"gross.{name}.{metric.__name__}", float(counts.ratio(*metric(table.sum(0), outcome, name)))
 
 
 def open_case(evidence: Artifact, reference: Artifact, gates: Gates, budget: Budget) -> Case:
@@ -84,8 +92,8 @@ def open_case(evidence: Artifact, reference: Artifact, gates: Gates, budget: Bud
     _check_same_test(judged, baseline)
     return Case(
         judged,
-        Predictions.read(evidence / "predictions.safetensors", _classes(judged, evidence)),
-        Predictions.read(reference / "predictions.safetensors", _classes(baseline, reference)),
+        Predictions.read(evidence / "predictions.safetensors", _outcome(judged, evidence)),
+        Predictions.read(reference / "predictions.safetensors", _outcome(baseline, reference)),
         gates,
         budget,
         is_reference=here["variant"] == ROOT,
@@ -115,12 +123,16 @@ def _check_teacher(judged: Mapping[str, Any], baseline: Mapping[str, Any], varia
 
 
 def _check_same_test(judged: Mapping[str, Any], baseline: Mapping[str, Any]) -> None:
-    """The same labels of the same beats may stand over other signals: it must be one test artifact."""
+    """The same labels of the same windows may stand over other signals: it must be one test artifact."""
     here, there = (evidence.get("test", {}).get("digest") for evidence in (judged, baseline))
     if here is None or here != there:
         raise RefusedError(
             f"the evidence is of test {str(here)[:12]}, the reference of {str(there)[:12]}; evaluate both on one test "
             "artifact"
+        )
+    if judged.get("outcome") != baseline.get("outcome"):
+        raise RefusedError(
+            "the evidence and the reference do not count by one outcome; evaluate both on one test artifact"
         )
 
 
@@ -132,10 +144,8 @@ def deployment(evidence: Mapping[str, Any], artifact: Artifact) -> dict[str, str
     return dict(found)
 
 
-def _classes(evidence: Mapping[str, Any], artifact: Artifact) -> list[str]:
-    if not isinstance(evidence.get("classes"), list):
-        raise RefusedError(f"{artifact.path}: the evidence names no classes; evaluate again")
-    return list(evidence["classes"])
+def _outcome(evidence: Mapping[str, Any], artifact: Artifact) -> Outcome:
+    return Outcome.of(evidence, artifact.path, "evaluate again")
 
 
 def check_same_windows(candidate: Predictions, baseline: Predictions) -> None:
@@ -160,7 +170,7 @@ def windows_digest(of: Predictions) -> str:
 
 
 def tables(of: Predictions) -> Ints:
-    """Beat tables per patient that has beats, `(patient, class + 1, class)`."""
+    """Tables per patient that has windows, `(patient, class + 1, class)`."""
     present, index = np.unique(of.patient, return_inverse=True)
     return counts.tables(of, index.astype(np.int64), len(present))
 

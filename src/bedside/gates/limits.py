@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from bedside.outcome import Outcome
 from bedside.params import ClassName, Params, Seed
 
 LEAST_REPLICATES = 200  # with a few resamples of the patients a bound is luck
@@ -33,7 +34,7 @@ class SplitIntegrity(Params):
 
 
 class EnoughEvidence(Params):
-    """G2: the least number of test patients with the class and of its beats before a class may be claimed."""
+    """G2: the least number of test patients with the class and of its units before a class may be claimed."""
 
     patients: Annotated[int, Field(ge=2)]
     events: Annotated[int, Field(ge=1)]
@@ -53,15 +54,17 @@ class SensitivityFloor(Params):
 
 
 class Sensitivity(Params):
-    """G3: sensitivity floors per class, and the least share of N beats that must stay N.
+    """G3: sensitivity floors per class, and the least share of the background class that must stay so.
+
+    A task without such a class says `normal_specificity: null`.
 
     `interval` says which lower bound counts: `patients` (P - 1 degrees of freedom) or `effective` (cautious where a few
-    patients hold most of the beats).
+    patients hold most of the units).
     """
 
     interval: Literal["patients", "effective"]
     floors: dict[ClassName, SensitivityFloor]
-    normal_specificity: Floor
+    normal_specificity: Floor | None
 
 
 class Predictivity(Params):
@@ -83,7 +86,7 @@ class NonInferiority(Params):
 
 
 class HarmfulFlips(Params):
-    """G7: the largest share of beats that may turn from right to wrong: per class, over all beats, in any patient."""
+    """G7: the largest share of units that may turn from right to wrong: per class, over all, in any patient."""
 
     classes: dict[ClassName, Tolerance]
     all: Tolerance
@@ -97,7 +100,7 @@ class HarmfulFlips(Params):
 
 
 class WorstPatient(Params):
-    """G8: how far a class's sensitivity may fall in any patient with at least `events` beats of it."""
+    """G8: how far a class's sensitivity may fall in any patient with at least `events` units of it."""
 
     events: Annotated[int, Field(ge=1)]
     fall: dict[ClassName, Annotated[float, Field(gt=0, le=0.5)]]
@@ -172,6 +175,15 @@ class Gates(Params):
             if unknown := sorted(set(numbers) - set(self.classes)):
                 raise ValueError(f"{path}: {', '.join(unknown)} not in `classes`: {', '.join(self.classes)}")
         return self
+
+    def about_background(self, outcome: Outcome) -> str | None:
+        """Why G3 cannot ask this task what it asks about the class in which nothing happens; None if it can."""
+        asked, background = self.G3.normal_specificity, outcome.background
+        if asked is not None and background is None:
+            return "G3.normal_specificity asks about a background class, and the task names none: set it to null"
+        if asked is None and background is not None:
+            return f"G3.normal_specificity: no number, and class {background!r} is the task's background: give it one"
+        return None
 
     @property
     def digest(self) -> str:

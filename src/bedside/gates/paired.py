@@ -1,4 +1,4 @@
-"""G5, G7 and G8: beat by beat against a baseline, from the predictions themselves."""
+"""G5, G7 and G8: window by window against a baseline, from the predictions themselves."""
 
 from collections.abc import Collection
 from typing import Any
@@ -23,6 +23,7 @@ from bedside.gates.result import (
     percent,
     section,
 )
+from bedside.outcome import Outcome
 
 ITSELF = Finding(PASS, "this is the reference itself, so nothing can differ from it")
 SHORT = {"sensitivity": "sensitivity", "predictivity": "+P"}
@@ -46,16 +47,16 @@ def compare(
             apart = difference(
                 now,
                 before,
-                candidate.classes,
+                candidate.outcome,
                 name,
                 metric=metric,
                 weights=drawn,
                 confidence=(limits.gross_confidence, limits.average_confidence),
             )
-            findings.append(_inferiority(apart, limits.delta[name], metric, name))
+            findings.append(_inferiority(apart, limits.delta[name], metric, name, candidate.outcome))
             values[f"{name}.{metric}"] = vars(apart)
     over = limits.macro_f1_classes
-    scores = [counts.macro_f1(table.sum(0), candidate.classes, over) for table in (now, before)]
+    scores = [counts.macro_f1(table.sum(0), candidate.outcome, over) for table in (now, before)]
     quotient = scores[0] / scores[1] if scores[1] > 0 else float("nan")
     plain = "answers worse than its teacher over all classes: {} of its macro-F1, {} needed"
     what = f"macro-F1 over {', '.join(over)}, as a ratio,"
@@ -80,63 +81,65 @@ def non_inferior(
 
 
 def few_harmful_flips(case: Case) -> Findings:
-    """G7: few beats turn from right to wrong: of a claimed class, of all, and of any one patient."""
+    """G7: few units turn from right to wrong: of a claimed class, of all, and of any one patient."""
     limits, bad, scored = case.gates.G7, harmful(case.candidate, case.reference), case.candidate.scored
+    units, subject = case.outcome.unit.many, case.outcome.subject.one
     findings: list[Finding] = []
     values: dict[str, Any] = {}
     for name in case.gates.classes:
-        where = case.candidate.label == case.candidate.classes.index(name)
+        where = case.candidate.label == case.outcome.index(name)
         values[name] = _share(bad, where)
-        findings.append(_flipped(bad, where, limits.classes[name], f"{name} beats", name))
+        findings.append(_flipped(bad, where, limits.classes[name], f"{name} {units}", name))
     values["all"] = _share(bad, scored)
-    findings.append(_flipped(bad, scored, limits.all, "beats"))
+    findings.append(_flipped(bad, scored, limits.all, units))
     owners = [scored & (case.candidate.patient == patient) for patient in np.unique(case.candidate.patient[scored])]
     worst = max(owners, key=lambda where: _share(bad, where), default=scored)
     values["worst_patient"] = _share(bad, worst)
-    findings.append(_flipped(bad, worst, limits.patient, "beats of the worst patient"))
+    findings.append(_flipped(bad, worst, limits.patient, f"{units} of the worst {subject}"))
     return _noting_itself(case, Findings(findings, values, limits.model_dump()))
 
 
 def worst_patient(case: Case) -> Findings:
-    """G8: no patient with enough beats of the class loses more of its sensitivity than allowed."""
+    """G8: no patient with enough units of the class loses more of its sensitivity than allowed."""
     limits = case.gates.G8
-    (now, before), classes = case.tables, case.candidate.classes
+    (now, before), outcome = case.tables, case.outcome
+    units, subject = outcome.unit.many, outcome.subject
     findings: list[Finding] = []
     values: dict[str, Any] = {}
     for name, allowed in limits.fall.items():
-        hits, events = counts.sensitivity(now, classes, name)
-        reference_hits, _ = counts.sensitivity(before, classes, name)
+        hits, events = counts.sensitivity(now, outcome, name)
+        reference_hits, _ = counts.sensitivity(before, outcome, name)
         enough = events >= limits.events
         falls = counts.ratio(reference_hits - hits, events)[enough]
         listed = section(case.evidence, "worst_patients").get(name, [])
         values[name] = {"patients": int(enough.sum()), "largest_fall": float(falls.max()) if len(falls) else None}
         values[name]["worst_patients"] = listed
         if not enough.any():
-            text = f"no patient has {limits.events} {name} beats, so the worst one cannot be assessed"
+            text = f"no {subject.one} has {limits.events} {name} {units}, so the worst one cannot be assessed"
             findings.append(Finding(INSUFFICIENT, text, name))
             continue
-        what = f"largest fall of {name} sensitivity in the {enough.sum()} patients with {limits.events} beats or more"
-        plain = f"misses more {name} beats of one patient than its teacher: {{}} of them, {{}} allowed"
+        what = f"largest fall of {name} sensitivity in the {enough.sum()} {subject.many} with {limits.events} {units} or more"
+        plain = f"misses more {name} {units} of one {subject.one} than its teacher: {{}} of them, {{}} allowed"
         findings.append(at_most(values[name]["largest_fall"], allowed, what, name, plain))
     return _noting_itself(case, Findings(findings, values, limits.model_dump()))
 
 
-def _inferiority(apart: Difference, delta: float, metric: str, about: str) -> Finding:
+def _inferiority(apart: Difference, delta: float, metric: str, about: str, outcome: Outcome) -> Finding:
     text = (
-        f"{about} {SHORT[metric]} {apart.gross:+.4f}, at worst {apart.gross_lower:+.4f}, and on average over patients "
+        f"{about} {SHORT[metric]} {apart.gross:+.4f}, at worst {apart.gross_lower:+.4f}, and on average over {outcome.subject.many} "
         f"{apart.average:+.4f}, at worst {apart.average_lower:+.4f} (limit {-delta:+g})"
     )
-    return Finding(PASS if apart.above(delta) else FAIL, text, about, _worse(apart, delta, metric, about))
+    return Finding(PASS if apart.above(delta) else FAIL, text, about, _worse(apart, delta, metric, f"{about} {outcome.unit.many}", about))
 
 
-def _worse(apart: Difference, delta: float, metric: str, about: str) -> str:
+def _worse(apart: Difference, delta: float, metric: str, units: str, about: str) -> str:
     """What a difference comes to that is too large or might be, by the lower of its two bounds."""
     lowest = min(apart.gross_lower, apart.average_lower)
     if not np.isfinite([apart.gross_lower, apart.average_lower]).all():
-        return f"cannot be compared with its teacher on {about} beats"
+        return f"cannot be compared with its teacher on {units}"
     share = f"{percent(-lowest, delta)} of them at worst, {percent(delta)} allowed"
     if metric == "sensitivity":
-        return f"may miss more {about} beats than its teacher: {share}"
+        return f"may miss more {units} than its teacher: {share}"
     return f"may be wrong with more of its {about} calls than its teacher: {share}"
 
 

@@ -14,7 +14,7 @@ NOT_CLAIMED: Status = "NOT CLAIMED"
 
 @dataclass(frozen=True)
 class Finding:
-    """One answer in words: about one class, or about all beats (`about` is None).
+    """One answer in words: about one class, or about all of them (`about` is None).
 
     `plain` is what it comes to if it fails, for someone who reads no gates: a sentence about the variant, without it.
     """

@@ -17,6 +17,7 @@ from bedside.gates.result import (
     MissingFigureError,
     Status,
 )
+from bedside.outcome import Outcome
 
 TITLES = {
     "G1": "split integrity",
@@ -51,7 +52,7 @@ def judge(case: Case) -> dict[str, Any]:
     claims = {name: claim(name, found, required=c.required) for name, c in case.gates.classes.items()}
     settled = {name: settle(name, findings, claims) for name, findings in found.items()}
     settled["G14"] = settle("G14", _ask(lambda c: shipped.parity(c, settled), case), claims)
-    verdict, reason = conclude(settled, claims)
+    verdict, reason = conclude(settled, claims, case.outcome)
     return dict(
         plain(
             {
@@ -92,7 +93,7 @@ def claim(name: str, found: Mapping[str, Findings], *, required: bool) -> dict[s
 
 
 def settle(gate: str, found: Findings, claims: Mapping[str, Mapping[str, Any]]) -> GateResult:
-    """The status of a gate: all-beat findings always count, findings about a class as far as it is claimed."""
+    """The status of a gate: findings about all classes always count, findings about a class as far as it is claimed."""
     counted = [(_counted(finding, claims), finding) for finding in found.findings]
     statuses = [status for status, _ in counted]
     order: list[Status] = [FAIL, INSUFFICIENT, PASS, NOT_CLAIMED]
@@ -116,7 +117,9 @@ def _worded(status: Status, finding: Finding) -> str:
     return finding.text + notes.get(status, "")
 
 
-def conclude(settled: Mapping[str, GateResult], claims: Mapping[str, Mapping[str, Any]]) -> tuple[Status, str]:
+def conclude(
+    settled: Mapping[str, GateResult], claims: Mapping[str, Mapping[str, Any]], outcome: Outcome
+) -> tuple[Status, str]:
     """The verdict and its sentence: a failing gate fails, then missing evidence for a required class counts."""
     failed = [name for name in TITLES if settled[name].status == FAIL]
     thin = [name for name, own in claims.items() if own["required"] and own["status"] == INSUFFICIENT]
@@ -128,8 +131,8 @@ def conclude(settled: Mapping[str, GateResult], claims: Mapping[str, Mapping[str
         plain = next(settled[name].plain for name in PLAINEST if name in failed)
         return FAIL, f"It {plain}. {len(failed)} of {len(TITLES)} gates fail: {reasons}{rest}"
     if thin:
-        return INSUFFICIENT, f"too few patients or events to claim {', '.join(thin)}{rest}"
-    return PASS, f"all gates hold; intended use: {', '.join(held)} beats{rest}"
+        return INSUFFICIENT, f"too few {outcome.subject.many} or events to claim {', '.join(thin)}{rest}"
+    return PASS, f"all gates hold; intended use: {', '.join(held)} {outcome.unit.many}{rest}"
 
 
 def _ask(gate: Callable[[Case], Findings], case: Case) -> Findings:

@@ -1,4 +1,4 @@
-"""CNN-LSTM: convolutions read the beat's shape, an LSTM reads it in time, and features join before the head."""
+"""CNN-LSTM: convolutions read the signal's shape, an LSTM reads it in time, and features join before the head."""
 
 import itertools
 from collections.abc import Sequence

@@ -4,8 +4,10 @@ import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
+from bedside import tasks
 from bedside.artifacts import Artifact
 from bedside.plugins import Plugin
 
@@ -22,6 +24,8 @@ class Judgement:
 
 class Validate(Plugin, abc.ABC):
     """A suite of expectations; its fields are the limits, so that a loosened limit shows in a params diff."""
+
+    elsewhere: ClassVar[tuple[ModuleType, ...]] = (tasks,)  # what recordings must hold is for their task to say
 
     @abc.abstractmethod
     def judge(self, data: Artifact, docs: Path) -> Judgement:

@@ -1,5 +1,6 @@
 """One row per recording: what can be said of its signal quality without looking at it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,18 @@ from bedside.datasets.recording import (
     millivolts,
     shown_unit,
 )
-from bedside.tasks.aami import BEATS, CLASSES, NOT_BEATS, SYMBOLS, UNCLASSIFIED
 
-FLAT_MV = 0.01  # less movement than this in a second is no heart: the leads are off
-PLAUSIBLE_S = (0.2, 3.0)  # intervals between beats outside this are missed or doubled beats
+FLAT_MV = 0.01  # less movement than this in a second is no patient: the leads are off
 
 Row = dict[str, Any]
+Reading = Callable[[Header, Annotations], Row]
 
 
-def row(folder: Path, entry: Entry) -> Row:
-    """Judge one recording of records.json; `problem` says why it could not be read at all, then the rest is absent."""
+def row(folder: Path, entry: Entry, annotated: Reading) -> Row:
+    """Judge one recording of records.json; `problem` says why it could not be read at all, then the rest is absent.
+
+    `annotated` reads off the annotations what a task asks of them.
+    """
     try:
         recording = read(folder, entry)
         header = recording.header
@@ -41,7 +44,7 @@ def row(folder: Path, entry: Entry) -> Row:
         "largest_gain": max(gains),
         "seconds": header.samples / header.rate,
         **signal,
-        **_beats(header, recording.annotations),
+        **annotated(header, recording.annotations),
     }
 
 
@@ -78,22 +81,3 @@ def _clipped_share(lead: Lead, adc: Samples) -> float:
     low, high = min(lead.rails[0], int(adc.min())), max(lead.rails[1], int(adc.max()))
     values = adc.astype(np.int64)
     return float(((values <= low) | (values >= high)).mean())
-
-
-def _beats(header: Header, annotations: Annotations) -> Row:
-    symbols = annotations.symbol.tolist()
-    samples = annotations.sample[[symbol in BEATS for symbol in symbols]]
-    intervals = np.diff(samples) / header.rate
-    implausible = (intervals < PLAUSIBLE_S[0]) | (intervals > PLAUSIBLE_S[1])
-    counts = {
-        f"beats_{name}": sum(symbol in SYMBOLS[label] for symbol in symbols)
-        for label, name in [*enumerate(CLASSES), (UNCLASSIFIED, "Q")]
-    }
-    return {
-        "beats": len(samples),
-        **counts,
-        "beats_per_minute": float(60 * len(samples) / (header.samples / header.rate)),
-        "implausible_intervals": float(implausible.mean()) if len(intervals) else 1.0,
-        "beats_outside": int((samples >= header.samples).sum()),
-        "unknown_symbols": " ".join(sorted(set(symbols) - BEATS.keys() - NOT_BEATS)),
-    }

@@ -1,6 +1,6 @@
 """Suite for windows: a dataset with one bad row is refused whole, because it was made from approved recordings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import pydantic
 from bedside.artifacts import Artifact
 from bedside.datasets.inputs import Shapes, declared
 from bedside.datasets.windows import Windows, read_windows
+from bedside.outcome import Outcome, outcome_of
 from bedside.params import ClassName
 from bedside.quality.base import Judgement, Validate
 from bedside.quality.expectations import KEY, Rule, Table, judging
@@ -20,26 +21,29 @@ SPLIT_RULES = [
 ]
 
 
+Judged = Literal["train", "validation", "calibration"]
+Least = Mapping[Judged, Mapping[str, int]]
+
+
 class WindowsSuite(Validate):
     """Limits for the windows of each record in each split, then for each split.
 
     `max_amplitude` is for inputs with a time axis, in units of the record's typical peak-to-peak; `max_feature` for
-    inputs that are lists of features. `min_beats` is per split and class.
+    inputs that are lists of features. `min_windows` is per split and class; where it is not said, one of each class to
+    train on, of each that makes the macro-F1 to validate on, of the background to calibrate on.
     """
 
     kind: Literal["windows"] = "windows"
     max_amplitude: pydantic.PositiveFloat = 60.0
     max_feature: pydantic.PositiveFloat = 4.0
     max_duplicates: pydantic.NonNegativeInt = 0
-    min_beats: dict[Literal["train", "validation", "calibration"], dict[ClassName, pydantic.NonNegativeInt]] = {  # noqa: RUF012  # pydantic copies it
-        "train": {"N": 1, "S": 1, "V": 1, "F": 1},
-        "validation": {"N": 1, "S": 1, "V": 1},
-        "calibration": {"N": 1},
-    }
+    min_windows: dict[Judged, dict[ClassName, pydantic.NonNegativeInt]] | None = None
 
     def judge(self, data: Artifact, docs: Path) -> Judgement:
         about = data.json("dataset.json")
-        inputs, names = declared(about), sorted(about["splits"])
+        inputs, outcome = declared(about), outcome_of(data)
+        least = one_of_each(outcome) if self.min_windows is None else self.min_windows
+        names = sorted(about["splits"])
         splits = {name: read_windows(data / f"{name}.safetensors", inputs) for name in names}  # as they are
         seen: set[bytes] = set()
         rows = [
@@ -47,27 +51,12 @@ class WindowsSuite(Validate):
             for split, windows in splits.items()
             for record in np.unique(windows.record)
         ]
-        totals = [self._total(split, splits, about) for split in sorted({*splits, *self.min_beats})]
+        totals = [_total(split, splits, outcome, least) for split in sorted({*splits, *least})]
         with judging(docs) as judge:
-            broken = judge(Table("windows", rows, self._rules(inputs, len(about["classes"])), _expected(about)))
+            broken = judge(Table("windows", rows, self._rules(inputs, len(outcome.classes)), _expected(about, outcome)))
             broken |= judge(Table("splits", totals, SPLIT_RULES))
         problems = [f"{key}: {'; '.join(reasons)}" for key, reasons in broken.items()]
         return Judgement(about["records"], {}, problems, [*rows, *totals])
-
-    def _total(self, split: str, splits: Mapping[str, Windows], about: Mapping[str, Any]) -> dict[str, Any]:
-        """One split; `too_few` names each class with its number and the number that is needed."""
-        mine = splits.get(split)
-        label = [] if mine is None else mine.label.tolist()
-        counts = {name: label.count(index) for index, name in enumerate(about["classes"])}
-        others = {p for name, windows in splits.items() if name != split for p in windows.patient.tolist()}
-        needed = {name: beats for name, beats in self.min_beats.items() if name == split}
-        few = {n: least for beats in needed.values() for n, least in beats.items() if counts.get(n, 0) < least}
-        return {
-            KEY: split,
-            "shared_patients": 0 if mine is None else len(others & set(mine.patient.tolist())),
-            "too_few": ", ".join(f"{name}: {counts.get(name, 0)} of {least}" for name, least in few.items()),
-            **{f"beats_{name}": count for name, count in counts.items()},
-        }
 
     def _rules(self, inputs: Shapes, classes: int) -> list[Rule]:
         limits = {name: self.max_feature if len(shape) < 2 else self.max_amplitude for name, shape in inputs.items()}
@@ -84,10 +73,36 @@ class WindowsSuite(Validate):
         ]
 
 
-def _expected(about: Mapping[str, Any]) -> dict[str, str]:
+def one_of_each(outcome: Outcome) -> Least:
+    """What a split needs at least, for a task that says no more than its outcome."""
+    wanted: dict[Judged, Sequence[str]] = {
+        "train": outcome.classes,
+        "validation": outcome.macro.classes,
+        "calibration": [name for name in [outcome.background] if name],
+    }
+    return {split: dict.fromkeys(names, 1) for split, names in wanted.items()}
+
+
+def _total(split: str, splits: Mapping[str, Windows], outcome: Outcome, least: Least) -> dict[str, Any]:
+    """One split; `too_few` names each class with its number and the number that is needed."""
+    mine = splits.get(split)
+    label = [] if mine is None else mine.label.tolist()
+    counts = {name: label.count(index) for index, name in enumerate(outcome.classes)}
+    others = {p for name, windows in splits.items() if name != split for p in windows.patient.tolist()}
+    needed = {name: number for own, each in least.items() if own == split for name, number in each.items()}
+    few = {name: number for name, number in needed.items() if counts.get(name, 0) < number}
+    return {
+        KEY: split,
+        "shared_patients": 0 if mine is None else len(others & set(mine.patient.tolist())),
+        "too_few": ", ".join(f"{name}: {counts.get(name, 0)} of {number}" for name, number in few.items()),
+        **{f"windows_{name}": count for name, count in counts.items()},
+    }
+
+
+def _expected(about: Mapping[str, Any], outcome: Outcome) -> dict[str, str]:
     """Every record of every split must have windows."""
     splits = about["splits"].items()
-    missing = "a record in a split has beats, and this one has none; leave it out of the splits"
+    missing = f"a record in a split has {outcome.unit.many}, and this one has none; leave it out of the splits"
     return {f"{split}/{record}": missing for split, counted in splits for record in counted["records"]}
 
 
@@ -98,7 +113,7 @@ def _row(windows: Windows, seen: set[bytes]) -> dict[str, Any]:
     fresh = set(digests) - seen
     seen |= fresh
     return {
-        "beats": len(windows),
+        "windows": len(windows),
         "not_finite": sum(int((~np.isfinite(array)).sum()) for array in windows.inputs.values()),
         **{f"{name}_low": float(array.min()) for name, array in windows.inputs.items()},
         **{f"{name}_high": float(array.max()) for name, array in windows.inputs.items()},

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedside.errors import RefusedError
+from bedside.outcome import Outcome
 from bedside.registry import describe
 from bedside.registry.candidate import Candidate
 from bedside.registry.delivered import delivered, read_json
@@ -186,4 +187,5 @@ def _claimed(verdict: Mapping[str, Any]) -> list[str]:
 def _predictions(bundle: Path) -> "Predictions":
     from bedside.evaluation import Predictions
 
-    return Predictions.read(bundle / "predictions.safetensors", read_json(bundle / "evidence.json")["classes"])
+    outcome = Outcome.of(read_json(bundle / "evidence.json"), "the evidence in its bundle", "evaluate and promote it again")
+    return Predictions.read(bundle / "predictions.safetensors", outcome)

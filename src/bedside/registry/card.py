@@ -1,5 +1,6 @@
 """The model card: what a bundle is for, what it is not, and every figure with where it comes from."""
 
+from bedside.outcome import Outcome
 from bedside.registry.candidate import Candidate
 from bedside.summary import MISSING, Summary, text
 
@@ -21,7 +22,7 @@ def card(candidate: Candidate, intended_use: str) -> str:
         *data(summary),
         "## Figures",
         figures(summary),
-        "95% intervals in brackets, by drawing patients (not beats) again; gross figures pool all beats.",
+        _how(summary.outcome),
         costs(summary),
         "## Gates",
         gates(summary),
@@ -33,6 +34,13 @@ def card(candidate: Candidate, intended_use: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _how(outcome: Outcome) -> str:
+    units = outcome.unit.many
+    by = "" if outcome.standard is None else f" Counted as {text(outcome.standard)} asks."
+    told = f"95% intervals in brackets, by drawing {outcome.subject.many} (not {units}) again"
+    return f"{told}; gross figures pool all {units}.{by}"
+
+
 def claims(summary: Summary) -> str:
     """What may be said about each class."""
     told = [(name, summary.verdict["claims"][name]) for name in summary.considered]
@@ -41,12 +49,12 @@ def claims(summary: Summary) -> str:
 
 
 def data(summary: Summary) -> list[str]:
-    """Whose beats were judged."""
+    """Who was judged on."""
     statistics = summary.evidence.get("statistics", {})
     warning = [f"**{SIMULATED}**"] if summary.is_simulated else []
     told = (
-        f"Source: {text(summary.source)}. {text(statistics.get('beats', MISSING))} beats of "
-        f"{text(statistics.get('patients', MISSING))} test patients, none of whom is in training, validation or "
+        f"Source: {text(summary.source)}. {text(statistics.get('units', MISSING))} {summary.outcome.unit.many} of "
+        f"{text(statistics.get('patients', MISSING))} test {summary.outcome.subject.many}, none of whom is in training, validation or "
         "calibration. Internal evaluation only: one source, no second hospital."
     )
     return [*warning, told]
@@ -54,11 +62,13 @@ def data(summary: Summary) -> list[str]:
 
 def figures(summary: Summary) -> str:
     """One row per class."""
+    unit, subject = summary.outcome.unit, summary.outcome.subject
     rows = [
-        "| class | sensitivity | +P | sensitivity, mean over patients | beats | patients | largest patient's share |",
+        f"| class | sensitivity | +P | sensitivity, mean over {subject.many} | {unit.many} | {subject.many} "
+        f"| largest {subject.one}'s share |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name in summary.evidence["classes"]:
+    for name in summary.outcome.classes:
         found = summary.evidence["gross"][name]
         share = (found.get("largest_patient") or {}).get("share")
         cells = [
@@ -104,14 +114,16 @@ def gates(summary: Summary) -> str:
 
 def limits(summary: Summary) -> str:
     """What is not claimed, and who lost most."""
+    unit, subject = summary.outcome.unit, summary.outcome.subject
     lost = [name for name in summary.considered if name not in summary.claimed]
     told = [f"No claim is made for: {', '.join(map(text, lost))}.", ""] if lost else []
     worst = [
         f"- {text(row['patient'])}: {text(row['class'])} sensitivity {row['sensitivity']:.3f} of {text(row['events'])} "
-        f"beats ({row['change']:+.3f} against the teacher)"
+        f"{unit.many} ({row['change']:+.3f} against the teacher)"
         for row in summary.worst_patients[:5]
     ]
-    return "\n".join([*told, "Patients who lost most through compression:", "", *(worst or ["none with enough beats"])])
+    title = f"{subject.many.capitalize()} who lost most through compression:"
+    return "\n".join([*told, title, "", *(worst or [f"none with enough {unit.many}"])])
 
 
 def identity(candidate: Candidate) -> str:

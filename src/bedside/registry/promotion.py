@@ -39,12 +39,9 @@ if TYPE_CHECKING:
 class Promote(Params):
     """How a target's deployments are registered: under `<model>.<target>`, with or without a reviewer's sign-off."""
 
-    model: str = pydantic.Field(default="ecg-arrhythmia", pattern=r"^[A-Za-z0-9_-]+$")
+    model: str = pydantic.Field(pattern=r"^[A-Za-z0-9_-]+$")
+    intended_use: str = pydantic.Field(min_length=1)
     sign_off: bool = True
-    intended_use: str = (
-        "Names each heart beat of an ambulatory two-lead ECG of an adult as N, S, V or F (AAMI EC57), for the classes "
-        "that the verdict claims, as an aid to a person who looks at the ECG."
-    )
     timeout: float = pydantic.Field(
         default=120,
         gt=0,

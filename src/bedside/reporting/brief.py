@@ -88,9 +88,9 @@ def _percent(share: Share) -> str:
 
 
 def _legend(summary: Summary) -> str:
-    names = " and ".join(summary.required)
+    names, outcome = " and ".join(summary.required), summary.outcome
     return (
         f"Found: share of the true {names} that are called {names} (sensitivity). Right: share of these calls that are "
-        "true (positive predictivity). In parentheses: 95% interval over patients; false calls are those of the median "
-        "patient, in parentheses of the worst. Time: the median. Times faster: than the teacher, timed in turns."
+        f"true (positive predictivity). In parentheses: 95% interval over {outcome.subject.many}; false calls are "
+        f"those of the median {outcome.subject.one}, in parentheses of the worst. Time: the median. Times faster: than the teacher, timed in turns."
     )

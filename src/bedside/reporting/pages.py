@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bedside.outcome import Outcome
 from bedside.reporting import claims, table
 from bedside.reporting.claims import SeedClaim
 from bedside.summary import Summary
 
 TITLES = {
-    "confusion.png": "What was called what",
-    "per_patient.png": "Patient by patient",
-    "roc.png": "Other operating points",
-    "flips.png": "Beats that compression flipped",
+    "confusion.png": "what was called what",
+    "per_patient.png": "{subject} by {subject}",
+    "roc.png": "other operating points",
+    "flips.png": "{units} that compression flipped",
 }
 
 PICTURES = tuple(TITLES)
@@ -40,14 +41,17 @@ def comparison_page(
         claim_columns=claims.COLUMNS,
         claim_rows=claims.rows(summaries, seed),
         pareto=inlined(pareto),
-        pictures={key: _named(files) for key, files in pictures.items()},
+        pictures={(s.target, s.variant): _named(pictures.get((s.target, s.variant), ()), s) for s in summaries},
+        units=table.units(summaries),
+        subjects=table.subjects(summaries),
+        no_yardstick=table.no_yardstick(summaries),
     )
 
 
 def review_page(summary: Summary, pictures: Sequence[Path], warnings: Sequence[str] = ()) -> str:
     """One deployment for its reviewer: warnings, verdict, figures, pictures, worst patients, budget."""
     title = f"{summary.variant} on {summary.target}"
-    return _render("review.html", title=title, s=summary, pictures=_named(pictures), warnings=warnings)
+    return _render("review.html", title=title, s=summary, pictures=_named(pictures, summary), warnings=warnings)
 
 
 def headline(summaries: Sequence[Summary]) -> str:
@@ -71,8 +75,13 @@ def inlined(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _named(files: Sequence[Path]) -> list[tuple[str, str]]:
-    return [(TITLES.get(file.name, file.stem), inlined(file.read_bytes())) for file in files]
+def _named(files: Sequence[Path], summary: Summary) -> list[tuple[str, str]]:
+    return [(_caption(file, summary.outcome), inlined(file.read_bytes())) for file in files]
+
+
+def _caption(file: Path, outcome: Outcome) -> str:
+    told = TITLES.get(file.name, file.stem).format(units=outcome.unit.many, subject=outcome.subject.one)
+    return told[0].upper() + told[1:]
 
 
 def _render(template: str, **values: Any) -> str:

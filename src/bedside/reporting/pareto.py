@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
 from bedside.reporting.labels import Point, place
+from bedside.reporting.table import units
 from bedside.summary import Summary
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def draw(summaries: Sequence[Summary]) -> bytes:
 
 
 def picture(summaries: Sequence[Summary]) -> "Figure":
-    """Two panels; shape is the target, colour the verdict, the circled ones nothing beats."""
+    """Two panels; shape is the target, colour the verdict, the circled ones are on the front."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -59,7 +60,7 @@ def picture(summaries: Sequence[Summary]) -> "Figure":
 
 
 def front(points: Sequence[Point]) -> set[int]:
-    """Indices of the points (cost, sensitivity) that no other point beats in both."""
+    """Indices of the points (cost, sensitivity) that no other point is better than in both."""
     return {
         i
         for i, (cost, share) in enumerate(points)
@@ -101,7 +102,7 @@ def _height(summaries: Sequence[Summary]) -> str:
     """What the vertical axis shows, with the class where it is the same for all."""
     asked = {name for summary in summaries for name in (summary.claimed or summary.required)}
     which = f"for {asked.pop()}" if len(asked) == 1 else "of the worst claimed class"
-    return f"sensitivity {which}, all beats pooled  (up is better)"
+    return f"sensitivity {which}, all {units(summaries)} pooled  (up is better)"
 
 
 def _targets(summaries: Iterable[Summary]) -> list[str]:
@@ -118,6 +119,6 @@ def _legend(figure: "Figure", summaries: Sequence[Summary]) -> None:
             for i, n in enumerate(_targets(summaries))
         ),
         *(Line2D([], [], ls="none", marker="o", color=COLORS[name], label=name) for name in met),
-        Line2D([], [], ls="none", marker="o", ms=12, mfc="none", color=GREY, label="passes, and nothing beats it"),
+        Line2D([], [], ls="none", marker="o", ms=12, mfc="none", color=GREY, label="passes, and nothing is better"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=8, frameon=False)

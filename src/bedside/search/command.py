@@ -26,10 +26,10 @@ examples:
   BEDSIDE_SEARCH_STORAGE=postgresql://user:password@host/searches bedside search --trials 200     (on every machine)
   bedside search-recipe --out recipe.yaml"""
 RECIPE = """\
-Show the trials that no other beats in quality, p99 and size at once (the Pareto front, among those that keep the floors
+Show the trials that no other surpasses in quality, p99 and size at once (the Pareto front, among those that keep the floors
 and the budget), choose one, and write its recipe as variants for params.yaml, with full training budgets.
 
-Chosen is the lowest p99 among those whose worst average precision is within `search.tolerance` of the best; --trial N
+Chosen is the lowest p99 among those whose worst average precision is within `search.tolerance` of the best; --trial
 chooses another one of the study."""
 
 
@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
 
     recipe = commands.add_parser("search-recipe", description=RECIPE, epilog=EXAMPLES, formatter_class=raw)
     _study(recipe)
-    recipe.add_argument("--trial", type=int, metavar="N", help="take this trial's recipe")
+    recipe.add_argument("--trial", type=int, metavar="TRIAL", help="take this trial's recipe")
     recipe.add_argument("--name", default="found", help="what the variant is called (default: %(default)s)")
     recipe.add_argument("--out", type=Path, metavar="FILE", help="write the recipe there; default: print it")
     recipe.set_defaults(run=_recipe)
@@ -51,7 +51,7 @@ def add(commands: Any) -> None:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What a worker takes, here and as `python -m pipelines.trials`."""
     _study(parser)
-    parser.add_argument("--trials", type=int, default=20, metavar="N", help="finished trials in the whole study (20)")
+    parser.add_argument("--trials", type=int, default=20, metavar="COUNT", help="finished trials in the whole study (20)")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="begin no trial after so long")
     parser.add_argument("--dataset", type=Path, default=Path("artifacts/dataset"), help="default: %(default)s")
     parser.add_argument("--teacher", type=Path, default=Path("artifacts/models/teacher"), help="default: %(default)s")
@@ -105,14 +105,14 @@ def _table(front: list[Any], chosen: int, about: dict[str, Any]) -> "Table":
     from rich.table import Table
 
     watched = about["search"]["watched"]
-    names = [f"{name} {figure}" for name in watched for figure in ("AP", "Se", "+P")]
+    names = [f"{name} {figure}" for name in watched for figure in ("AP", "recall", "precision")]
     title = f"validation patients, short training; {about['target']['kind']} on {about['processor']}"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     for column in ("", "trial", "techniques", *names, "p50 ms", "p99 ms", "bytes"):
         table.add_column(column, justify="left" if column in ("", "techniques") else "right", no_wrap=True)
     for trial in front:
         figures = trial.user_attrs["figures"]
-        kinds = ("average_precision", "sensitivity", "predictivity")
+        kinds = ("average_precision", "recall", "precision")
         quality = [f"{figures[f'{name}_{kind}']:.3f}" for name in watched for kind in kinds]
         cost = [f"{figures['p50_ms']:.3g}", f"{figures['p99_ms']:.3g}", f"{figures['size_bytes']:,}"]
         chain = " > ".join(step["technique"] for step in trial.user_attrs["chain"])

@@ -1,8 +1,8 @@
 """What a candidate is judged by: its answers on validation patients and its cost, both of the very file on the target.
 
-The quality figure is the average precision of the worst watched class, not its sensitivity: sensitivity alone can be
-bought with false alarms, and a briefly trained student has no settled operating point. The floors on sensitivity and
-positive predictivity hold the operating point, as the gates will.
+The quality figure is the average precision of the worst watched class, not its recall: recall alone can be bought with
+false alarms, and a briefly trained student has no settled operating point. The floors on recall and precision hold the
+operating point, as the gates on sensitivity and positive predictivity will.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ Figures = dict[str, Any]
 def quality(
     logits: NDArray[np.float32], label: NDArray[np.int64], classes: list[str], watched: tuple[str, ...]
 ) -> dict[str, float]:
-    """`{V_sensitivity, V_predictivity, V_average_precision, ..., worst_average_precision}`, all beats pooled."""
+    """`{B_recall, B_precision, B_average_precision, ..., worst_average_precision}`, all windows pooled."""
     require_answers("the file on the target", logits, "train the chain's networks with a lower training.learning_rate")
     scores = np.exp(logits - logits.max(axis=1, keepdims=True)).astype(np.float64)
     scores /= scores.sum(axis=1, keepdims=True)
@@ -32,10 +32,10 @@ def quality(
         c = classes.index(name)
         present, called = label == c, predicted == c
         if not present.any():
-            raise RefusedError(f"no validation patient has a {name} beat: take it out of search.watched and floors")
+            raise RefusedError(f"no validation patient has a window of class {name}: take it out of search.watched and floors")
         hits = float((present & called).sum())
-        found[f"{name}_sensitivity"] = hits / float(present.sum())
-        found[f"{name}_predictivity"] = hits / max(float(called.sum()), 1.0)
+        found[f"{name}_recall"] = hits / float(present.sum())
+        found[f"{name}_precision"] = hits / max(float(called.sum()), 1.0)
         found[f"{name}_average_precision"] = average_precision(scores[:, c], present)
     worst = min(found[f"{name}_average_precision"] for name in watched)
     return {**found, "worst_average_precision": worst}
@@ -44,7 +44,7 @@ def quality(
 def shortfalls(floors: Mapping[str, Floor], figures: Mapping[str, float], prefix: str = "") -> dict[str, float]:
     """How far each figure lies below its floor; zero or less keeps it.
 
-    Worked: floor .90, V sensitivity .85 -> {"V_sensitivity": 0.05}.
+    Worked: floor .90, B recall .85 -> {"B_recall": 0.05}.
     """
     return {
         f"{name}_{kind}": floor - figures[f"{prefix}{name}_{kind}"]

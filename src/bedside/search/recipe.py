@@ -1,4 +1,4 @@
-"""The found recipe: the trials that nothing beats, the one that is taken, and its lineage for params.yaml."""
+"""The found recipe: the trials that nothing surpasses, the one that is taken, and its lineage for params.yaml."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,9 @@ def feasible(trials: Sequence["FrozenTrial"]) -> list["FrozenTrial"]:
 
 
 def front(trials: Sequence["FrozenTrial"]) -> list["FrozenTrial"]:
-    """Feasible trials that no other feasible one beats in all three figures, fastest first; of equals, the earliest."""
+    """Feasible trials that no other feasible one surpasses in all three figures, fastest first; of equals, the earliest."""
     kept = {_losses(trial): trial for trial in reversed(feasible(trials))}
-    best = [t for mine, t in kept.items() if not any(_beats(other, mine) for other in kept)]
+    best = [t for mine, t in kept.items() if not any(_surpasses(other, mine) for other in kept)]
     return sorted(best, key=lambda trial: trial.values[1])
 
 
@@ -68,7 +68,7 @@ def text(trial: "FrozenTrial", about: Mapping[str, Any], study: str, name: str) 
     figures = trial.user_attrs["figures"]
     chain = tuple(Step.model_validate(step) for step in trial.user_attrs["chain"])
     seen = ", ".join(
-        f"{c} Se {figures[f'{c}_sensitivity']:.3f} +P {figures[f'{c}_predictivity']:.3f}"
+        f"{c} recall {figures[f'{c}_recall']:.3f} precision {figures[f'{c}_precision']:.3f}"
         for c in about["search"]["watched"]
     )
     head = (
@@ -86,7 +86,7 @@ def _losses(trial: "FrozenTrial") -> tuple[float, float, float]:
     return -quality, p99, size
 
 
-def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+def _surpasses(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 

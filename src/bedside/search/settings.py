@@ -13,10 +13,10 @@ DEFAULT = "sqlite:///build/search.db"
 
 
 class Floor(Params):
-    """What a class must reach on validation patients, all beats pooled."""
+    """What a class must reach on validation patients, all windows pooled."""
 
-    sensitivity: float = pydantic.Field(ge=0, le=1)
-    predictivity: float = pydantic.Field(ge=0, le=1)
+    recall: float = pydantic.Field(ge=0, le=1)
+    precision: float = pydantic.Field(ge=0, le=1)
 
 
 class Search(Params):
@@ -27,9 +27,7 @@ class Search(Params):
 
     space: Space
     short: dict[str, dict[str, Any]] = pydantic.Field(default_factory=dict)
-    watched: tuple[ClassName, ...] = pydantic.Field(
-        default=("V", "S"), min_length=1, description="the worst of them counts"
-    )
+    watched: tuple[ClassName, ...] = pydantic.Field(min_length=1, description="the worst of them counts")
     floors: dict[ClassName, Floor] = pydantic.Field(default_factory=dict)
     hopeless: float = pydantic.Field(
         default=0.3, ge=0, le=1, description="a candidate this far below a floor is not compressed any further"

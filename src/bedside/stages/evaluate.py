@@ -22,6 +22,7 @@ from bedside.measurement.environment import environment
 from bedside.measurement.openings import opened
 from bedside.measurement.provenance import provenance
 from bedside.measurement.remembered import Answered, remembered
+from bedside.outcome import outcome_of
 from bedside.params import Params, Seed
 from bedside.targets import Target
 
@@ -141,7 +142,7 @@ def _judge(test: Artifact, windows: Windows, logits: list[Any], params: Evaluate
         windows.patient,
         windows.sample,
         logits[1],
-        classes=about["classes"],
+        outcome=outcome_of(test),
         records=about["records"],
         patients=about["patients"],
         rate=about["recording_rate"],
@@ -177,7 +178,7 @@ def _draw(folder: Path, test: Artifact, windows: Windows, logits: list[Any], tit
 
     about = test.json("dataset.json")
     indices = {name: getattr(windows, name) for name in ("label", "record", "patient", "sample")}
-    both = [Predictions.of(logits=each, **indices, classes=about["classes"]) for each in logits]
+    both = [Predictions.of(logits=each, **indices, outcome=outcome_of(test)) for each in logits]
     names = {"records": about["records"], "patients": about["patients"]}
     draw(folder, both[0], both[1], inputs=windows.inputs, **names, title=title)
 

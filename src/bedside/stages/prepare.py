@@ -19,6 +19,7 @@ def prepare(*, recordings: DatasetIn, approval: In, dataset: DatasetOut, test: D
     bar = tqdm(used, desc="windows", unit="record")
     done = {record: sound(record, task.windows(folder, people[record], training)) for record, training in bar}
     about = {
+        "outcome": task.outcome.model_dump(mode="json"),
         **task.description(),
         "proof": {**proof(recordings, people, assignment.splits, done), "left_out": assignment.left_out},
     }
@@ -29,7 +30,7 @@ def prepare(*, recordings: DatasetIn, approval: In, dataset: DatasetOut, test: D
     return {
         f"{split}/{name}": float((part.label == label).sum())
         for split, part in windows.items()
-        for label, name in enumerate(about["classes"])
+        for label, name in enumerate(task.outcome.classes)
     }
 
 

@@ -82,7 +82,7 @@ def write_dataset(
         every = concatenate(parts)
         windows[split] = every if split == "test" else every[every.label >= 0]
         write_windows(folder / f"{split}.safetensors", windows[split])
-    classes = about["classes"]
+    classes = about["outcome"]["classes"]
     description = {
         **about,
         "inputs": described(shapes(every.inputs)),

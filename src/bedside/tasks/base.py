@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bedside.datasets.base import Source
 from bedside.datasets.inputs import Arrays, concatenated
 from bedside.datasets.reading import Entry
+from bedside.outcome import Outcome
 from bedside.plugins import Choice, Plugin
 from bedside.tasks.splits.base import Split
 
@@ -59,6 +60,15 @@ class Task(Plugin, abc.ABC):
         """Why windows cannot be cut from this source's recordings, a sentence each: asked before anything runs."""
         return self.split.objections(source.label)
 
+    @property
+    @abc.abstractmethod
+    def outcome(self) -> Outcome:
+        """What is decided, in which words, and how answers are counted (`bedside.evaluation.counts`).
+
+        Everything after `prepare` knows the task by this alone. A task whose answers no `Outcome` can count (events
+        with a beginning and an end, say) would name its scorer here, as one more field of it.
+        """
+
     @abc.abstractmethod
     def description(self) -> dict[str, Any]:
-        """What a reader of dataset.json must know: `classes`, `sampling_rate` and the like."""
+        """What else a reader of dataset.json must know: `sampling_rate` and the like."""

@@ -79,7 +79,7 @@ def distill(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: M
     del teacher  # an assistant chain names the assistant as parent (Mirzadeh et al. 2020)
     prepare_torch(params.training)
     splits = open_splits(dataset, params.validation)
-    require_classes("edge_cases.rare", params.edge_cases.rare, splits.classes)  # now, not after the training
+    require_classes("edge_cases.rare", params.edge_cases.rare or (), splits.classes)  # now, not after the training
     shape = splits.fitted(params.student)
     guide, network = load(parent), built(shape, splits, "student")
     removed = require_fewer_parameters("distill", guide, network, params.least_share)

@@ -36,7 +36,7 @@ class Run:
         return self._journal.key
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
-        """Record metrics, for example `{"validation/V_sensitivity": 0.93}`; `step` is the epoch or the batch."""
+        """Record metrics, for example `{"validation/accuracy": 0.93}`; `step` is the epoch or the batch."""
         numbers = {name: float(value) for name, value in values.items()}
         if numbers:
             self._journal.append({"event": "metrics", "values": numbers, "step": step or 0})

@@ -89,11 +89,11 @@ def window_weights(label: Tensor, patient: Tensor, balance: float, patients: flo
 
     Half of a rare class is often one patient; what is learned from it should not be that patient.
     """
-    _, kind, beats = torch.unique(label, return_inverse=True, return_counts=True)
+    _, kind, number = torch.unique(label, return_inverse=True, return_counts=True)
     _, group, own = torch.unique(torch.stack([label, patient]), dim=1, return_inverse=True, return_counts=True)
     within = own.double()[group] ** -patients
-    whole = torch.zeros(len(beats), dtype=torch.float64).index_add_(0, kind, within)
-    weights: Tensor = within / whole[kind] * beats.double()[kind] ** (1 - balance)
+    whole = torch.zeros(len(number), dtype=torch.float64).index_add_(0, kind, within)
+    weights: Tensor = within / whole[kind] * number.double()[kind] ** (1 - balance)
     return weights
 
 

@@ -68,7 +68,7 @@ def _answers(how: SoftTargets, teacher: nn.Module, recorded: Tensor | None) -> A
 def _consistent(teacher: nn.Module, temperature: float) -> Answers:
     """The teacher answers the very window that the student is shown, augmentation included (Beyer et al. 2022).
 
-    With answers stored once for the recorded windows, twice as many validation beats flipped (docs/adr/0008).
+    With answers stored once for the recorded windows, twice as many validation windows flipped (docs/adr/0008).
     """
     teacher.eval()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pydantic
@@ -15,15 +15,16 @@ from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import Architecture, Network
 from bedside.models.last import asked, last_layer, require_arguments
+from bedside.outcome import Outcome, outcome_of
 from bedside.params import ClassName, Params
 from bedside.training.batches import Tensors
 from bedside.training.validation import f1, logits_of, watch
 
 
 class Validation(Params):
-    """Which classes validation patients watch over, and whether they choose the epoch."""
+    """Which classes validation patients watch over (none named: those of the task), and whether they choose the epoch."""
 
-    watched: tuple[ClassName, ...] = pydantic.Field(default=("S", "V"), min_length=1)
+    watched: Annotated[tuple[ClassName, ...], pydantic.Field(min_length=1)] | None = None
     epoch: Literal["best", "last"] = pydantic.Field(
         default="best", description="last: the number of epochs was chosen before, on more patients than these"
     )
@@ -31,16 +32,20 @@ class Validation(Params):
 
 @dataclass(frozen=True)
 class Splits:
-    """Training and validation patients as tensors, with the classes' names."""
+    """Training and validation patients as tensors, with what is decided about them."""
 
-    classes: list[str]
+    outcome: Outcome
     train: Tensors
     validation: Tensors
     how: Validation
 
     @property
+    def classes(self) -> list[str]:
+        return list(self.outcome.classes)
+
+    @property
     def watched(self) -> dict[str, int]:
-        return {name: self.classes.index(name) for name in self.how.watched}
+        return {name: self.outcome.index(name) for name in self.how.watched or self.outcome.watched}
 
     def score(self, network: nn.Module) -> dict[str, float]:
         """What chooses the epoch: of equal scores the last one is kept."""
@@ -59,15 +64,15 @@ class Splits:
 
 def open_splits(dataset: Artifact, how: Validation) -> Splits:
     """The splits that a training may see; the test split is another artifact, which no training stage is given."""
-    classes = dataset.json("dataset.json")["classes"]
-    require_classes("validation.watched", how.watched, classes)
+    outcome = outcome_of(dataset)
+    require_classes("validation.watched", how.watched or (), outcome.classes)
     train, validation = (Tensors.of(load_split(dataset, name)) for name in ("train", "validation"))
-    splits = Splits(classes, train, validation, how)
+    splits = Splits(outcome, train, validation, how)
     absent = [name for name, c in splits.watched.items() if not (validation.label == c).any()]
     if absent and how.epoch == "best":
         raise RefusedError(
-            f"validation.watched: no validation patient has a {' or '.join(absent)} beat, so it chooses no epoch; take "
-            "it out, give validation more patients (task.split), or set validation.epoch: last"
+            f"validation.watched: no validation patient has a {' or '.join(absent)} {outcome.unit.one}, so it chooses no epoch; "
+            "take it out, give validation more patients (task.split), or set validation.epoch: last"
         )
     return splits
 
@@ -121,14 +126,18 @@ def shift_operating_point(last: nn.Linear, classes: Sequence[str], biases: Mappi
 
 
 def validation_metrics(network: nn.Module, splits: Splits) -> dict[str, float]:
-    """Sensitivity, positive predictivity and F1 of the watched classes on validation patients, pooled over beats."""
+    """Recall, precision and F1 of the watched classes on validation patients, all their windows pooled.
+
+    Plain shares for choosing by. What is judged on test patients is counted as the task asks (`evaluation.counts`) and
+    goes by clinical names; the two never share one.
+    """
     predicted = logits_of(network, splits.validation).argmax(dim=1).numpy()
     label = splits.validation.label.numpy()
     metrics = {"validation/accuracy": float((predicted == label).mean())}
     for name, c in splits.watched.items():
         hits = float(((predicted == c) & (label == c)).sum())
-        metrics[f"validation/{name}_sensitivity"] = hits / max(int((label == c).sum()), 1)
-        metrics[f"validation/{name}_predictivity"] = hits / max(int((predicted == c).sum()), 1)
+        metrics[f"validation/{name}_recall"] = hits / max(int((label == c).sum()), 1)
+        metrics[f"validation/{name}_precision"] = hits / max(int((predicted == c).sum()), 1)
         metrics[f"validation/{name}_f1"] = f1(predicted, np.asarray(label), c)
     return metrics
 

@@ -51,6 +51,6 @@ def watch(network: nn.Module, data: Tensors, watched: dict[str, int]) -> dict[st
 
 
 def f1(predicted: Labels, label: Labels, positive: int) -> float:
-    """2 TP / (2 TP + FP + FN) of one class, pooled over beats."""
+    """2 TP / (2 TP + FP + FN) of one class, all windows pooled."""
     called, present = predicted == positive, label == positive
     return 2 * float((called & present).sum()) / max(float(called.sum() + present.sum()), 1.0)

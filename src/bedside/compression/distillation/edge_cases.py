@@ -18,7 +18,9 @@ from bedside.training.validation import logits_of
 class EdgeCases(Params):
     """Which conditions are rare, how many ordinary windows are replayed, and what counts as forgetting."""
 
-    rare: tuple[ClassName, ...] = pydantic.Field(default=("S", "V", "F"), description="classes; none: no such step")
+    rare: tuple[ClassName, ...] | None = pydantic.Field(
+        default=None, description="classes; []: no such step; null: those that the task calls rare"
+    )
     replay: float = pydantic.Field(default=100.0, ge=0, description="ordinary windows per missed one")
     tolerance: float = pydantic.Field(default=0.02, ge=0, le=1, description="largest fall of any class")
 
@@ -29,7 +31,8 @@ def edge_cases(how: EdgeCases, splits: Splits, student: nn.Module, teacher: nn.M
     What the teacher has wrong too is as likely a doubtful label as a rare condition, and contradicts the soft targets.
     """
     label = splits.train.label
-    rare = torch.isin(label, torch.tensor([splits.classes.index(name) for name in how.rare], dtype=label.dtype))
+    named = splits.outcome.rare if how.rare is None else how.rare
+    rare = torch.isin(label, torch.tensor([splits.outcome.index(name) for name in named], dtype=label.dtype))
     missed = torch.nonzero(rare & (logits_of(student, splits.train).argmax(dim=1) != label)).flatten()
     if not len(missed):
         return missed

@@ -1,4 +1,4 @@
-"""L2 norm of a unit's weights (Li et al. 2017): blind to the data, and so the baseline to beat."""
+"""L2 norm of a unit's weights (Li et al. 2017): blind to the data, and so the baseline."""
 
 from typing import Literal
 

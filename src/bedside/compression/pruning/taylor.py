@@ -1,7 +1,7 @@
 """First-order Taylor importance (Molchanov et al. 2019), with every class counting the same.
 
 The change of the loss when a unit is removed is about the sum of gradient x weight over its weights. Averaged over
-beats it would be the opinion of normal beats, nine in ten of all; here it is taken class by class and then averaged.
+windows it would be the opinion of the commonest class; here it is taken class by class and then averaged.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ from bedside.training.batches import Tensors
 
 
 class Taylor(Importance):
-    """|sum of gradient x weight| per unit on `windows` beats of each class; `balanced: false` pools the classes."""
+    """|sum of gradient x weight| per unit on `windows` of each class; `balanced: false` pools the classes."""
 
     kind: Literal["taylor"] = "taylor"
-    windows: int = pydantic.Field(default=256, gt=0, description="at most this many beats of each class")
+    windows: int = pydantic.Field(default=256, gt=0, description="at most this many of each class")
     balanced: bool = True
 
     def scores(self, network: nn.Module, data: Tensors, classes: int) -> Scores:

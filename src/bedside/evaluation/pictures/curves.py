@@ -12,9 +12,9 @@ SIDE = 0.3  # what matters happens at the left; the rest of the axis is empty
 
 
 def draw_curves(path: Path, candidate: Predictions, reference: Predictions, *, title: str) -> None:
-    """Sensitivity against the share of other beats called so, per class; candidate solid, teacher dotted."""
+    """Sensitivity against the share of the others called so, per class; candidate solid, teacher dotted."""
     made = figure(9, 6, f"One class against the rest: {title}")
-    axes = made.subplots()
+    axes, unit = made.subplots(), candidate.outcome.unit.many
     for of, style, whose in ((candidate, "-", ""), (reference, ":", " (teacher)")):
         score = softmax(of.logits[of.scored], axis=1)
         for index, name in enumerate(of.classes):
@@ -29,18 +29,18 @@ def draw_curves(path: Path, candidate: Predictions, reference: Predictions, *, t
     axes.plot([], [], "o", color=GREY, ms=9, mec=GREY, label="decision of the graph")
     axes.plot([], [], "o", color="white", ms=9, mec=GREY, mew=2, label="decision of the teacher")
     axes.set(xlim=(-0.005, SIDE), ylim=(0, 1.02))
-    axes.set_xlabel("share of the other beats called so (axis ends at 0.3)", fontsize=NORMAL)
+    axes.set_xlabel(f"share of the other {unit} called so (axis ends at 0.3)", fontsize=NORMAL)
     axes.set_ylabel("sensitivity", fontsize=NORMAL)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize=SMALL, ncols=2)
-    plain(axes, "all test beats but Q, pooled")
+    plain(axes, f"all test {unit} but {candidate.outcome.unscored.name}, pooled")
     save(made, path)
 
 
 def curve(score: Floats, truth: Flags) -> tuple[Floats, Floats, float]:
     """False positive share, true positive share, and the area under them; ties are one step.
 
-    Worked: scores .9 .8 .3 of a true, a false and a true beat give an area of .5.
+    Worked: scores .9 .8 .3 of a true, a false and a true one give an area of .5.
     """
     order = np.argsort(-score, kind="stable")
     last = np.append(np.diff(score[order]) != 0, True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bedside.datasets.inputs import Arrays
-from bedside.evaluation.pictures.beats import draw_flips
 from bedside.evaluation.pictures.confusion import draw_confusion
 from bedside.evaluation.pictures.curves import draw_curves
+from bedside.evaluation.pictures.flips import draw_flips
 from bedside.evaluation.pictures.patients import draw_patients
 from bedside.evaluation.predictions import Predictions
 
@@ -23,9 +23,9 @@ def draw(
 ) -> None:
     """Write `confusion.png`, `per_patient.png`, `roc.png` and `flips.png` into `folder`.
 
-    `inputs` are those of the test windows, of which those with a time axis are drawn, (beats, channel, time): channel 0
-    the beat, channel 1 (if any) its difference from the patient's typical beat; `title` names the deployment, such as
-    "pruned on onnxruntime-cpu".
+    `inputs` are those of the test windows, of which those with a time axis are drawn, (window, channel, time): channel
+    0 the signal, channel 1 (if any) its difference from what is typical of the patient; `title` names the deployment,
+    such as "pruned on onnxruntime-cpu".
     """
     draw_confusion(folder / "confusion.png", candidate, reference, title=title)
     draw_patients(folder / "per_patient.png", candidate, reference, patients=patients, title=title)

@@ -9,34 +9,36 @@ import numpy as np
 from bedside.evaluation import counts
 from bedside.evaluation.pictures.style import BLUE, GREY, NORMAL, SMALL, VERMILION, figure, plain, save
 from bedside.evaluation.predictions import Floats, Ints, Predictions
+from bedside.outcome import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHOWN = ("V", "S")
-FALL, LEAST = 0.02, 5  # a smaller fall, or one among fewer beats, is not marked
+FALL, LEAST = 0.02, 5  # a smaller fall, or one among fewer units, is not marked
 
 
 def draw_patients(
     path: Path, candidate: Predictions, reference: Predictions, *, patients: Sequence[str], title: str
 ) -> None:
     """One panel per class, patients sorted by the candidate's sensitivity; the five that fell most are marked."""
-    shown = [name for name in SHOWN if name in candidate.classes] or list(candidate.classes)
+    outcome = candidate.outcome
+    shown = [name for name in outcome.by_gravity() if name in outcome.watched]
     tables = [counts.tables(of, of.patient, len(patients)) for of in (candidate, reference)]
-    rows = max(int((counts.sensitivity(tables[0], candidate.classes, name)[1] > 0).sum()) for name in shown)
-    made = figure(6.2 * len(shown), max(3.5, 1.8 + 0.26 * rows), f"Sensitivity per patient: {title}")
+    rows = max(int((counts.sensitivity(tables[0], outcome, name)[1] > 0).sum()) for name in shown)
+    made = figure(6.2 * len(shown), max(3.5, 1.8 + 0.26 * rows), f"Sensitivity per {outcome.subject.one}: {title}")
     for axes, name in zip(np.atleast_1d(made.subplots(1, len(shown))), shown, strict=True):
-        hits, events = counts.sensitivity(tables[0], candidate.classes, name)
-        before, _ = counts.sensitivity(tables[1], candidate.classes, name)
-        _panel(axes, counts.ratio(hits, events), counts.ratio(before, events), events, list(patients))
-        plain(axes, f"{name} beats")
+        hits, events = counts.sensitivity(tables[0], outcome, name)
+        before, _ = counts.sensitivity(tables[1], outcome, name)
+        _panel(axes, counts.ratio(hits, events), counts.ratio(before, events), events, list(patients), outcome)
+        plain(axes, f"{name} {outcome.unit.many}")
     save(made, path)
 
 
-def _panel(axes: "Axes", now: Floats, before: Floats, events: Ints, patients: list[str]) -> None:
+def _panel(axes: "Axes", now: Floats, before: Floats, events: Ints, patients: list[str], outcome: Outcome) -> None:  # noqa: PLR0917  (what one panel shows)
+    subject, unit = outcome.subject.one, outcome.unit.many
     order = [int(i) for i in np.lexsort((before, now)) if events[i] > 0]
     if not order:
-        axes.text(0.5, 0.5, "no patient has such beats", ha="center", va="center", fontsize=NORMAL)
+        axes.text(0.5, 0.5, f"no {subject} has such {unit}", ha="center", va="center", fontsize=NORMAL)
         return
     steep = [i for i in order if before[i] - now[i] > FALL and events[i] >= LEAST]
     fallen = sorted(steep, key=lambda i: now[i] - before[i])[:5]
@@ -55,7 +57,7 @@ def _panel(axes: "Axes", now: Floats, before: Floats, events: Ints, patients: li
             at = (min(now[i], before[i]) if left else max(now[i], before[i]), row)
             axes.annotate(note, at, textcoords="offset points", va="center", fontsize=SMALL, color=VERMILION, **place)
     axes.set_yticks(height, [f"{patients[i]}  ({events[i]:,})" for i in order])
-    axes.set_ylabel("patient (beats of the class)", fontsize=NORMAL)
+    axes.set_ylabel(f"{subject} ({unit} of the class)", fontsize=NORMAL)
     axes.set_xlabel("sensitivity", fontsize=NORMAL)
     axes.set_xlim(-0.03, 1.03)
     axes.grid(axis="x", alpha=0.3)

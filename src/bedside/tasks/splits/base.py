@@ -3,7 +3,10 @@
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
+from typing import ClassVar
 
+from bedside import tasks
 from bedside.plugins import Plugin
 
 NAMES = ("train", "validation", "calibration", "test")
@@ -19,6 +22,8 @@ class Assignment:
 
 class Split(Plugin, abc.ABC):
     """A rule that gives every record to one split or says why not."""
+
+    elsewhere: ClassVar[tuple[ModuleType, ...]] = (tasks,)  # a rule for one data set lies with its task
 
     @abc.abstractmethod
     def assign(self, patients: Mapping[str, str]) -> Assignment:

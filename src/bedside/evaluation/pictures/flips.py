@@ -1,4 +1,4 @@
-"""The beats that compression flipped, drawn: a reviewer sees at once whether an answer was defensible."""
+"""The windows that compression flipped, drawn: a reviewer sees at once whether an answer was defensible."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ROWS, COLUMNS = 4, 4
-FIRST = ("V", "F", "S", "N")  # the most dangerous class to lose comes first
 
 
 def draw_flips(
@@ -28,9 +27,9 @@ def draw_flips(
     patients: Sequence[str],
     title: str,
 ) -> None:
-    """Up to sixteen harmful flips, spread over patients, V beats first; drawn are inputs (beats, channel, time)."""
+    """Up to sixteen harmful flips, spread over patients, gravest class first; drawn are inputs (window, channel, time)."""
     signals = [array for array in inputs.values() if array.ndim == 3]
-    flagged = harmful(candidate, reference)
+    flagged, unit, subject = harmful(candidate, reference), candidate.outcome.unit, candidate.outcome.subject.one
     chosen = choose(candidate, np.flatnonzero(flagged), ROWS * COLUMNS)
     rows = max(1, -(-len(chosen) // COLUMNS))
     made = figure(13, 1.2 + 2.3 * rows if chosen else 1.8, f"Harmful flips: {title}")
@@ -38,7 +37,7 @@ def draw_flips(
         made.text(
             0.5,
             0.35,
-            f"None: of {candidate.scored.sum():,} beats, none that the teacher calls rightly is lost.",
+            f"None: of {candidate.scored.sum():,} {unit.many}, none that the teacher calls rightly is lost.",
             ha="center",
             va="center",
             fontsize=LARGE,
@@ -48,42 +47,42 @@ def draw_flips(
     panels = made.subplots(rows, COLUMNS, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
-    for axes, beat in zip(panels.flat, chosen, strict=False):
+    for axes, row in zip(panels.flat, chosen, strict=False):
         for signal in signals:
-            _beat(axes, np.asarray(signal[beat]))
+            _window(axes, np.asarray(signal[row]))
         name = candidate.classes
         axes.set_title(
-            f"truth and teacher {name[candidate.label[beat]]}, candidate {name[candidate.called[beat]]}\n"
-            f"patient {patients[candidate.patient[beat]]}, record {records[candidate.record[beat]]}, "
-            f"sample {candidate.sample[beat]}",
+            f"truth and teacher {name[candidate.label[row]]}, candidate {name[candidate.called[row]]}\n"
+            f"{subject} {patients[candidate.patient[row]]}, record {records[candidate.record[row]]}, "
+            f"sample {candidate.sample[row]}",
             fontsize=SMALL,
         )
     made.supxlabel(
-        f"{len(chosen)} of {flagged.sum():,} beats that the teacher calls rightly and the candidate wrongly; "
-        "blue: the beat, dashed: the patient's typical beat before it",
+        f"{len(chosen)} of {flagged.sum():,} {unit.many} that the teacher calls rightly and the candidate wrongly; "
+        f"blue: the {unit.one}, dashed: the {subject}'s typical {unit.one} before it",
         fontsize=NORMAL,
     )
     save(made, path)
 
 
-def choose(of: Predictions, beats: Any, most: int) -> list[int]:
-    """At most `most` of `beats`: a row for each class in the order of danger, then again; patients take turns."""
-    rank = {of.classes.index(name): place for place, name in enumerate(FIRST) if name in of.classes}
+def choose(of: Predictions, windows: Any, most: int) -> list[int]:
+    """At most `most` of `windows`: a row for each class in the order of gravity, then again; patients take turns."""
+    rank = {of.outcome.index(name): place for place, name in enumerate(of.outcome.by_gravity())}
     seen: dict[tuple[int, int], int] = {}
     turns: dict[int, list[tuple[int, int, int]]] = {}
-    for beat in np.asarray(beats).tolist():
-        label, patient = int(of.label[beat]), int(of.patient[beat])
-        turns.setdefault(label, []).append((seen.setdefault((label, patient), 0), patient, beat))
+    for window in np.asarray(windows).tolist():
+        label, patient = int(of.label[window]), int(of.patient[window])
+        turns.setdefault(label, []).append((seen.setdefault((label, patient), 0), patient, window))
         seen[label, patient] += 1
     order = [
-        (place // COLUMNS, rank.get(label, len(rank)), place, beat)
+        (place // COLUMNS, rank[label], place, window)
         for label, own in turns.items()
-        for place, (*_, beat) in enumerate(sorted(own))
+        for place, (*_, window) in enumerate(sorted(own))
     ]
-    return [beat for *_, beat in sorted(order)[:most]]
+    return [window for *_, window in sorted(order)[:most]]
 
 
-def _beat(axes: "Axes", window: Any) -> None:
+def _window(axes: "Axes", window: Any) -> None:
     time = np.arange(window.shape[-1])
     if len(window) > 1:
         axes.plot(time, window[0] - window[1], "--", color=GREY, linewidth=1.4)

@@ -13,15 +13,17 @@ from bedside.datasets.base import Source
 from bedside.datasets.reading import Entry, read
 from bedside.datasets.recording import Annotations, Header, millivolts, shown
 from bedside.errors import RefusedError
+from bedside.outcome import Outcome
 from bedside.plugins import Choice
 from bedside.signals.beats import against_template, cut, normalize
 from bedside.signals.filters import highpass, resample, steps
 from bedside.signals.rhythm import FEATURES, rhythm
-from bedside.tasks.aami import BEATS, CLASSES, NOT_BEATS, PACEMAKER
 from bedside.tasks.base import RecordWindows, Task, joined
+from bedside.tasks.ecg_beats.aami import BEATS, NOT_BEATS, PACEMAKER
+from bedside.tasks.ecg_beats.de_chazal import DeChazal
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 from bedside.tasks.proof import window_digests
 from bedside.tasks.splits.base import Split
-from bedside.tasks.splits.de_chazal import DeChazal
 
 Ints = NDArray[np.int64]
 
@@ -92,9 +94,12 @@ class EcgArrhythmia(Task):
             digests=window_digests(adc, peaks, half_second, half_second),
         )
 
+    @property
+    def outcome(self) -> Outcome:
+        return OUTCOME
+
     def description(self) -> dict[str, Any]:
         return {
-            "classes": list(CLASSES),
             "rhythm_features": list(FEATURES),
             "sampling_rate": self.rate,
             "decision_delay": "until the next beat, and at least until the window's end",
