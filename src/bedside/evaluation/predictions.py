@@ -86,9 +86,7 @@ class Predictions:
         )
 
     @classmethod
-    def of(
-        cls, *, logits: Any, label: Any, record: Any, patient: Any, sample: Any, outcome: Outcome
-    ) -> "Predictions":
+    def of(cls, *, logits: Any, label: Any, record: Any, patient: Any, sample: Any, outcome: Outcome) -> "Predictions":
         """Predictions from any arrays; what must be integers is checked to be."""
         named = {"label": label, "record": record, "patient": patient, "sample": sample}
         for name, values in named.items():

@@ -44,7 +44,19 @@ def split_integrity(case: Case) -> Findings:
     whole = PASS if patients >= limits.test_patients else FAIL
     few = f"is judged on too few test {subjects}: {patients:g}, {limits.test_patients} needed"
     tested = Finding(whole, f"{patients:g} test {subjects} (needs {limits.test_patients})", plain=few)
-    return Findings([apart, tested], {**shared, "test_patients": patients}, limits.model_dump())
+    return Findings([apart, tested, *_adopted(case)], {**shared, "test_patients": patients}, limits.model_dump())
+
+
+def _adopted(case: Case) -> list[Finding]:
+    """Of a network that was trained elsewhere `prepare` proves nothing: its owner has to say whom it learned from."""
+    declared, subjects = case.evidence["labels"].get("adopted"), case.outcome.subject.many
+    if declared is None:
+        return []
+    if declared == "undeclared":
+        plain = f"was adopted, and nobody says whether it has seen the test {subjects} before (adopt.learned_from)"
+        return [Finding(INSUFFICIENT, f"adopted: trained on undeclared {subjects}", plain=plain)]
+    whom = f"training {subjects} of this data set" if declared == "here" else f"other {subjects}"
+    return [Finding(PASS, f"adopted: trained on {whom}, as its owner declares")]
 
 
 def enough_evidence(case: Case) -> Findings:

@@ -129,7 +129,12 @@ def _inferiority(apart: Difference, delta: float, metric: str, about: str, outco
         f"{about} {SHORT[metric]} {apart.gross:+.4f}, at worst {apart.gross_lower:+.4f}, and on average over {outcome.subject.many} "
         f"{apart.average:+.4f}, at worst {apart.average_lower:+.4f} (limit {-delta:+g})"
     )
-    return Finding(PASS if apart.above(delta) else FAIL, text, about, _worse(apart, delta, metric, f"{about} {outcome.unit.many}", about))
+    return Finding(
+        PASS if apart.above(delta) else FAIL,
+        text,
+        about,
+        _worse(apart, delta, metric, f"{about} {outcome.unit.many}", about),
+    )
 
 
 def _worse(apart: Difference, delta: float, metric: str, units: str, about: str) -> str:

@@ -51,7 +51,9 @@ def add(commands: Any) -> None:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What a worker takes, here and as `python -m pipelines.trials`."""
     _study(parser)
-    parser.add_argument("--trials", type=int, default=20, metavar="COUNT", help="finished trials in the whole study (20)")
+    parser.add_argument(
+        "--trials", type=int, default=20, metavar="COUNT", help="finished trials in the whole study (20)"
+    )
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="begin no trial after so long")
     parser.add_argument("--dataset", type=Path, default=Path("artifacts/dataset"), help="default: %(default)s")
     parser.add_argument("--teacher", type=Path, default=Path("artifacts/models/teacher"), help="default: %(default)s")

@@ -15,6 +15,7 @@ from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import Architecture, Network
 from bedside.models.last import asked, last_layer, require_arguments
+from bedside.models.traced import traced
 from bedside.outcome import Outcome, outcome_of
 from bedside.params import ClassName, Params
 from bedside.training.batches import Tensors
@@ -104,6 +105,7 @@ def built(shape: Network, splits: Splits, where: str) -> nn.Module:
             f"{where}: this {shape.kind} answers two windows with something {found}; it must answer with logits "
             f"(2, {len(splits.classes)}), one per class ({', '.join(splits.classes)})"
         )
+    traced(network, shape.inputs)  # what no technique could follow and no exporter write is refused now, too
     return network
 
 
