@@ -11,7 +11,7 @@ from bedside.graph.reading import model_of
 from bedside.graph.surgery import View
 
 Shapes = Mapping[str, tuple[int, ...]]
-WEIGHTS = {"Conv": (1, 2), "Gemm": (1, 2), "LSTM": (1, 2, 3), "MatMul": (1,)}
+WEIGHTS = {"Conv": (1, 2), "Gemm": (1, 2), "LSTM": (1, 2, 3), "GRU": (1, 2, 3), "MatMul": (1,)}
 # Tensors that no kernel writes out: a runtime fuses these into the operator before or after.
 ALIASES = frozenset({"Relu", "QuantizeLinear", "DequantizeLinear", "Squeeze"})
 
@@ -19,7 +19,7 @@ ALIASES = frozenset({"Relu", "QuantizeLinear", "DequantizeLinear", "Squeeze"})
 def complexity(graph: bytes) -> dict[str, int]:
     """`parameters`, `macs` and `activation_peak_bytes` of an exported graph at batch 1 (estimates, from shapes alone).
 
-    Multiply-accumulates are those of convolutions, linear layers and LSTMs; the peak is what operators in file order
+    Multiply-accumulates are those of convolutions, linear layers, LSTM and GRU; the peak is what operators in file order
     need alive at once when they fuse ideally. A runtime may need more. Where some windows take a longer path, these are
     the figures of that path, and `macs_short_path` is what the others cost.
     """
@@ -61,7 +61,7 @@ def macs(node: onnx.NodeProto, shapes: Shapes) -> int:
         return prod(shapes[node.input[1]])
     if node.op_type == "MatMul":
         return prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
-    if node.op_type == "LSTM":
+    if node.op_type in {"LSTM", "GRU"}:
         steps = shapes[node.input[0]][0]
         return steps * (prod(shapes[node.input[1]]) + prod(shapes[node.input[2]]))
     return 0

@@ -14,9 +14,10 @@ from bedside.graph.surgery import Array, View, attribute, constant, drop_unused,
 from bedside.grid import rows_to_steps, stored_steps
 
 VENDOR = "com.microsoft"
-WEIGHTS = (1, 2)  # W and R among the inputs of ONNX's LSTM, each (direction, 4 * units, inputs)
+WEIGHTS = (1, 2)  # W and R among the inputs of ONNX's LSTM and GRU, each (direction, gates * units, inputs)
+RECURRENT = ("LSTM", "GRU")
 # Layers with float weights, and where these stand among their inputs.
-STORED = {"LSTM": WEIGHTS, "Conv": (1,), "FusedConv": (1,), "Gemm": (1,), "FusedGemm": (1,)}
+STORED = {"LSTM": WEIGHTS, "GRU": WEIGHTS, "Conv": (1,), "FusedConv": (1,), "Gemm": (1,), "FusedGemm": (1,)}
 
 
 def units(layer: onnx.NodeProto) -> int:
@@ -50,10 +51,10 @@ def store_integer_weights(model: onnx.ModelProto) -> int:
 
 
 def _rows(weight: Array, operator: str) -> tuple[Array, Array]:
-    """int8 values and scales that multiply them, one per output channel: (1, 4 * units, 1), (channels, 1, 1), ..."""
-    flat = weight if operator == "LSTM" else weight.reshape(len(weight), -1)
+    """int8 values and scales that multiply them, one per output channel: (1, gates * units, 1), (channels, 1, 1), ..."""
+    flat = weight if operator in RECURRENT else weight.reshape(len(weight), -1)
     steps, scale = stored_steps(flat)
-    aligned = scale[..., None] if operator == "LSTM" else scale.reshape(-1, *[1] * (weight.ndim - 1))
+    aligned = scale[..., None] if operator in RECURRENT else scale.reshape(-1, *[1] * (weight.ndim - 1))
     return steps.reshape(weight.shape), aligned
 
 

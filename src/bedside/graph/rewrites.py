@@ -79,11 +79,14 @@ def convolve_in_two_dimensions(model: onnx.ModelProto) -> None:
     graph, view = model.graph, View(model.graph)
     nodes: list[onnx.NodeProto] = []
     images: set[str] = set()  # tensors that have become (batch, channel, 1, time)
+    beside: set[str] = set()  # tensors that have one of that shape beside them
     for node in graph.node:
         data = node.input[0] if node.input else ""
         if node.op_type == "Conv" and _is_one_dimensional(node, view):
             if data not in images:
-                nodes.append(_reshaped(graph, "Unsqueeze", data, f"{data}.image"))
+                if data not in beside:
+                    nodes.append(_reshaped(graph, "Unsqueeze", data, f"{data}.image"))
+                    beside.add(data)
                 node.input[0] = f"{data}.image"
             _add_dimension(graph, view, node)
             images.update(node.output)
