@@ -16,6 +16,11 @@ def group(family: str) -> str:
     return f"bedside.{family.lower().removesuffix('s')}s"
 
 
+def any_registered() -> bool:
+    """Whether any package adds anything."""
+    return any(name.startswith("bedside.") for name in entry_points().groups)
+
+
 def registered(name: str) -> tuple[EntryPoint, ...]:
     """The entry points of a group; RefusedError where two distributions register the same name."""
     return _registered(name, tuple(sys.path))

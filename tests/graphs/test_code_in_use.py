@@ -1,10 +1,11 @@
 """What really runs in a stage is among the sources that its digest is made of: no import escapes by being dynamic."""
 
+import functools
 import importlib
 import pkgutil
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 import bedside
 from bedside import catalog
 from bedside.artifacts import open_artifact
+from bedside.component import Component, Metrics
 from bedside.fingerprint import pipeline
 from bedside.fingerprint.sources import CARRIERS
 from tests.cohort import approve
@@ -52,7 +54,7 @@ def used(params: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> di
 
 def _run(params: Mapping[str, Any], at: Path) -> Iterator[tuple[tuple[str, ...], set[Path]]]:
     def stage(name: tuple[str, ...], component: str, **values: Any) -> tuple[tuple[str, ...], set[Path]]:
-        return name, traced(lambda: catalog.stage(component)(**values))
+        return name, traced(catalog.stage(component), values)
 
     data = {"recordings": at / "recordings", "approval": at / "approval"}
     yield stage(("ingest",), "ingest", recordings=data["recordings"], source=params["source"])
@@ -81,22 +83,35 @@ def _run(params: Mapping[str, Any], at: Path) -> Iterator[tuple[tuple[str, ...],
         yield stage(("gate", TARGET, variant), "gate", **ports, **by)
 
 
-def traced(call: Callable[[], object]) -> set[Path]:
-    """The files of this library in which a function was called, in any thread."""
+def traced(stage: Component, values: Mapping[str, Any]) -> set[Path]:
+    """The library's files in which the stage called a function, in any thread; not what carriers call to record it."""
     found: set[str] = set()
 
     def seen(frame: FrameType, event: str, _: object) -> None:
-        if event == "call":
-            found.add(frame.f_code.co_filename)
+        file = frame.f_code.co_filename
+        if event == "call" and file not in found and file.startswith(str(SRC)) and not any(map(carries, _stack(frame))):
+            found.add(file)
 
-    threading.setprofile(seen)
-    sys.setprofile(seen)
-    try:
-        call()
-    finally:
-        sys.setprofile(None)
-        threading.setprofile(None)
-    return {Path(file) for file in found if Path(file).is_relative_to(SRC)}
+    @functools.wraps(stage.function)
+    def watched(**given: Any) -> Metrics:
+        threading.setprofile(seen)
+        sys.setprofile(seen)
+        try:
+            return stage.function(**given)
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)
+
+    Component(watched, stage.image, stage.takes, stage.gives)(**values)
+    return set(map(Path, found))
+
+
+def _stack(frame: FrameType | None) -> Iterator[Path]:
+    """The library's files that a call comes through."""
+    while frame and not frame.f_code.co_filename.endswith("test_code_in_use.py"):
+        if frame.f_code.co_filename.startswith(str(SRC)):
+            yield Path(frame.f_code.co_filename)
+        frame = frame.f_back
 
 
 def test_every_file_in_which_a_stage_runs_counts_in_its_digest(
@@ -105,7 +120,7 @@ def test_every_file_in_which_a_stage_runs_counts_in_its_digest(
     counted = pipeline.by_stage(params)
     for name, files in used.items():
         missing = files - {file for source in counted[name] for file in source.files()}
-        assert {str(file.relative_to(SRC)) for file in missing if not carries(file)} == set(), name
+        assert {str(file.relative_to(SRC)) for file in missing} == set(), name
 
 
 def carries(file: Path) -> bool:

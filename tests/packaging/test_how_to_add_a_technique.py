@@ -63,7 +63,7 @@ def test_every_command_of_the_page_works_and_both_launchers_have_the_new_stage(p
     assert {"variant@flattened", "export@flattened"} <= set(printed[stages].split())
     ir = (project / compiled.split()[-1]).read_text()
     assert "variant@flattened" in ir
-    assert "components.flatten" in ir
+    assert re.search(r"- bedside\.stages\n +- flatten\n", ir)
 
 
 def test_a_misplaced_variant_is_refused_before_anything_runs(project: Path) -> None:

@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +15,7 @@ import yaml
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.errors import RefusedError
 from bedside.fingerprint import digest
+from bedside.installed import group
 from bedside.lineage import check, techniques
 from bedside.models import save
 from bedside.models.cnn_lstm import CnnLstm
@@ -69,6 +73,26 @@ def counted(installed: Path, kind: str = "board") -> str:
         f"from bedside.fingerprint import digest\nprint(digest('bedside.stages.optimize', {{'kind': {kind!r}}}))",
     )
     return done.stdout.strip()
+
+
+def test_an_upgraded_package_changes_the_digests_of_the_stages_that_use_it(tmp_path: Path) -> None:
+    distributions.board(tmp_path)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["targets"]["openvino-cpu"] = {"kind": "board"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "components").symlink_to(COMPONENTS)
+    before = written(tmp_path)
+    (tmp_path / "boardmaker/limits.py").write_text("CORES = 4\n")
+    now = written(tmp_path)
+    assert {stage for stage in now if now[stage] != before[stage]} == {"optimize", "evaluate"}
+    assert now["evaluate"]["onnxruntime-cpu"] == before["evaluate"]["onnxruntime-cpu"]
+
+
+def written(folder: Path) -> Any:
+    """code.json of the parameters there, which `bedside repro` has written anew where packages are registered."""
+    assert run(folder, "-c", "from bedside.installed import any_registered; print(any_registered())").stdout == "True\n"
+    assert run(folder, "-m", "bedside.fingerprint").returncode == 0
+    return json.loads((folder / "code.json").read_text())
 
 
 def test_a_target_that_is_installed_changes_no_digest_of_a_stage_that_does_not_name_it(tmp_path: Path) -> None:
@@ -174,6 +198,33 @@ def test_a_technique_with_a_name_that_is_taken_is_refused(tmp_path: Path, monkey
     monkeypatch.syspath_prepend(distributions.technique(tmp_path, "prune"))
     with pytest.raises(RefusedError, match=r"'prune' in bedside.techniques, which scaler 1.0 registers, .* already"):
         techniques(COMPONENTS)
+
+
+def block(language: str) -> str:
+    """A code block of docs/how-to/add-from-a-package.md."""
+    page = (ROOT / "docs/how-to/add-from-a-package.md").read_text()
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def test_the_package_of_the_page_works(tmp_path: Path) -> None:
+    about, named = tomllib.loads(block("toml"))["project"], yaml.safe_load(block("yaml"))
+    ((named_group, entries),) = about["entry-points"].items()
+    modules = {"boards/__init__.py": "", "boards/pair.py": block("python")}
+    distributions.install(tmp_path, about["name"], modules, **{named_group.removeprefix("bedside."): entries})
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["targets"] |= named["targets"]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "components").symlink_to(COMPONENTS)
+    done = run(tmp_path, *block("sh").replace("bedside", "-m bedside.cli").split())
+    assert "every parameter is valid" in done.stdout, done.stderr
+
+
+def test_the_page_lists_the_group_of_every_family() -> None:
+    page = (ROOT / "docs/how-to/add-from-a-package.md").read_text()
+    for base in (ROOT / "src/bedside").rglob("*.py"):
+        for family in re.findall(r"^class (\w+)\(Plugin\b", base.read_text(), re.MULTILINE):
+            assert f"`{group(family)}`" in page, family
 
 
 def test_without_packages_the_families_are_those_of_the_library() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside import ending
+from bedside.installed import any_registered
 from bedside.running import log as logs
 from bedside.running.pipeline import COUNTED, Interrupted, reproduce
 from bedside.running.screen import duration, own_screen
@@ -54,6 +55,8 @@ def _repro(arguments: argparse.Namespace) -> None:
 def _checked_run(arguments: argparse.Namespace) -> None:
     if status := _bedside("check"):  # in a process of its own, which loads torch and gives the memory back
         sys.exit(status)
+    if any_registered() and (status := _counted_anew()):
+        sys.exit(status)
     if run(pull=arguments.pull, verbose=arguments.verbose)["failed"]:
         _bedside("unfinished")
         sys.exit(1)
@@ -78,6 +81,11 @@ def run(*, pull: bool = False, verbose: bool = False) -> Counter[str]:
     if log:
         print(f"Log: {log}\n", flush=True)
     return ended
+
+
+def _counted_anew() -> int:
+    """Write the digests of the code as the first stage does; DVC does not see that an installed package has changed."""
+    return subprocess.run([sys.executable, "-m", "bedside.fingerprint"], check=False).returncode
 
 
 def _bedside(command: str) -> int:
