@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bedside.evaluation.pictures.beats import draw_flips
 from bedside.evaluation.pictures.confusion import draw_confusion
