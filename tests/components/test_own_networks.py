@@ -40,6 +40,13 @@ class Ending(nn.Module):
         return logits
 
 
+class Misnamed(Ending):
+    """The same network, whose forward calls its inputs otherwise than the dataset does."""
+
+    def forward(self, ecg: Tensor, intervals: Tensor) -> Tensor:
+        return super().forward(ecg, intervals)
+
+
 @pytest.fixture(autouse=True)
 def kinds() -> Iterator[type[Architecture]]:
     """The architecture of this file, known as long as its tests run."""
@@ -55,7 +62,8 @@ def kinds() -> Iterator[type[Architecture]]:
             return self.model_copy(update={"inputs": self.inputs or width, "classes": classes})
 
         def network(self) -> Ending:
-            return Ending(self.inputs, self.classes, self.end)
+            kind = Misnamed if self.end == "misnamed" else Ending
+            return kind(self.inputs, self.classes, self.end)
 
     yield Own
     del Architecture.known["own"]
@@ -115,6 +123,14 @@ def test_a_network_that_cannot_read_the_windows_is_refused_before_the_training(
         RefusedError, match=rf"^{where}.*: this own cannot read windows of signal \(2, 120\) and rhythm \(14\)"
     ):
         taught(cohort, approval, tmp_path / "teacher", **params)
+
+
+def test_a_network_that_calls_its_inputs_otherwise_is_refused_before_the_training(
+    cohort: Cohort, approval: Path, tmp_path: Path
+) -> None:
+    reason = r"^architecture: this own has a forward\(ecg, intervals\), and windows have signal, rhythm; name"
+    with pytest.raises(RefusedError, match=reason):
+        taught(cohort, approval, tmp_path / "teacher", "misnamed")
 
 
 def test_features_are_taken_from_the_layer_that_answers_whatever_its_name(

@@ -166,6 +166,13 @@ def test_an_empty_split_is_refused_by_name(cohort: Cohort, tmp_path: Path) -> No
     assert not (tmp_path / "dataset").exists()
 
 
+def test_an_input_with_a_name_that_its_labels_bear_is_refused() -> None:
+    arrays = {"wave": np.zeros((4, 2, 5), np.float32), "label": np.zeros((4, 3), np.float32)}
+    windows = RecordWindows(arrays, label=np.zeros(4, np.int64), sample=np.arange(4), digests=frozenset())
+    with pytest.raises(RefusedError, match="an input of the task is called label"):
+        sound("117", windows)
+
+
 @pytest.mark.parametrize(("name", "value"), [("signal", np.nan), ("rhythm", -np.inf)])
 def test_a_window_that_is_not_finite_is_refused_by_its_record_and_sample(name: str, value: float) -> None:
     arrays = {"signal": np.zeros((4, 2, 5), np.float32), "rhythm": np.zeros((4, 3), np.float32)}

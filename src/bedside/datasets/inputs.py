@@ -76,6 +76,6 @@ def declared(about: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def said(of: Shapes) -> str:
-    """In words, such as `signal (2, 120) and rhythm (7)`."""
+    """In words, such as `ecg (2, 120) and age (1)`."""
     *before, last = (f"{name} ({', '.join(map(str, shape))})" for name, shape in of.items())
     return f"{', '.join(before)} and {last}" if before else last

@@ -10,7 +10,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from bedside.datasets.inputs import Shapes
+from bedside.edge.runner import Shapes
 from bedside.errors import RefusedError
 from bedside.graph.branches import switched
 from bedside.graph.canonical import canonical_bytes
@@ -18,7 +18,6 @@ from bedside.graph.finite import require_constants
 from bedside.graph.folding import fold_constants
 from bedside.graph.quantized import separate_zero_points, store_integer_biases
 from bedside.graph.rewrites import tidy_recurrence
-from bedside.models.last import zeros
 
 OPSET = 18
 OUTPUTS = ["logits"]
@@ -64,7 +63,7 @@ def export(network: nn.Module, shapes: Shapes) -> bytes:
 def _exported(network: nn.Module, shapes: Shapes) -> onnx.ModelProto:
     if isinstance(network, TwoStep):
         shared = _exported(network.shared, shapes) if network.shared is not None else None
-        read = {name: tuple(values.shape[1:]) for name, values in network.read(zeros(shapes, 1)).items()}
+        read = {name: tuple(values.shape[1:]) for name, values in network.read(_zeros(shapes, 1)).items()}
         first, second = (_exported(part, read) for part in (network.first, network.second))
         return switched(first, second, network.thresholds.numpy(), shared, network.replaced)
     model = _trace(network, shapes)
@@ -79,7 +78,7 @@ def _exported(network: nn.Module, shapes: Shapes) -> onnx.ModelProto:
 def _trace(network: nn.Module, shapes: Shapes) -> onnx.ModelProto:
     _let_fake_quantization_be_traced()
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
-    example = tuple(zeros(shapes, 2).values())  # two: a batch of one would be taken for a constant
+    example = tuple(_zeros(shapes, 2).values())  # two: a batch of one would be taken for a constant
     with warnings.catch_warnings(), torch.no_grad(), _quiet("torch.onnx", "onnxscript"):
         warnings.simplefilter("ignore")
         try:
@@ -101,6 +100,10 @@ def _trace(network: nn.Module, shapes: Shapes) -> onnx.ModelProto:
             ) from error
     assert program is not None  # it is None only without dynamo
     return program.model_proto
+
+
+def _zeros(shapes: Shapes, windows: int) -> dict[str, Tensor]:
+    return {name: torch.zeros(windows, *shape) for name, shape in shapes.items()}
 
 
 def _opset(network: nn.Module) -> int:

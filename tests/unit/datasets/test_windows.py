@@ -56,6 +56,13 @@ def test_a_file_with_other_arrays_is_refused_with_their_names(tmp_path: Path) ->
         read_windows(tmp_path / "model.safetensors", INPUTS)
 
 
+@pytest.mark.parametrize("other", [{"age": (1,)}, {**INPUTS, "weight": (1,)}, {**INPUTS, "age": (2,)}])
+def test_windows_that_the_dataset_does_not_declare_are_refused(other: Shapes, tmp_path: Path) -> None:
+    write_windows(tmp_path / "train.safetensors", windows(5))
+    with pytest.raises(ArtifactError, match=r"holds .*age"):
+        read_windows(tmp_path / "train.safetensors", other)
+
+
 def test_a_selection_keeps_the_rows_of_every_array_together() -> None:
     every = windows(6)
     part = every[every.sample >= 900]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import helper
+from torch import nn
 
 from bedside.edge.on_onnxruntime import OnnxRuntimeRunner, options
 from bedside.edge.runner import rows
@@ -138,6 +139,45 @@ def test_the_long_path_costs_both_networks_and_the_short_path_one() -> None:
 def test_integers_are_found_inside_branches() -> None:
     turned = SwitchedNetwork(float_network(), two_step("int8 cascade").first, 4).eval()
     assert is_quantized(onnx.load_from_string(export(turned, INPUTS)))
+
+
+class Trunk(nn.Module):
+    """Reads two inputs of the three, of which one is called as a tensor of the joint graph used to be."""
+
+    def forward(self, features: torch.Tensor, **others: torch.Tensor) -> torch.Tensor:
+        return features[:, :2].relu() + others["slack"].mean(1)[:, None, None]
+
+
+class Last(nn.Module):
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.layer = nn.Linear(2 * 5 + 3 + 4, 3)
+
+    def forward(self, features: torch.Tensor, slack: torch.Tensor, logit: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = self.layer(torch.cat([features.flatten(1), slack, logit.flatten(1)], dim=1))
+        return answer
+
+
+@each_target
+def test_any_inputs_reach_both_networks_and_what_stands_in_the_place_of_one(target: Target) -> None:
+    shapes = {"slack": (3,), "features": (4, 5), "logit": (2, 2)}
+    network = SwitchedNetwork(Last(0), Last(1), 3, Trunk(), "features").eval()
+    network.thresholds.fill_(0.2)
+    random = np.random.default_rng(0)
+    windows = {name: random.normal(size=(50, *shape)).astype(np.float32) for name, shape in shapes.items()}
+    graph = export(network, shapes)
+    runner = target.session(target.optimize(graph)[0])
+    with torch.no_grad():
+        given = tensors(windows)
+        expected, fast = network(**given).numpy(), Alone(network.first, network)(**given)
+    long = slack(fast, network.thresholds).numpy() < 0
+    assert 5 < long.sum() < 45
+    assert list(runner.inputs.items()) == list(shapes.items())
+    alone = np.concatenate([runner(rows(windows, slice(i, i + 1))) for i in range(50)])
+    np.testing.assert_allclose(alone, expected, atol=1e-5)
+    decides = target.session(router(onnx.load_from_string(graph)).SerializeToString())
+    np.testing.assert_array_equal(decides(windows)[:, 0] < 0, long)
 
 
 def test_what_only_a_branch_reads_is_kept() -> None:

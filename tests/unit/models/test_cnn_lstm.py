@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from bedside.artifacts import commit, open_artifact, staged
+from bedside.datasets.inputs import Shapes
 from bedside.errors import RefusedError
 from bedside.models import Architecture, load, save
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
@@ -53,6 +54,14 @@ def test_without_lstm_the_head_reads_every_instant() -> None:
 def test_a_shape_is_fitted_to_the_windows_it_will_read() -> None:
     network = SHAPE.fitted({"signal": (3, 40), "rhythm": (2,)}, 5).network().eval()
     assert network(torch.zeros(4, 3, 40), torch.zeros(4, 2)).shape == (4, 5)
+
+
+@pytest.mark.parametrize(
+    "inputs", [{"signal": (2, 120)}, {"ecg": (2, 120), "rhythm": (7,)}, {"signal": (3, 8, 8), "rhythm": (7,)}]
+)
+def test_a_shape_is_not_fitted_to_inputs_that_it_cannot_read(inputs: Shapes) -> None:
+    with pytest.raises(RefusedError, match=r"^a cnn_lstm reads signal .* and rhythm .*, not (signal|ecg) \("):
+        SHAPE.fitted(inputs, 4)
 
 
 def test_a_saved_network_answers_as_before(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """All pictures of one deployment's evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from bedside.datasets.inputs import Arrays
 from bedside.evaluation.pictures.confusion import draw_confusion
 from bedside.evaluation.pictures.curves import draw_curves
 from bedside.evaluation.pictures.flips import draw_flips
@@ -16,7 +16,7 @@ def draw(
     candidate: Predictions,
     reference: Predictions,
     *,
-    inputs: Arrays,
+    inputs: Mapping[str, Any],
     records: Sequence[str],
     patients: Sequence[str],
     title: str,

@@ -1,12 +1,11 @@
 """The windows that compression flipped, drawn: a reviewer sees at once whether an answer was defensible."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bedside.datasets.inputs import Arrays
 from bedside.evaluation.flips import harmful
 from bedside.evaluation.pictures.style import BLUE, GREY, LARGE, NORMAL, SMALL, figure, save
 from bedside.evaluation.predictions import Predictions
@@ -22,7 +21,7 @@ def draw_flips(
     candidate: Predictions,
     reference: Predictions,
     *,
-    inputs: Arrays,
+    inputs: Mapping[str, Any],
     records: Sequence[str],
     patients: Sequence[str],
     title: str,
