@@ -19,9 +19,10 @@ from kfp.dsl.pipeline_task import PipelineTask
 
 import components
 from bedside import kubeflow
+from bedside.catalog import stage
 from bedside.cluster import settings
 from bedside.cluster.settings import Cluster
-from bedside.configuration import check, read, stage
+from bedside.configuration import check, read
 from bedside.errors import RefusedError
 from bedside.kubeflow_pods import fit
 from bedside.lineage import ROOT, Lineage

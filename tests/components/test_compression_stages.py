@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 import torch
+from bedside.models.quantized_cnn_lstm import QuantizedCnnLstmNetwork
 
 from bedside.artifacts import Artifact, open_artifact
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import load
 from bedside.models.fake_quant import weight_scales
-from bedside.models.quantized_cnn_lstm import QuantizedCnnLstmNetwork
 from bedside.params import ParamsError, validate
 from bedside.signals.rhythm import FEATURES
 from bedside.training.stages import parameters

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm
 
 from bedside.artifacts import ArtifactError, open_artifact
 from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
-from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm
 from components.export import Export, export
 from tests.support.networks import dataset_artifact, float_network, int8_network, model_artifact, noise, shape
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from bedside.catalog import stage
 from bedside.cli import main
-from bedside.configuration import check, sections, stage
+from bedside.configuration import check, sections
 from bedside.params import ParamsError, validate
 from pipelines import workspace
 from tests.graphs.wiring import ROOT, dvc_stages

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from bedside.configuration import check, sections, stage
+from bedside.catalog import stage
+from bedside.configuration import check, sections
 from bedside.datasets.mitdb import Mitdb
 from bedside.params import Params, validate
 from pipelines.workspace import COPIED, NAMED, ROOT, environment_of, lay_out, merged

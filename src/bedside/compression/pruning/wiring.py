@@ -139,7 +139,7 @@ class _Walk:
         source, *rest = node.args
         assert isinstance(source, fx.Node)
         read = self.of(source)
-        axes = rest[0] if rest else node.kwargs.get("dim", tuple(range(read.ndim)))
+        axes: Any = rest[0] if rest else node.kwargs.get("dim", tuple(range(read.ndim)))
         keep = bool(rest[1] if len(rest) > 1 else node.kwargs.get("keepdim", False))
         low, high = (fold(read, axes, keep) for fold in (torch.amin, torch.amax))
         return low if torch.equal(low, high) else None
