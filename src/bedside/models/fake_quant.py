@@ -10,7 +10,7 @@ import copy
 import functools
 import math
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -156,7 +156,8 @@ class QuantizedRecurrent(nn.RNNBase):
             return super().forward(values, hx)
         batch = values.shape[0 if self.batch_first else 1]
         state = values.new_zeros(self.num_layers * (1 + self.bidirectional), batch, self.hidden_size)
-        flat = [quantize_weight(one, weight_scales(one)) if one.ndim > 1 else one for one in self._flat_weights]
+        own = cast(list[Tensor], self._flat_weights)
+        flat = [quantize_weight(one, weight_scales(one)) if one.ndim > 1 else one for one in own]
         how = self.bias, self.num_layers, self.dropout, True, self.bidirectional, self.batch_first
         sequence, *last = self.kernel(values, (state,) * self.states if self.states > 1 else state, flat, *how)
         return sequence, tuple(last) if self.states > 1 else last[0]

@@ -183,7 +183,7 @@ class _Walk:
     def _recurrent(self, node: fx.Node, module: Any) -> Any:
         """Unit n of every layer and direction is one: they have one width."""
         read = along(self.of(node.all_input_nodes[0]), -1)
-        if read is None or getattr(module, "proj_size", 0) or len(node.all_input_nodes) > 1:
+        if read is None or getattr(module, "proj_size", False) or len(node.all_input_nodes) > 1:
             return None
         units = self._units(str(node.target), module, read, module.hidden_size)
         both = units.repeat(2 if module.bidirectional else 1)
