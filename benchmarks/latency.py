@@ -19,11 +19,13 @@ from tqdm import tqdm
 from bedside.datasets.inputs import Arrays
 from bedside.graph.export import export
 from bedside.measurement import Measure, Measurement
+from bedside.models import Network
 from bedside.models.cnn_lstm import CnnLstm, ConvBlock
-from bedside.models.quantized_cnn_lstm import quantized
+from bedside.models.edits.quantized import quantized, settle
 from bedside.targets import Target
 
-INPUTS = {"signal": (2, 120), "rhythm": (7,)}  # those of cnn_lstm, as it is unless fitted to other windows
+INPUTS = {"signal": (2, 120), "rhythm": (7,)}
+CLASSES = 4
 KERNELS = (7, 5, 3)
 TEACHER = "64-128-128/2-2-1/256-256/128"
 STUDENTS = [
@@ -68,22 +70,22 @@ def rows(teacher: str, students: list[str], kinds: list[str], how: Measure) -> I
             yield line(kind, name, numbers, found)
 
 
-def shape(name: str) -> CnnLstm:
+def shape(name: str) -> Network:
     """`16-32-32/2-2-2/32/32` -> channels, strides, LSTM units, head."""
     channels, strides, units, head = (tuple(map(int, part.split("-"))) for part in name.split("/"))
     blocks = (ConvBlock(channels=c, kernel=k, stride=s) for c, k, s in zip(channels, KERNELS, strides, strict=True))
-    return CnnLstm(convolutions=tuple(blocks), lstm=units, head=head[0])
+    return Network.of(CnnLstm(convolutions=tuple(blocks), lstm=units, head=head[0]), INPUTS, CLASSES)
 
 
-def graph_of(network: CnnLstm, numbers: str) -> bytes:
+def graph_of(network: Network, numbers: str) -> bytes:
     """The exported graph; for int8 with ranges from noise."""
     torch.manual_seed(0)
-    module: torch.nn.Module = network.network().eval()
+    module = network.network().eval()
     if numbers == "int8":
-        module = quantized(network.network(), network)
+        module = quantized(module, INPUTS)
         with torch.no_grad():
             module.train()(**{name: torch.from_numpy(array) for name, array in noise(64).items()})
-        module.settle()
+        settle(module)
     return export(module.eval(), INPUTS)
 
 

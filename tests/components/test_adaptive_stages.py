@@ -6,24 +6,29 @@ from typing import Any
 import pytest
 import torch
 
-from bedside.artifacts import Artifact, commit, open_artifact, staged
+from bedside.artifacts import Artifact, open_artifact
 from bedside.datasets.inputs import shapes
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.graph.export import export
 from bedside.graph.parity import parity
-from bedside.models import load, save
+from bedside.models import load
 from bedside.models.cnn_lstm import CnnLstm, ConvBlock
 from bedside.models.switched import SwitchedNetwork
 from bedside.training.stages import Validation, open_splits
 from components.cascade import cascade
 from components.early_exit import early_exit
 from tests.cohort import Cohort
+from tests.support.networks import model_artifact
 
 BLOCKS = (ConvBlock(channels=8, kernel=7, stride=4), ConvBlock(channels=16, kernel=5, stride=2))
 LARGE, SMALL = CnnLstm(convolutions=BLOCKS, lstm=(16,), head=8), CnnLstm(convolutions=BLOCKS[:1], head=4)
 TRUE: dict[str, Any] = {"switching": {"fidelity": 0.9, "most": 1.0}}
-SHORT: dict[str, Any] = {"training": {"epochs": 1, "sampling": {"windows": 64, "batch": 64}}}
+EXIT: dict[str, Any] = {
+    **TRUE,
+    "after": "convolutions.0",
+    "training": {"epochs": 1, "sampling": {"windows": 64, "batch": 64}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +46,8 @@ def models(cohort: Cohort) -> dict[str, Path]:
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(answer, splits.train.label).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-        made[name] = stored(network, fitted, cohort.dataset.parent / name)
+        made[name] = model_artifact(cohort.dataset.parent / name, network, fitted).path
     return made
-
-
-def stored(network: torch.nn.Module, shape: CnnLstm, path: Path) -> Path:
-    with staged(path) as staging:
-        save(network, shape, staging)
-        commit(staging, path, {"labels": {"source": "simulated"}})
-    return path
 
 
 def made(
@@ -61,9 +59,7 @@ def made(
     return open_artifact(student), metrics
 
 
-@pytest.mark.parametrize(
-    ("technique", "parent", "params"), [(cascade, "small", TRUE), (early_exit, "large", TRUE | SHORT)]
-)
+@pytest.mark.parametrize(("technique", "parent", "params"), [(cascade, "small", TRUE), (early_exit, "large", EXIT)])
 def test_the_pair_is_as_true_as_asked_and_becomes_one_graph(
     cohort: Cohort, models: dict[str, Path], tmp_path: Path, *, technique: Any, parent: str, params: dict[str, Any]
 ) -> None:
@@ -83,7 +79,7 @@ def test_the_pair_is_as_true_as_asked_and_becomes_one_graph(
 def test_training_an_exit_leaves_the_long_path_as_it_was(
     cohort: Cohort, models: dict[str, Path], tmp_path: Path
 ) -> None:
-    student, _ = made(early_exit, cohort, models, "large", student=tmp_path / "exit", params=TRUE | SHORT)
+    student, _ = made(early_exit, cohort, models, "large", student=tmp_path / "exit", params=EXIT)
     network, full = load(student), load(open_artifact(models["large"]))
     assert isinstance(network, SwitchedNetwork)
     network.thresholds.fill_(1e6)
@@ -106,14 +102,16 @@ def test_a_pair_that_asks_the_teacher_too_often_is_refused(
         )
 
 
-def test_an_exit_behind_the_last_block_and_more_is_refused(
+def test_an_exit_behind_a_module_that_is_not_there_is_refused(
     cohort: Cohort, models: dict[str, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(RefusedError, match="has 2 convolution blocks"):
-        made(early_exit, cohort, models, "large", student=tmp_path / "exit", params={"after": 3})
+    with pytest.raises(
+        RefusedError, match=r"the network has no module 'convolutions\.2'; known: convolutions\.0\.conv"
+    ):
+        made(early_exit, cohort, models, "large", student=tmp_path / "exit", params=EXIT | {"after": "convolutions.2"})
 
 
 def test_nothing_but_a_float_network_gets_an_exit(cohort: Cohort, models: dict[str, Path], tmp_path: Path) -> None:
     made(cascade, cohort, models, "small", student=tmp_path / "pair", params=TRUE)
     with pytest.raises(RefusedError, match="not a cascade"):
-        made(early_exit, cohort, models | {"pair": tmp_path / "pair"}, "pair", student=tmp_path / "exit", params={})
+        made(early_exit, cohort, models | {"pair": tmp_path / "pair"}, "pair", student=tmp_path / "exit", params=EXIT)

@@ -10,8 +10,8 @@ from bedside.artifacts import Artifact, open_artifact
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import load
-from bedside.models.fake_quant import weight_scales
-from bedside.models.quantized_cnn_lstm import QuantizedCnnLstmNetwork
+from bedside.models.edits.quantized import grids
+from bedside.models.fake_quant import QuantizedRecurrent, weight_scales
 from bedside.params import ParamsError, validate
 from bedside.signals.rhythm import FEATURES
 from bedside.training.stages import parameters
@@ -94,9 +94,10 @@ def test_a_student_as_large_as_its_teacher_is_refused(cohort: Cohort, teacher: P
 
 def test_a_pruned_model_has_fewer_channels_cells_and_neurons(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
     params = {"schedule": {"ratio": 0.5, "steps": 2, "multiple": 2}, "training": SHORT}
-    shape = made(prune, cohort, teacher, tmp_path / "pruned", params).json("architecture.json")
-    assert [block["channels"] for block in shape["convolutions"]] == [4, 8]
-    assert (shape["lstm"], shape["head"]) == ([8], 4)
+    pruned = load(made(prune, cohort, teacher, tmp_path / "pruned", params))
+    weights = {"convolutions.0.conv.weight": 4, "convolutions.1.conv.weight": 8, "hidden.weight": 4}
+    assert {name: len(pruned.get_parameter(name)) for name in weights} == weights
+    assert pruned.get_parameter("lstm.0.weight_hh_l0").shape == (4 * 8, 8)
 
 
 def test_a_quantized_model_lies_on_its_grid_and_answers_like_its_parent(
@@ -105,16 +106,16 @@ def test_a_quantized_model_lies_on_its_grid_and_answers_like_its_parent(
     network = load(
         made(quantize, cohort, teacher, tmp_path / "quantized", {"training": {**SHORT, "epochs": 0}, **TINY})
     )
-    assert isinstance(network, QuantizedCnnLstmNetwork)
-    for weight in (weight for layer in network.layers for weight in layer.weights()):
+    (layer,) = (module for module in network.modules() if isinstance(module, QuantizedRecurrent))
+    for weight in layer.weights():
         steps = weight / weight_scales(weight)[:, None]
         assert torch.allclose(steps, steps.round(), atol=1e-3)
     generator = torch.Generator().manual_seed(0)
-    signal, rhythm = (
-        torch.rand(32, 2, 120, generator=generator),
-        0.1 * torch.randn(32, len(FEATURES), generator=generator),
-    )
-    difference = (network(signal, rhythm) - load(open_artifact(teacher))(signal, rhythm)).abs().max()
+    windows = {
+        "signal": torch.rand(32, 2, 120, generator=generator),
+        "rhythm": 0.1 * torch.randn(32, len(FEATURES), generator=generator),
+    }
+    difference = (network(**windows) - load(open_artifact(teacher))(**windows)).abs().max()
     assert 0 < difference < 0.2
 
 
@@ -133,8 +134,7 @@ def test_a_variant_without_8_bit_activations_is_rebuilt_as_it_was_declared(
 ) -> None:
     params = {"activations": activations, "training": {**SHORT, "epochs": 0}, **TINY}
     network = load(made(quantize, cohort, teacher, tmp_path / "quantized", params))
-    assert isinstance(network, QuantizedCnnLstmNetwork)
-    assert {grid.bits for grid in network.grids.values()} == {16 if activations == 16 else 32}
+    assert {grid.bits for grid in grids(network).values()} == {16 if activations == 16 else 32}
 
 
 def test_ranges_come_from_calibration_patients_alone(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
@@ -143,8 +143,7 @@ def test_ranges_come_from_calibration_patients_alone(cohort: Cohort, teacher: Pa
     data, splits = open_artifact(cohort.dataset), ("train", "validation", "calibration")
     highest = {split: float(load_split(data, split).inputs["signal"].max()) for split in splits}
     assert len(set(highest.values())) == 3
-    assert isinstance(network, QuantizedCnnLstmNetwork)
-    assert float(network.grids["signal"].high) == highest["calibration"]
+    assert float(grids(network)["signal"].high) == highest["calibration"]
 
 
 def test_ranges_that_training_would_overwrite_are_refused() -> None:
@@ -164,12 +163,11 @@ def test_the_scan_names_every_activation_and_the_worst_stays_float(
 ) -> None:
     params = {"mixed": {"worst": 1}, "ranges": {"kind": "entropy"}, "training": {**SHORT, "epochs": 0}, **TINY}
     metrics = quantize(dataset=cohort.dataset, teacher=teacher, parent=teacher, student=tmp_path / "q", params=params)
-    losses = {name: value for name, value in metrics.items() if name.startswith("sensitivity/")}
+    losses = {name: value for name, value in metrics.items() if name.startswith("harm/")}
     network = load(open_artifact(tmp_path / "q"))
-    assert isinstance(network, QuantizedCnnLstmNetwork)
-    assert [name.removeprefix("sensitivity/") for name in losses] == list(network.grids)
-    (kept,) = (name for name, grid in network.grids.items() if grid.bits == 32)
-    assert losses[f"sensitivity/{kept}"] == max(losses.values())
+    assert [name.removeprefix("harm/") for name in losses] == list(grids(network))
+    (kept,) = (name for name, grid in grids(network).items() if grid.bits == 32)
+    assert losses[f"harm/{kept}"] == max(losses.values())
 
 
 def test_int8_that_gains_too_little_is_refused(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:

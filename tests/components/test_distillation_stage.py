@@ -48,7 +48,7 @@ def teacher(cohort: Cohort) -> Path:
     network = shape.network()
     with torch.no_grad():
         network(**splits.train.inputs)  # its batch norms have seen the data
-        network.output.weight *= 10
+        network.get_parameter("output.weight").mul_(10)
     return model_artifact(cohort.dataset.parent / "teacher", network, shape).path
 
 

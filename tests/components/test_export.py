@@ -6,9 +6,16 @@ import pytest
 
 from bedside.artifacts import ArtifactError, open_artifact
 from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
-from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm
 from components.export import Export, export
-from tests.support.networks import dataset_artifact, float_network, int8_network, model_artifact, noise, shape
+from tests.support.networks import (
+    dataset_artifact,
+    float_network,
+    int8_network,
+    int8_shape,
+    model_artifact,
+    noise,
+    shape,
+)
 
 
 def test_a_float_network_becomes_a_graph_that_answers_alike_on_every_validation_window(tmp_path: Path) -> None:
@@ -28,7 +35,7 @@ def test_a_float_network_becomes_a_graph_that_answers_alike_on_every_validation_
 
 def test_the_command_line_exports_a_quantized_network_to_integers(tmp_path: Path) -> None:
     dataset = dataset_artifact(tmp_path / "dataset", "validation", windows=60)
-    model = model_artifact(tmp_path / "model", int8_network(12), QuantizedCnnLstm(float_shape=shape(12)))
+    model = model_artifact(tmp_path / "model", int8_network(12), int8_shape(12))
     ports = {"dataset": dataset.path, "model": model.path, "graph": tmp_path / "graph"}
     export.main([str(part) for part in export.argv({**ports, "params": "{}", "metrics": tmp_path / "metrics.json"})])
     graph = open_artifact(tmp_path / "graph")

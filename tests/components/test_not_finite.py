@@ -15,7 +15,7 @@ import torch
 from onnx import numpy_helper
 
 import components
-from bedside import stages
+from bedside import stages, techniques
 from bedside.artifacts import commit, open_artifact, staged
 from bedside.component import Component
 from bedside.datasets.inputs import declared
@@ -233,7 +233,7 @@ def test_ranges_are_not_fitted_on_activations_that_are_not_finite(
         safetensors.torch.save_file(tensors, file)
 
     parent = damaged(teacher, tmp_path / "large", "model.safetensors", grow)
-    with pytest.raises(RefusedError, match=r"the parent makes activation convolution-1 not finite on \d+ of \d+"):
+    with pytest.raises(RefusedError, match=r"the parent makes activation convolutions_1_conv not finite on \d+ of \d+"):
         made_by(quantize, cohort, (teacher, parent), tmp_path / "student", words("quantize", "example"))
 
 
@@ -252,7 +252,9 @@ def test_a_teacher_whose_answers_overflow_is_blamed_and_not_the_student(
 
 
 def test_no_stage_writes_figures_but_through_the_one_that_refuses_them() -> None:
-    for file in [*Path(components.__path__[0]).glob("*.py"), *Path(stages.__path__[0]).glob("*.py")]:
+    for file in [
+        file for package in (components, stages, techniques) for file in Path(package.__path__[0]).glob("*.py")
+    ]:
         assert "json.dump" not in file.read_text(), f"{file.name}: bedside.artifacts.write_json refuses NaN"
 
 

@@ -103,7 +103,7 @@ def test_without_a_layer_to_set_it_in_an_operating_point_is_refused_before_the_t
 def test_without_an_operating_point_it_may_end_as_it_likes(
     cohort: Cohort, approval: Path, tmp_path: Path, end: str
 ) -> None:
-    assert open_artifact(taught(cohort, approval, tmp_path / "teacher", end)).json("architecture.json")["end"] == end
+    assert open_artifact(taught(cohort, approval, tmp_path / "teacher", end)).json("network.json")["base"]["end"] == end
 
 
 def test_a_network_that_answers_too_few_classes_is_refused_before_the_training(
@@ -138,14 +138,14 @@ def test_features_are_taken_from_the_layer_that_answers_whatever_its_name(
 ) -> None:
     teacher = taught(cohort, approval, tmp_path / "teacher")
     made = distilled(cohort, teacher, tmp_path / "student", student=SMALL, features={})
-    assert open_artifact(made).json("architecture.json")["kind"] == "cnn_lstm"
+    assert open_artifact(made).json("network.json")["base"]["kind"] == "cnn_lstm"
 
 
 def test_features_of_a_network_without_a_last_layer_are_refused_before_the_training(
     cohort: Cohort, approval: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     teacher = taught(cohort, approval, tmp_path / "teacher", "scaled")
-    monkeypatch.setattr("components.distill.fit", None)
+    monkeypatch.setattr("bedside.techniques.distill.fit", None)
     with pytest.raises(RefusedError, match=r"^features: the teacher does not end in a linear layer"):
         distilled(cohort, teacher, tmp_path / "student", student=SMALL, features={})
 

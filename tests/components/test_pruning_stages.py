@@ -9,7 +9,6 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-import components.sparsify
 from bedside.artifacts import Artifact, open_artifact
 from bedside.component import Component
 from bedside.compression.pruning.base import Scores
@@ -17,7 +16,6 @@ from bedside.compression.pruning.taylor import Taylor
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import load
-from bedside.models.cnn_lstm import CnnLstmNetwork
 from bedside.training.batches import Tensors
 from bedside.training.loop import fit
 from components.prune import prune
@@ -60,10 +58,8 @@ def state(model: Artifact) -> dict[str, Tensor]:
 
 
 def test_a_pruned_model_says_which_layers_bore_it(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
-    curves = made(prune, cohort, teacher, tmp_path / "x", schedule=HALF, scan={"shares": [0.5]}).json(
-        "sensitivity.json"
-    )
-    assert set(curves) == {"convolutions.0", "convolutions.1", "lstm.0", "hidden"}
+    curves = made(prune, cohort, teacher, tmp_path / "x", schedule=HALF, scan={"shares": [0.5]}).json("layer_scan.json")
+    assert set(curves) == {"convolutions.0.conv", "convolutions.1.conv", "lstm.0", "hidden"}
     assert [point["share"] for point in curves["lstm.0"]] == [0.0, 0.5]
 
 
@@ -77,10 +73,10 @@ def test_a_network_is_pruned_by_sensitivity_at_the_uniform_cost(cohort: Cohort, 
             student=tmp_path / kind,
             params={"schedule": HALF, "allocation": {"kind": kind}, "training": UNTRAINED},
         )
-        assert "sensitivity/lstm.0" in metrics
+        assert "layer_scan/lstm.0" in metrics
         removed[kind] = metrics["model/macs_removed"]
     assert removed["sensitivity"] >= removed["uniform"] > 0.5
-    shapes = [open_artifact(tmp_path / kind).json("architecture.json") for kind in removed]
+    shapes = [open_artifact(tmp_path / kind).json("network.json") for kind in removed]
     assert shapes[0] != shapes[1]
 
 
@@ -106,7 +102,7 @@ def test_units_are_scored_on_patients_whom_the_network_was_not_fitted_to(
 ) -> None:
     scores, heard = Taylor.scores, []
 
-    def noting(self: Taylor, network: CnnLstmNetwork, data: Tensors, classes: int) -> Scores:
+    def noting(self: Taylor, network: torch.nn.Module, data: Tensors, classes: int) -> Scores:
         heard.append(data.inputs["signal"])
         return scores(self, network, data, classes)
 
@@ -119,8 +115,9 @@ def test_units_are_scored_on_patients_whom_the_network_was_not_fitted_to(
 
 def test_a_network_without_lstm_is_pruned_too(cohort: Cohort, approval: Path, tmp_path: Path) -> None:
     parent = taught(cohort, approval, "without-lstm", UNTRAINED, lstm=[])
-    shape = made(prune, cohort, parent, tmp_path / "pruned", schedule=HALF).json("architecture.json")
-    assert ([block["channels"] for block in shape["convolutions"]], shape["lstm"]) == ([4, 8], [])
+    pruned = state(made(prune, cohort, parent, tmp_path / "pruned", schedule=HALF))
+    assert [len(pruned[f"convolutions.{number}.conv.weight"]) for number in (0, 1)] == [4, 8]
+    assert not any(name.startswith("lstm") for name in pruned)
 
 
 def test_a_pruning_whose_multiples_leave_all_units_is_refused(cohort: Cohort, teacher: Path, tmp_path: Path) -> None:
@@ -163,7 +160,7 @@ def test_only_a_rewind_takes_the_second_step_back_to_the_parent(
         starts.append({name: tensor.clone() for name, tensor in network.state_dict().items()})
         return fit(network, *rest, **named)
 
-    monkeypatch.setattr(components.sparsify, "fit", watched)
+    monkeypatch.setattr("bedside.techniques.sparsify.fit", watched)
     schedule = {"kind": "iterative", "ratio": 0.5, "steps": 2, "multiple": 1}
     training = {**SHORT, "learning_rate": 1e-4}
     made(sparsify, cohort, teacher, tmp_path / "x", schedule=schedule, training=training, rewind=rewind)

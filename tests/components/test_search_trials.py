@@ -19,6 +19,7 @@ from bedside.datasets.inputs import described
 from bedside.datasets.windows import Windows, write_windows
 from bedside.errors import RefusedError
 from bedside.lineage import Lineage
+from bedside.models import Network
 from bedside.models.cnn_lstm import CnnLstm, ConvBlock
 from bedside.params import ParamsError, load, validate
 from bedside.search.settings import Search
@@ -89,7 +90,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_windows(staging / f"{split}.safetensors", beats(count, seed))
         (staging / "dataset.json").write_text(json.dumps(about))
         commit(staging, dataset, {"labels": {"source": "simulated"}})
-    shape = CnnLstm(convolutions=(ConvBlock(channels=32, kernel=9, stride=4),), head=2048).fitted(INPUTS, 4)
+    base = CnnLstm(convolutions=(ConvBlock(channels=32, kernel=9, stride=4),), head=2048)
+    shape = Network.of(base, INPUTS, 4)
     torch.manual_seed(0)
     network, train = shape.network(), Tensors.of(beats(1200, 0))
     training = validate(Training, TRAINING, "training")
@@ -217,7 +219,7 @@ def test_a_chain_that_no_technique_could_follow_is_found_before_the_first_trial(
     params = chain("distill", "quantize", "prune")
     techniques = {step.technique: step.params for step in params}
     space = {"chains": [["distill", "quantize", "prune"]], "techniques": techniques}
-    with pytest.raises(ParamsError, match=r"search.space.chains: .*prune takes cnn_lstm, and its parent"):
+    with pytest.raises(ParamsError, match=r"search.space.chains: .*prune takes a float network, and its parent"):
         bench(project, space=space, short={}).check()
 
 

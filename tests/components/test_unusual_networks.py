@@ -44,8 +44,8 @@ SHAPES: dict[str, Any] = {
 NO_CONVOLUTIONS = ["lstm-alone", "head-alone"]
 # What gains nothing of a shape, or takes no such network, and the words in which it says so.
 REFUSED = {
-    **dict.fromkeys(product(["substitute"], NO_CONVOLUTIONS), "spared: no layer 'convolutions.0' in the parent"),
-    **dict.fromkeys(product(["early_exit"], NO_CONVOLUTIONS), "the parent has 0 convolution blocks"),
+    **dict.fromkeys(product(["substitute"], NO_CONVOLUTIONS), "substitute removed 0.0%"),
+    **dict.fromkeys(product(["early_exit"], NO_CONVOLUTIONS), "the network has no module 'convolutions.0'"),
     **dict.fromkeys(product(["quantize"], NO_CONVOLUTIONS), "would run all of it in float"),
     **dict.fromkeys(product(["cascade"], SHAPES), "ship the first"),  # which is its own teacher here
 }

@@ -46,9 +46,7 @@ def apart(target: Target, graph: bytes, cpu: Cpu) -> tuple[int, float]:
 
 
 def widened(bits: int) -> bytes:
-    network = int8_network(48)
-    network.use(dict.fromkeys(network.grids, bits))
-    return export(network, INPUTS)
+    return export(int8_network(48, bits=bits), INPUTS)
 
 
 GRAPHS = {

@@ -130,7 +130,7 @@ def carries(file: Path) -> bool:
 
 
 def test_the_stages_ran_in_the_files_that_they_are_about(used: dict[tuple[str, ...], set[Path]]) -> None:
-    assert SRC / "models/quantized_cnn_lstm.py" in used["export", "small"]
-    assert SRC / "models/quantized_cnn_lstm.py" not in used["export", "teacher"]
+    assert SRC / "models/edits/quantized.py" in used["export", "small"]
+    assert SRC / "models/edits/quantized.py" not in used["export", "teacher"]
     assert SRC / "targets/onnxruntime.py" in used["optimize", TARGET, "small"]
     assert SRC / "tasks/ecg_arrhythmia.py" in used["prepare",]

@@ -71,5 +71,5 @@ def test_a_misplaced_variant_is_refused_before_anything_runs(project: Path) -> N
     params["variants"]["flattened"]["parent"] = "quantized"
     wrong = project / "wrong.yaml"
     wrong.write_text(yaml.safe_dump(params))
-    with pytest.raises(AssertionError, match=r"variants\.flattened\.technique: flatten takes cnn_lstm"):
+    with pytest.raises(AssertionError, match=r"variants\.flattened\.technique: flatten takes a float network"):
         run("bedside check --params wrong.yaml", project)

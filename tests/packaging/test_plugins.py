@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 import yaml
 
-from bedside.artifacts import commit, open_artifact, staged
+from bedside.artifacts import open_artifact
 from bedside.errors import RefusedError
 from bedside.fingerprint import digest
 from bedside.installed import group
 from bedside.lineage import check, techniques
-from bedside.models import save
+from bedside.models import Network
 from bedside.models.cnn_lstm import CnnLstm
 from bedside.params import ParamsError
 from bedside.targets import Target
 from tests.conftest import MakeArtifact
 from tests.support import distributions
+from tests.support.networks import model_artifact
 
 ROOT = Path(__file__).parents[2]
 COMPONENTS = ROOT / "components"
@@ -144,12 +145,12 @@ def test_bedside_check_says_what_is_wrong_with_a_package_in_one_message(tmp_path
 
 def test_an_installed_technique_makes_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(distributions.technique(tmp_path))
-    assert techniques(COMPONENTS)["scale"].takes == ("cnn_lstm",)
+    assert techniques(COMPONENTS)["scale"].takes == ("float",)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["variants"]["scaled"] = {"parent": "distilled", "technique": "scale", "params": {"share": 0.5}}
     check(params, COMPONENTS)
     params["variants"]["scaled"]["parent"] = "quantized"
-    with pytest.raises(ParamsError, match="scale takes cnn_lstm, and its parent 'quantized' is a quantized_cnn_lstm"):
+    with pytest.raises(ParamsError, match="scale takes a float network, and its parent 'quantized' is quantized"):
         check(params, COMPONENTS)
 
 
@@ -170,12 +171,9 @@ def test_an_installed_technique_is_started_by_the_command_that_starts_every_stag
 
 def network(place: Path) -> Path:
     """An untrained network as a model artifact."""
-    shape = CnnLstm.model_validate({"convolutions": [{"channels": 4, "kernel": 7, "stride": 4}], "head": 4})
-    fitted = shape.fitted((2, 120), (14,), 4)
-    with staged(place) as staging:
-        save(fitted.network(), fitted, staging)
-        commit(staging, place, {"component": "test", "labels": {"source": "simulated"}})
-    return place
+    base = CnnLstm.model_validate({"convolutions": [{"channels": 4, "kernel": 7, "stride": 4}], "head": 4})
+    shape = Network.of(base, {"signal": (2, 120), "rhythm": (14,)}, 4)
+    return model_artifact(place, shape.network(), shape).path
 
 
 @pytest.mark.parametrize(

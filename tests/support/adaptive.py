@@ -7,9 +7,9 @@ import torch
 
 from bedside.graph.export import export
 from bedside.models.cnn_lstm import CnnLstm
-from bedside.models.early_exit import EarlyExit, cut
+from bedside.models.edits.early_exit import EarlyExit, split
 from bedside.models.switched import Alone, SwitchedNetwork, margin
-from tests.support.networks import INPUTS, float_network, int8_network, noise, shape, tensors
+from tests.support.networks import INPUTS, float_network, int8_network, noise, tensors
 
 Sort = Literal["cascade", "int8 cascade", "early exit", "cascade of cascades"]
 SORTS: tuple[Sort, ...] = ("cascade", "int8 cascade", "early exit", "cascade of cascades")
@@ -30,8 +30,9 @@ def two_step(sort: Sort, share: float = 0.5) -> SwitchedNetwork:
 def _built(sort: Sort) -> SwitchedNetwork:
     large = float_network(12, seed=3)
     if sort == "early exit":
-        head = CnnLstm(convolutions=(), head=8)
-        return cut(large, EarlyExit(full=shape(12), exit=head, after=1).fitted(INPUTS, 4))
+        read = split(large, INPUTS, "convolutions.0").inputs(INPUTS)
+        head = CnnLstm(convolutions=(), head=8).fitted(read, 4)
+        return EarlyExit(after="convolutions.0", exit=head).apply(large, INPUTS)
     if sort == "cascade of cascades":
         return SwitchedNetwork(two_step("cascade"), float_network(10, seed=5), 4)
     return SwitchedNetwork(int8_network() if sort == "int8 cascade" else float_network(), large, 4)

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from bedside.artifacts import DatasetIn, ModelIn, ModelOut
 from bedside.component import Metrics, component
-from bedside.models.io import architecture_of, load, save
+from bedside.models import described, load, save
 from bedside.params import Params
 
 
@@ -31,7 +31,7 @@ class {title}(Params):
     example: ClassVar[dict[str, Any]] = {{}}
 
 
-@component(image="train", takes=("cnn_lstm",))
+@component(image="train", takes=("float",))
 def {name}(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: ModelOut, params: {title}) -> Metrics:
     """The parent with every weight multiplied by `share`."""
     import torch
@@ -40,7 +40,7 @@ def {name}(*, dataset: DatasetIn, teacher: ModelIn, parent: ModelIn, student: Mo
     with torch.no_grad():
         for weights in network.parameters():
             weights.mul_(params.share)
-    save(network, architecture_of(parent), student)
+    save(network, described(parent), student)
     return {{"model/share": params.share}}
 '''
 

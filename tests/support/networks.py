@@ -10,15 +10,15 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
-from torch import nn
+from torch import fx, nn
 
 from bedside.artifacts import Artifact, commit, open_artifact, staged
 from bedside.datasets.inputs import Arrays, Shapes, described
 from bedside.datasets.windows import Windows, write_windows
 from bedside.graph.export import export
-from bedside.models import save
+from bedside.models import Network, save
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
-from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, QuantizedCnnLstmNetwork, quantized
+from bedside.models.edits.quantized import Quantized, grids, quantized, settle, use
 from bedside.tasks.ecg_beats.outcome import OUTCOME
 
 INPUTS: Shapes = {"signal": (2, 120), "rhythm": (7,)}
@@ -27,27 +27,40 @@ Kind = Literal["fp32", "int8"]
 CLASSES = OUTCOME.classes
 
 
-def shape(*units: int, channels: tuple[int, ...] = (8, 16), head: int = 16) -> CnnLstm:
+def shape(*units: int, channels: tuple[int, ...] = (8, 16), head: int = 16) -> Network:
     """A CNN-LSTM with these LSTM layers."""
     blocks = tuple(ConvBlock(channels=c, kernel=5, stride=2) for c in channels)
-    return CnnLstm(convolutions=blocks, lstm=units, head=head)
+    return Network.of(CnnLstm(convolutions=blocks, lstm=units, head=head), INPUTS, len(CLASSES))
+
+
+def int8_shape(*units: int) -> Network:
+    """The same with every activation on 8 bits."""
+    return shape(*units).edited(Quantized())
+
+
+def cnn_lstm(shape: Network) -> CnnLstmNetwork:
+    """The module of a CNN-LSTM, with fresh weights."""
+    network = shape.network()
+    assert isinstance(network, CnnLstmNetwork)
+    return network
 
 
 def float_network(*units: int, seed: int = 0) -> CnnLstmNetwork:
     """An untrained network whose batch norms have seen something, so that folding them shows."""
     torch.manual_seed(seed)
-    network = shape(*units).network()
+    network = cnn_lstm(shape(*units))
     with torch.no_grad():
         network.train()(**tensors(noise(64)))
     return network.eval()
 
 
-def int8_network(*units: int, seed: int = 0) -> QuantizedCnnLstmNetwork:
-    """A fake-quantized network whose ranges come from noise."""
-    network = quantized(float_network(*units, seed=seed), shape(*units))
+def int8_network(*units: int, seed: int = 0, bits: int = 8) -> fx.GraphModule:
+    """A fake-quantized network whose ranges come from noise; `bits` are those of its activations."""
+    network = quantized(float_network(*units, seed=seed), INPUTS)
     with torch.no_grad():
         network.train()(**tensors(noise(64)))
-    network.settle()
+    settle(network)
+    use(network, dict.fromkeys(grids(network), bits))
     return network.eval()
 
 
@@ -81,7 +94,7 @@ def tensors(arrays: Arrays) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def model_artifact(path: Path, network: nn.Module, architecture: CnnLstm | QuantizedCnnLstm) -> Artifact:
+def model_artifact(path: Path, network: nn.Module, architecture: Network) -> Artifact:
     """A complete model artifact at `path`."""
     with staged(path) as staging:
         save(network, architecture, staging)

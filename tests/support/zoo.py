@@ -46,8 +46,8 @@ def lively(network: nn.Module, seed: int = 0) -> nn.Module:
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.running_mean.normal_(generator=generator)
-                module.running_var.uniform_(0.5, 2, generator=generator)
+                module.get_buffer("running_mean").normal_(generator=generator)
+                module.get_buffer("running_var").uniform_(0.5, 2, generator=generator)
                 module.weight.normal_(1, 0.3, generator=generator)
                 module.bias.normal_(generator=generator)
     return network.eval()

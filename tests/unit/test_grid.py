@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from bedside.grid import MOST, PAIR, pair_sums, row_scales, rows_to_steps, stored_steps
-from bedside.models.fake_quant import QuantizedLSTM, quantize_weight, weight_scales
+from bedside.models.edits.quantized import use
+from bedside.models.fake_quant import QuantizedLSTM, WeightGrid, quantize_weight, weight_scales
 from tests.support.networks import int8_network
 
 
@@ -63,8 +64,8 @@ def test_stored_weights_stay_on_the_grid_that_they_were_trained_on() -> None:
 
 def test_layers_that_compute_in_float_use_all_of_int8() -> None:
     network = int8_network(12)
-    network.use({"joined": 32, "convolution-0": 16})
-    used = {layer: layer.portable for layer in (*network.convolutions, network.hidden, network.output)}
-    assert list(used.values()) == [True, False, False, True]
-    full = network.hidden.weight.detach().abs().amax(1) / MOST
-    torch.testing.assert_close(network.hidden.scales, full)
+    use(network, {"cat": 32, "convolutions_0_conv": 16})
+    used = {name: layer.portable for name, layer in network.named_modules() if isinstance(layer, WeightGrid)}
+    assert used == {"convolutions.0.conv": True, "convolutions.1.conv": False, "hidden": False, "output": True}
+    full = network.get_parameter("hidden.weight").detach().abs().amax(1) / MOST
+    torch.testing.assert_close(network.get_buffer("hidden.scales"), full)

@@ -162,7 +162,7 @@ def test_a_lineage_that_cannot_be_made_is_refused_before_any_stage_runs(
     )
     assert workspace.run(project) != 0
     assert not (project / "artifacts").exists()
-    assert "variants.pruned.technique: prune takes cnn_lstm" in capfd.readouterr().err
+    assert "variants.pruned.technique: prune takes a float network" in capfd.readouterr().err
 
 
 def test_bedside_check_says_that_a_lineage_can_be_made(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

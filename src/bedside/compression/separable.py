@@ -52,10 +52,11 @@ def imitation(whole: nn.Module, moment: Tensor, rounds: int) -> tuple[nn.Sequent
     missed = (weight - mix[:, :, None] * filters).flatten(1)
     lost = energy(missed, moment) / energy(weight.flatten(1), moment)
     pair = depthwise_pointwise(whole)
-    for part, values in ((pair[0], filters), (pair[1], mix)):
-        part.weight.copy_(values.reshape(part.weight.shape))
+    for name, values in (("0.weight", filters), ("1.weight", mix)):
+        parameter = pair.get_parameter(name)
+        parameter.copy_(values.reshape(parameter.shape))
     if whole.bias is not None:
-        pair[1].bias.copy_(whole.bias)
+        pair.get_parameter("1.bias").copy_(whole.bias)
     return pair, float(lost)
 
 

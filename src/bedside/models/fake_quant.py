@@ -9,7 +9,8 @@ exporter needs to write QuantizeLinear/DequantizeLinear; `train()` makes them fo
 import copy
 import functools
 import math
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -136,7 +137,7 @@ class QuantizedLinear(WeightGrid, nn.Linear):
         return functional.linear(values, self.rounded(), self.bias)
 
 
-class QuantizedRecurrent(nn.Module):
+class QuantizedRecurrent(nn.RNNBase):
     """Mixin before an LSTM or GRU whose weights lie on the int8 grid; a runtime may quantize activations per call.
 
     Training rounds the weights on the fly. `settle` writes them onto the grid for good, after which the plain float
@@ -145,20 +146,18 @@ class QuantizedRecurrent(nn.Module):
 
     kernel: Any  # torch's own: the one door for rounded weights
     states: int  # tensors that carry the past
-    num_layers: int
-    hidden_size: int
-    bidirectional: bool
-    batch_first: bool
-    bias: bool
-    dropout: float
-    _flat_weights: list[Tensor]
 
-    def forward(self, values: Tensor, hx: None = None) -> Any:
+    def weights(self) -> Iterator[nn.Parameter]:
+        """What lies on a grid: everything but biases."""
+        return (parameter for parameter in self.parameters() if parameter.ndim > 1)
+
+    def forward(self, values: Any, hx: Any = None) -> Any:
         if not self.training or hx is not None:
             return super().forward(values, hx)
         batch = values.shape[0 if self.batch_first else 1]
         state = values.new_zeros(self.num_layers * (1 + self.bidirectional), batch, self.hidden_size)
-        flat = [quantize_weight(one, weight_scales(one)) if one.ndim > 1 else one for one in self._flat_weights]
+        own = cast(list[Tensor], self._flat_weights)
+        flat = [quantize_weight(one, weight_scales(one)) if one.ndim > 1 else one for one in own]
         how = self.bias, self.num_layers, self.dropout, True, self.bidirectional, self.batch_first
         sequence, *last = self.kernel(values, (state,) * self.states if self.states > 1 else state, flat, *how)
         return sequence, tuple(last) if self.states > 1 else last[0]
@@ -166,7 +165,7 @@ class QuantizedRecurrent(nn.Module):
     @torch.no_grad()
     def settle(self) -> None:
         """Put the weights on their grid; doing it twice changes nothing, and their grid can be read off them again."""
-        for weight in (one for one in self._flat_weights if one.ndim > 1):
+        for weight in self.weights():
             for _ in range(_PASSES):
                 settled = quantize_weight(weight, weight_scales(weight))
                 if torch.allclose(settled, weight, rtol=1e-5, atol=0):
@@ -190,7 +189,8 @@ def on_grid(layer: nn.Module) -> nn.Module | None:
     """The layer with its weights on the int8 grid; None for one that has no such form, or computes in its own way."""
     match layer:
         case nn.Conv1d() | nn.Conv2d() if type(layer).forward in {nn.Conv1d.forward, nn.Conv2d.forward}:
-            return _converted(layer, _quantized_convolution(type(layer)), layer.out_channels)
+            kind = _quantized_convolution(type(layer))  # type: ignore[arg-type]  # a class is hashable, mypy asks its objects
+            return _converted(layer, kind, layer.out_channels)
         case nn.Linear() if type(layer).forward is nn.Linear.forward:
             return _converted(layer, QuantizedLinear, layer.out_features)
         case nn.LSTM() | nn.GRU() if type(layer) in {nn.LSTM, nn.GRU} and not layer.proj_size:

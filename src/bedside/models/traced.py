@@ -92,7 +92,7 @@ class _Value(fx.Proxy):
         return len(self.known)
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[index] for index in range(len(self.known)))
+        return (self.tracer.create_proxy("call_function", operator.getitem, (self, i), {}) for i in range(len(self)))
 
 
 class _Tracer(fx.Tracer):

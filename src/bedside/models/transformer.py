@@ -45,15 +45,17 @@ class Encoder(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         read = self.attention_norm(patches)
-        heads = [self._split(layer(read)) for layer in (self.query, self.key, self.value)]
-        seen = functional.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+        query, key, value = (self._split(layer(read)) for layer in (self.query, self.key, self.value))
+        seen = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
         patches = patches + self.dropout(self.mix(seen))
         inner = torch.relu(self.expand(self.linear_norm(patches)))
-        return patches + self.dropout(self.contract(inner))
+        answer: Tensor = patches + self.dropout(self.contract(inner))
+        return answer
 
     def _split(self, values: Tensor) -> Tensor:
         """(batch, patch, width) -> (batch, head, patch, width / heads)."""
-        return values.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        heads: Tensor = values.unflatten(2, (self.heads, -1))  # type: ignore[no-untyped-call]  # torch's is missing
+        return heads.transpose(1, 2)
 
 
 class TransformerNetwork(nn.Module):

@@ -47,7 +47,7 @@ def substitute(
     splits = open_splits(dataset, params.validation)
     before, shape = load(parent), described(parent)
     require_float("substitute", shape)
-    names = _names(before, shape, params.spared)
+    names = chosen(before, shape, params.spared)
     moments = second_moments(before, names, drawn(splits, params.training, params.windows))
     network, edit, lost = separated(before, moments, params.rounds)
     removed = require_fewer_parameters("substitute", before, network, params.least_share)
@@ -60,7 +60,7 @@ def substitute(
     }
 
 
-def _names(network: nn.Module, shape: Network, spared: tuple[str, ...] | None) -> list[str]:
+def chosen(network: nn.Module, shape: Network, spared: tuple[str, ...] | None) -> list[str]:
     """The convolutions to replace; RefusedError for a spared one that is not there."""
     layers = replaceable_layers(network, shape)
     convolutions = [name for name in layers if isinstance(network.get_submodule(name), nn.Conv1d | nn.Conv2d)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bedside import scratch
 from bedside.compression.distillation import Features, Hinted, SoftTargets, distillation_loss, feature_distillation
@@ -13,6 +13,7 @@ from bedside.compression.distillation.features import unexplained
 from bedside.models.cnn_lstm import CnnLstmNetwork
 from bedside.training.batches import Tensors
 from bedside.training.loop import Training, fit, prepare_torch
+from tests.support.networks import cnn_lstm
 from tests.unit.compression.waves import CLASSES, LARGE, RHYTHM, SMALL, latest, training, weights
 
 LONG, SHORT = training(epochs=12, learning_rate=1e-2), training(epochs=3, learning_rate=1e-2, windows=64)
@@ -32,7 +33,7 @@ DATA = noise(200)
 def teacher() -> CnnLstmNetwork:
     """One that sees many things in noise, and has no use for most of them in its answers."""
     torch.manual_seed(1)
-    network = LARGE.network()
+    network = cnn_lstm(LARGE)
     with torch.no_grad():
         network(**DATA.inputs)  # its batch norm has seen something
     return network.eval()
@@ -50,10 +51,19 @@ def hinted(
     return pair
 
 
+def features(network: CnnLstmNetwork) -> Tensor:
+    """What enters the last layer."""
+    heard: list[Tensor] = []
+    hook = network.output.register_forward_pre_hook(lambda _, given: heard.append(given[0]))
+    network(**DATA.inputs)
+    hook.remove()
+    return heard[0]
+
+
 def least_unexplained(student: CnnLstmNetwork, teacher: CnnLstmNetwork) -> float:
     """What the best linear map of the student's features leaves unexplained of the teacher's."""
     with torch.no_grad():
-        own, wanted = (network.features(**DATA.inputs).double() for network in (student, teacher))
+        own, wanted = (features(network).double() for network in (student, teacher))
         own = torch.cat([own, torch.ones(len(own), 1)], dim=1)
         return unexplained(own @ torch.linalg.pinv(own) @ wanted, wanted).item()
 

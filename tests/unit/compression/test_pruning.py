@@ -7,49 +7,53 @@ from bedside.compression.gain import require_fewer_parameters
 from bedside.compression.pruning.base import Importance
 from bedside.compression.pruning.magnitude import Magnitude
 from bedside.compression.pruning.schedule import Cubic, Iterative, OneShot, Schedule, most_important
-from bedside.compression.pruning.surgery import GATES, groups, shrink
+from bedside.compression.pruning.surgery import Anatomy, shrink
 from bedside.compression.pruning.taylor import Taylor, evenly
 from bedside.errors import RefusedError
+from bedside.models import Network
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
 from bedside.training.batches import Tensors
+from tests.support.networks import cnn_lstm
 
-SHAPE = CnnLstm(
+BASE = CnnLstm(
     convolutions=(ConvBlock(channels=6, kernel=5, stride=2), ConvBlock(channels=8, kernel=3, stride=2)),
     lstm=(6, 5),
     head=7,
 )
+INPUTS = {"signal": (2, 60), "rhythm": (7,)}
+GATES = 4
 KEEP = {
-    "convolutions.0": torch.tensor([0, 2, 3, 5]),
-    "convolutions.1": torch.tensor([1, 4, 6]),
+    "convolutions.0.conv": torch.tensor([0, 2, 3, 5]),
+    "convolutions.1.conv": torch.tensor([1, 4, 6]),
     "lstm.0": torch.tensor([0, 1, 5]),
     "lstm.1": torch.tensor([2, 4]),
     "hidden": torch.tensor([0, 3, 6]),
 }
 
 
-def network(seed: int = 0) -> CnnLstmNetwork:
+def network(seed: int = 0, base: CnnLstm = BASE) -> CnnLstmNetwork:
     torch.manual_seed(seed)
-    return SHAPE.network().eval()
+    return cnn_lstm(Network.of(base, INPUTS, 4)).eval()
 
 
 def data(windows: int = 40) -> Tensors:
     generator = torch.Generator().manual_seed(2)
     label = torch.tensor([0] * (windows - 4) + [1, 2, 3, 3])
-    shapes = {"signal": (2, 60), "rhythm": (7,)}
-    inputs = {name: torch.randn(windows, *shape, generator=generator) for name, shape in shapes.items()}
+    inputs = {name: torch.randn(windows, *shape, generator=generator) for name, shape in INPUTS.items()}
     return Tensors(inputs, label, torch.zeros(windows, dtype=torch.int64))
 
 
 @torch.no_grad()
 def silence(net: CnnLstmNetwork) -> None:
     """Make every unit that KEEP does not name answer zero, so that removing it may change nothing."""
-    for number, block in enumerate(net.blocks):
-        gone = missing(KEEP[f"convolutions.{number}"], block.conv.out_channels)
-        block.norm.weight[gone] = 0
-        block.norm.bias[gone] = 0
-    for number, layer in enumerate(net.layers):
-        gone = missing(KEEP[f"lstm.{number}"], layer.hidden_size)
-        rows = torch.cat([gone + gate * layer.hidden_size for gate in range(GATES)])
+    for number in range(len(net.convolutions)):
+        norm = net.get_submodule(f"convolutions.{number}.norm")
+        for parameter in norm.parameters():
+            parameter[missing(KEEP[f"convolutions.{number}.conv"], len(parameter))] = 0
+    for number, layer in enumerate(net.lstm):
+        units = BASE.lstm[number]
+        gone = missing(KEEP[f"lstm.{number}"], units)
+        rows = torch.cat([gone + gate * units for gate in range(GATES)])
         for parameter in layer.parameters():
             parameter[rows] = 0  # gates half open, cell input tanh(0) = 0: the cell stays 0
     gone = missing(KEEP["hidden"], net.hidden.out_features)
@@ -64,26 +68,18 @@ def missing(kept: torch.Tensor, units: int) -> torch.Tensor:
 def test_removing_units_that_answer_zero_changes_no_logit() -> None:
     whole = network()
     silence(whole)
-    smaller, shape = shrink(whole, SHAPE, KEEP)
+    smaller, edit = shrink(whole, INPUTS, KEEP)
     assert torch.allclose(smaller(**data().inputs), whole(**data().inputs), atol=1e-6)
-    assert shape.lstm == (3, 2)
-    assert [block.channels for block in shape.convolutions] == [4, 3]
-    assert shape.head == 3
+    assert {name: edit.widths[name].outputs for name in KEEP} == {name: len(kept) for name, kept in KEEP.items()}
 
 
 @pytest.mark.parametrize("without", [("lstm",), ("convolutions",), ("lstm", "convolutions")])
 def test_a_network_without_one_kind_of_layer_is_pruned_too(without: tuple[str, ...]) -> None:
-    shape = SHAPE.model_copy(update={"signal_length": 60, **dict.fromkeys(without, ())})
     keep = {name: units for name, units in KEEP.items() if not name.startswith(without)}
-    whole = shape.network().eval()
+    whole = network(base=BASE.model_copy(update=dict.fromkeys(without, ())))
     silence(whole)
-    smaller, _ = shrink(whole, shape, keep)
+    smaller, _ = shrink(whole, INPUTS, keep)
     assert torch.allclose(smaller(**data().inputs), whole(**data().inputs), atol=1e-6)
-
-
-def test_the_new_shape_describes_the_new_network() -> None:
-    smaller, shape = shrink(network(), SHAPE, KEEP)
-    shape.network().load_state_dict(smaller.state_dict())
 
 
 @pytest.mark.parametrize("importance", [Taylor(windows=8), Taylor(windows=8, balanced=False), Magnitude()])
@@ -91,8 +87,9 @@ def test_a_unit_that_answers_zero_is_the_least_important_of_its_group(importance
     whole = network()
     silence(whole)
     with torch.no_grad():
-        for number, block in enumerate(whole.blocks):
-            block.conv.weight[missing(KEEP[f"convolutions.{number}"], block.conv.out_channels)] = 0
+        for name in ("convolutions.0.conv", "convolutions.1.conv"):
+            weight = whole.get_parameter(f"{name}.weight")
+            weight[missing(KEEP[name], len(weight))] = 0
     scores = importance.scores(whole, data(), 4)
     for name, kept in KEEP.items():
         if not name.startswith("lstm") or isinstance(importance, Magnitude):
@@ -164,7 +161,7 @@ def test_a_schedule_without_a_kind_is_the_gradual_one() -> None:
 
 def test_every_parameter_but_the_last_layer_belongs_to_a_unit() -> None:
     net = network()
-    grouped = {id(p) for group in groups(net).values() for p in group.parameters}
+    grouped = {id(p) for group in Anatomy.of(net, INPUTS).groups.values() for p in group.parameters}
     left = {name for name, p in net.named_parameters() if id(p) not in grouped}
     assert left == {"output.weight", "output.bias"}
 

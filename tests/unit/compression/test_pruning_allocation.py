@@ -8,19 +8,19 @@ from torch import Tensor, nn
 
 from bedside.compression.pruning.allocation import Allocation, Sensitivity, Uniform
 from bedside.compression.pruning.cost import macs
+from bedside.compression.pruning.layer_scan import Curves, divergence, judgement, scan
 from bedside.compression.pruning.schedule import OneShot
-from bedside.compression.pruning.sensitivity import Curves, divergence, judgement, scan
-from bedside.compression.pruning.surgery import resized
 from bedside.compression.pruning.taylor import Taylor
 from bedside.errors import RefusedError
 from bedside.graph.complexity import complexity
 from bedside.models.cnn_lstm import CnnLstmNetwork
+from bedside.techniques.prune import Prune, plan
 from bedside.training.batches import Tensors
 from bedside.training.stages import Splits, Validation
-from components.prune import Prune, plan
-from tests.support.networks import CLASSES, exported, float_network, noise, shape, tensors
+from tests.support.networks import CLASSES, INPUTS, exported, float_network, noise, tensors
 
 SHARES = (0.25, 0.5, 0.75)
+ASLEEP = "convolutions.1.conv"
 
 
 def curve(*falls: float) -> list[dict[str, float]]:
@@ -43,15 +43,14 @@ def half_asleep() -> CnnLstmNetwork:
     """A network whose second convolution uses half of its channels only."""
     network = float_network(16)
     with torch.no_grad():
-        norm = network.blocks[1].norm
-        norm.weight[8:] = 0
-        norm.bias[8:] = 0
+        for parameter in network.get_submodule("convolutions.1.norm").parameters():
+            parameter[8:] = 0
     return network
 
 
 def scanned(network: CnnLstmNetwork) -> Curves:
     scores = Taylor(windows=20).scores(network, splits().validation, len(CLASSES))
-    return scan(network, shape(16), scores, judgement(network, splits(), windows=20), SHARES)
+    return scan(network, INPUTS, scores, judgement(network, splits(), windows=20), SHARES)
 
 
 def test_a_sensitive_layer_keeps_more_than_one_that_bears_pruning() -> None:
@@ -84,12 +83,12 @@ def test_a_scan_that_ends_too_early_is_refused() -> None:
 
 @pytest.mark.parametrize("units", [(), (16,), (12, 8)])
 def test_the_cost_of_a_shape_is_that_of_its_graph(units: tuple[int, ...]) -> None:
-    assert macs(shape(*units)) == complexity(exported("fp32", *units))["macs"]
+    assert macs(float_network(*units), INPUTS).whole == complexity(exported("fp32", *units))["macs"]
 
 
 def test_the_scan_finds_the_layer_that_is_half_asleep() -> None:
     falls = {name: points[2]["fall"] for name, points in scanned(half_asleep()).items()}
-    assert falls.pop("convolutions.1") == pytest.approx(0, abs=1e-7)
+    assert falls.pop(ASLEEP) == pytest.approx(0, abs=1e-7)
     assert min(falls.values()) > 1e-6
 
 
@@ -103,17 +102,17 @@ def test_a_scan_starts_from_the_whole_network() -> None:
 
 
 def test_a_network_is_pruned_where_it_sleeps_at_no_more_than_the_uniform_cost() -> None:
-    curves = scanned(half_asleep())
+    curves, cost = scanned(half_asleep()), macs(half_asleep(), INPUTS)
     schedule = OneShot(ratio=0.4, multiple=1)
 
     def counts(allocation: Allocation) -> dict[str, int]:
-        return plan(Prune(schedule=schedule, allocation=allocation), shape(16), curves)[-1]
+        return plan(Prune(schedule=schedule, allocation=allocation), cost, curves)[-1]
 
     even, chosen = counts(Uniform()), counts(Sensitivity())
-    assert chosen["convolutions.1"] < even["convolutions.1"]
-    assert all(chosen[name] >= even[name] for name in even if name != "convolutions.1")
+    assert chosen[ASLEEP] < even[ASLEEP]
+    assert all(chosen[name] >= even[name] for name in even if name != ASLEEP)
     assert chosen != even
-    assert macs(resized(shape(16), chosen)) <= macs(resized(shape(16), even))
+    assert cost(chosen) <= cost(even)
 
 
 class Fixed(nn.Module):

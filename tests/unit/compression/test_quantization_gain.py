@@ -8,8 +8,9 @@ import torch
 from bedside.compression.gain import IntegerGain, require_smaller
 from bedside.errors import RefusedError
 from bedside.graph.export import export
+from bedside.models import Network
 from bedside.models.cnn_lstm import CnnLstm, ConvBlock
-from bedside.models.quantized_cnn_lstm import quantized
+from bedside.models.edits.quantized import grids, quantized, use
 from bedside.targets.onnxruntime import OnnxRuntime
 from tests.support.networks import INPUTS, noise, tensors
 
@@ -19,13 +20,12 @@ def graphs(channels: int, stride: int, head: int = 32) -> dict[str, bytes]:
     """Exported fp32, int8 and weights-only graphs of a network without LSTM."""
     torch.manual_seed(0)
     blocks = tuple(ConvBlock(channels=channels, kernel=5, stride=s) for s in (stride, 2))
-    shape = CnnLstm(convolutions=blocks, head=head)
-    network = shape.network().eval()
-    integers = quantized(network, shape)
+    network = Network.of(CnnLstm(convolutions=blocks, head=head), INPUTS, 4).network().eval()
+    integers = quantized(network, INPUTS)
     with torch.no_grad():
         integers.train()(**tensors(noise(64)))
     result = {"fp32": export(network, INPUTS), "int8": export(integers, INPUTS)}
-    integers.use(dict.fromkeys(integers.grids, 32))
+    use(integers, dict.fromkeys(grids(integers), 32))
     return {**result, "dynamic": export(integers, INPUTS)}
 
 

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from bedside.compression.bit_widths import Mixed, divergence, harm
 from bedside.compression.ranges.base import Ranges
 from bedside.compression.ranges.calibration import activations, calibrate
 from bedside.compression.ranges.entropy import Entropy
 from bedside.compression.ranges.minmax import MinMax
 from bedside.compression.ranges.moving_average import MovingAverage
 from bedside.compression.ranges.percentile import Percentile
-from bedside.compression.sensitivity import Mixed, divergence, sensitivity
+from bedside.models.edits.quantized import grids, quantized, use
 from bedside.models.fake_quant import ActivationQuantizer
-from bedside.models.quantized_cnn_lstm import quantized
 from bedside.training.batches import Tensors
-from tests.support.networks import float_network, noise, shape, tensors
+from tests.support.networks import INPUTS, float_network, noise, tensors
 
 
 def outlier() -> torch.Tensor:
@@ -81,25 +81,25 @@ def test_entropy_is_not_led_astray_by_the_zeros_of_a_rectifier(shift: float) -> 
 
 
 def test_calibration_sees_what_the_float_network_computes_and_sets_every_grid() -> None:
-    network = quantized(float_network(12), shape(12))
+    network = quantized(float_network(12), INPUTS)
     seen = activations(network, data())
     assert torch.equal(seen["signal"], data().inputs["signal"])
     assert float(seen["hidden"].max()) > 0  # with grids on it would be zero: no range has been set
     calibrate(network, data(), MinMax())
-    assert float(network.grids["signal"].high) == float(data().inputs["signal"].max())
-    assert all(float(grid.high) > float(grid.low) for grid in network.grids.values())
+    assert float(grids(network)["signal"].high) == float(data().inputs["signal"].max())
+    assert all(float(grid.high) > float(grid.low) for grid in grids(network).values())
 
 
 def test_the_layer_whose_range_was_ruined_is_the_most_sensitive_and_stays_float() -> None:
     parent = float_network(12)
-    network = quantized(parent, shape(12))
+    network = quantized(parent, INPUTS)
     calibrate(network, data(), MinMax())
-    network.grids["joined"].span(-1000.0, 1000.0)
-    losses = sensitivity(network, parent, data())
+    grids(network)["cat"].span(-1000.0, 1000.0)
+    losses = harm(network, parent, data())
     bits = Mixed(worst=1).widths(losses)
-    assert bits == {"joined": 32}
+    assert bits == {"cat": 32}
     before = divergence(parent(**noise_tensors()), network.eval()(**noise_tensors()))
-    network.use(bits)
+    use(network, bits)
     after = divergence(parent(**noise_tensors()), network(**noise_tensors()))
     assert after < before / 5
 
@@ -109,11 +109,11 @@ def noise_tensors() -> dict[str, torch.Tensor]:
 
 
 def test_sixteen_bits_round_far_less_than_eight() -> None:
-    network = quantized(float_network(), shape())
+    network = quantized(float_network(), INPUTS)
     calibrate(network, data(), MinMax())
     answers = {}
     for bits in (8, 16, 32):
-        network.use(dict.fromkeys(network.grids, bits))
+        use(network, dict.fromkeys(grids(network), bits))
         answers[bits] = network.eval()(**data().inputs)  # inside the ranges: nothing is clipped
     error = {bits: float((answers[bits] - answers[32]).detach().abs().max()) for bits in (8, 16)}
     assert 0 < error[16] < error[8] / 50

@@ -5,12 +5,15 @@ import torch
 from torch import Tensor, nn
 
 from bedside.compression.moments import Moments, read_by, second_moments
-from bedside.compression.separable import imitation, replaceable, separated
+from bedside.compression.separable import imitation, separated
 from bedside.errors import RefusedError
+from bedside.models import Network
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
-from bedside.models.factored_cnn_lstm import FactoredCnnLstm, layer
+from bedside.models.edits.base import layer
+from bedside.techniques.substitute import chosen
 from bedside.training.batches import Batch
 from bedside.training.stages import parameters
+from tests.support.networks import INPUTS, cnn_lstm
 
 WHOLE = CnnLstm(
     convolutions=(
@@ -21,8 +24,8 @@ WHOLE = CnnLstm(
     lstm=(6,),
     head=8,
 )
-SHAPE = FactoredCnnLstm(whole=WHOLE)
-SECOND = "convolutions.1"
+SHAPE = Network.of(WHOLE, INPUTS, 4)
+SECOND = "convolutions.1.conv"
 
 
 def batches(count: int = 3) -> list[Batch]:
@@ -34,7 +37,7 @@ def batches(count: int = 3) -> list[Batch]:
 
 def fresh() -> CnnLstmNetwork:
     torch.manual_seed(0)
-    return WHOLE.network().eval()
+    return cnn_lstm(SHAPE).eval()
 
 
 def moments(network: CnnLstmNetwork) -> Moments:
@@ -49,7 +52,7 @@ def missed(whole: nn.Module, pair: nn.Module, read: Tensor) -> float:
 
 def read_by_second(network: CnnLstmNetwork) -> Tensor:
     with torch.no_grad():
-        return torch.cat([network.blocks[0](batch.inputs["signal"]) for batch in batches()])
+        return torch.cat([network.convolutions[0](batch.inputs["signal"]) for batch in batches()])
 
 
 def test_patches_times_weights_are_what_the_convolution_answers() -> None:
@@ -62,9 +65,9 @@ def test_patches_times_weights_are_what_the_convolution_answers() -> None:
 def test_a_layer_that_is_separable_is_imitated_exactly() -> None:
     network = fresh()
     with torch.no_grad():
-        weight = network.blocks[1].conv.weight
+        weight = network.get_parameter(f"{SECOND}.weight")
         weight.copy_(torch.randn(12, 8, 1) * torch.randn(1, 8, 5))
-    same, _, lost = separated(network, SHAPE, moments(network), rounds=3)
+    same, _, lost = separated(network, moments(network), rounds=3)
     windows = batches(1)[0].inputs
     assert torch.allclose(same(**windows), network(**windows), atol=1e-4)
     assert lost[SECOND] < 1e-6
@@ -72,14 +75,14 @@ def test_a_layer_that_is_separable_is_imitated_exactly() -> None:
 
 def test_the_reported_loss_is_the_one_on_real_inputs() -> None:
     network = fresh()
-    result, _, lost = separated(network, SHAPE, moments(network), rounds=3)
-    found = missed(network.blocks[1].conv, layer(result, SECOND), read_by_second(network))
+    result, _, lost = separated(network, moments(network), rounds=3)
+    found = missed(layer(network, SECOND), layer(result, SECOND), read_by_second(network))
     assert lost[SECOND] == pytest.approx(found, rel=1e-2)
 
 
 def test_imitating_on_real_inputs_loses_less_than_looking_at_the_weights_alone() -> None:
     network = fresh()
-    whole, read = network.blocks[1].conv, read_by_second(network)
+    whole, read = layer(network, SECOND), read_by_second(network)
     blind, _ = imitation(whole, torch.eye(40, dtype=torch.float64), rounds=0)
     moment = moments(network)[SECOND]
     fitted = [missed(whole, imitation(whole, moment, rounds)[0], read) for rounds in (0, 1, 10)]
@@ -89,7 +92,7 @@ def test_imitating_on_real_inputs_loses_less_than_looking_at_the_weights_alone()
 
 def test_no_step_of_gradient_descent_improves_on_the_fit() -> None:
     network = fresh()
-    whole, read = network.blocks[1].conv, read_by_second(network)
+    whole, read = layer(network, SECOND), read_by_second(network)
     moment = moments(network)[SECOND]
     pair, _ = imitation(whole, moment, rounds=300)
     before = missed(whole, pair, read)
@@ -102,14 +105,16 @@ def test_no_step_of_gradient_descent_improves_on_the_fit() -> None:
 
 
 def test_only_convolutions_that_get_smaller_are_replaced_and_spared_ones_never() -> None:
-    assert replaceable(fresh(), SHAPE, spared=()) == ["convolutions.0", SECOND]  # a 1x1 convolution is mixing already
-    assert replaceable(fresh(), SHAPE, spared=("convolutions.0",)) == [SECOND]
+    first = "convolutions.0.conv"
+    assert chosen(fresh(), SHAPE, spared=()) == [first, SECOND]  # a 1x1 convolution is mixing already
+    assert chosen(fresh(), SHAPE, spared=("convolutions.0",)) == chosen(fresh(), SHAPE, spared=None) == [SECOND]
+    assert chosen(fresh(), SHAPE, spared=(SECOND,)) == [first]
     with pytest.raises(RefusedError, match="spared: no layer 'first'"):
-        replaceable(fresh(), SHAPE, spared=("first",))
+        chosen(fresh(), SHAPE, spared=("first",))
 
 
 def test_the_new_shape_describes_the_new_network() -> None:
     network = fresh()
-    result, shape, _ = separated(network, SHAPE, moments(network), rounds=1)
-    shape.network().load_state_dict(result.state_dict())
+    result, edit, _ = separated(network, moments(network), rounds=1)
+    SHAPE.edited(edit).network().load_state_dict(result.state_dict())
     assert parameters(network) - parameters(result) == 12 * 8 * 5 - (8 * 5 + 12 * 8)

@@ -4,21 +4,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bedside.models import Network
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
 from bedside.training.batches import Augmentation, Batch, Sampling, Tensors
 from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.stages import Splits, Validation
+from tests.support.networks import cnn_lstm
 
 CLASSES = ["N", "S", "V", "F"]
 RHYTHM = 3
 STILL = Augmentation(gain=0, noise=0, shift=0, features=0, flip=0, mixup=0)
+INPUTS = {"signal": (2, 40), "rhythm": (RHYTHM,)}
 LARGE, SMALL = (
-    CnnLstm(
-        convolutions=(ConvBlock(channels=channels, kernel=9, stride=2),),
-        head=head,
-        signal_length=40,
-        rhythm_features=RHYTHM,
-        dropout=0.1,
+    Network.of(
+        CnnLstm(convolutions=(ConvBlock(channels=channels, kernel=9, stride=2),), head=head, dropout=0.1),
+        INPUTS,
+        len(CLASSES),
     )
     for channels, head in ((16, 12), (8, 10))
 )
@@ -48,12 +49,13 @@ def latest(network: nn.Module) -> dict[str, float]:
     return {"score": 0.0}
 
 
-def taught(shape: CnnLstm, *counts: int) -> CnnLstmNetwork:
+def taught(shape: Network, *counts: int) -> CnnLstmNetwork:
     """A network that has learned these windows by their labels."""
     how = training(epochs=6, learning_rate=2e-2)
     prepare_torch(how)
-    network = shape.network()
-    fit(network, beats(*counts), len(CLASSES), how, cross_entropy, latest, name=f"taught-{shape.head}-{counts}")
+    network = cnn_lstm(shape)
+    head = network.hidden.out_features
+    fit(network, beats(*counts), len(CLASSES), how, cross_entropy, latest, name=f"taught-{head}-{counts}")
     return network
 
 

@@ -1,3 +1,5 @@
+from torch import nn
+
 from bedside.graph.complexity import complexity
 from tests.support.networks import exported, float_network
 
@@ -13,8 +15,8 @@ def test_multiply_accumulates_are_those_counted_by_hand() -> None:
 def test_parameters_are_those_of_the_network_with_its_batch_norms_folded() -> None:
     network = float_network(12)
     own = sum(p.numel() for p in network.parameters())
-    norms = sum(p.numel() for block in network.blocks for p in block.norm.parameters())
-    biases = sum(block.conv.out_channels for block in network.blocks)
+    norms = sum(p.numel() for name, p in network.named_parameters() if ".norm." in name)
+    biases = sum(layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv1d))
     assert complexity(exported("fp32", 12))["parameters"] == own - norms + biases
 
 

@@ -83,7 +83,7 @@ def test_parity_is_the_worst_window_not_the_average_of_many() -> None:
         """The same network, but for one window."""
 
         def forward(self, signal: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
-            logits: torch.Tensor = network(signal, rhythm)
+            logits: torch.Tensor = network(signal=signal, rhythm=rhythm)
             return logits + (signal[:, 0, :1] == 7.0)  # one more for every class: no answer changes
 
     windows["signal"][123, 0, 0] = 7.0

@@ -38,9 +38,7 @@ def test_the_float_twin_has_the_same_work_to_do_as_the_float_parent(target: Targ
 
 @pytest.mark.parametrize("bits", [8, 16, 32])
 def test_nothing_is_rounded_in_it_whatever_was(bits: int) -> None:
-    network = int8_network(12)
-    network.use(dict.fromkeys(network.grids, bits))
-    found = plain(export(network, INPUTS))
+    found = plain(export(int8_network(12, bits=bits), INPUTS))
     assert found is not None
     assert not is_quantized(onnx.load_from_string(found.graph))
     assert {t.data_type for t in onnx.load_from_string(found.graph).graph.initializer} <= {

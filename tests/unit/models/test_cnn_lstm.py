@@ -5,106 +5,104 @@ from pathlib import Path
 import pytest
 import torch
 
-from bedside.artifacts import commit, open_artifact, staged
-from bedside.datasets.inputs import Shapes
 from bedside.errors import RefusedError
-from bedside.models import Architecture, load, save
+from bedside.models import Network, load
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
-from bedside.models.fake_quant import ActivationQuantizer, QuantizedLSTM, quantize_weight, weight_scales
+from bedside.models.edits.quantized import Quantized, quantized, settle
+from bedside.models.fake_quant import (
+    ActivationQuantizer,
+    QuantizedLSTM,
+    QuantizedRecurrent,
+    quantize_weight,
+    weight_scales,
+)
 from bedside.models.finite import not_finite
-from bedside.models.quantized_cnn_lstm import QuantizedCnnLstm, quantized
+from tests.support.networks import INPUTS, cnn_lstm, model_artifact, noise, tensors
 
-SHAPE = CnnLstm(
+BASE = CnnLstm(
     convolutions=(ConvBlock(channels=8, kernel=7, stride=2), ConvBlock(channels=8, kernel=3)), lstm=(8, 8), head=8
 )
-
-
-def inputs(windows: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(windows, 2, 120, generator=generator), torch.randn(windows, 7, generator=generator)
+SHAPE = Network.of(BASE, INPUTS, 4)
+WINDOWS = tensors(noise(5))
 
 
 def fresh(seed: int = 0) -> CnnLstmNetwork:
     torch.manual_seed(seed)
-    return SHAPE.network().eval()
+    return cnn_lstm(SHAPE).eval()
 
 
-def stored(network: torch.nn.Module, shape: Architecture, path: Path) -> torch.nn.Module:
-    with staged(path) as folder:
-        save(network, shape, folder)
-        commit(folder, path, {"labels": {}})
-    return load(open_artifact(path))
+def stored(network: torch.nn.Module, shape: Network, path: Path) -> torch.nn.Module:
+    return load(model_artifact(path, network, shape))
 
 
-def test_logits_have_one_row_per_window_and_one_column_per_class() -> None:
-    assert fresh()(*inputs(5)).shape == (5, 4)
+def on_grids(network: torch.nn.Module) -> list[torch.Tensor]:
+    """The weights of LSTM and GRU that settle on a grid."""
+    layers = [module for module in network.modules() if isinstance(module, QuantizedRecurrent)]
+    return [weight.detach() for layer in layers for weight in layer.weights()]
 
 
 def test_without_lstm_the_head_reads_every_instant() -> None:
-    shape = SHAPE.model_copy(update={"lstm": ()})
-    network = shape.network().eval()
-    signal, rhythm = inputs()
-    read = signal
-    for block in network.blocks:
+    network = cnn_lstm(Network.of(BASE.model_copy(update={"lstm": ()}), INPUTS, 4)).eval()
+    read = WINDOWS["signal"]
+    for block in network.convolutions:
         read = block(read)
-    expected = network.output(torch.relu(network.hidden(torch.cat([read.flatten(1), rhythm], 1))))
-    assert torch.allclose(network(signal, rhythm), expected, atol=1e-6)
+    joined = torch.cat([read.flatten(1), WINDOWS["rhythm"]], 1)
+    expected = network.output(torch.relu(network.hidden(joined)))
+    assert torch.allclose(network(**WINDOWS), expected, atol=1e-6)
 
 
-def test_a_shape_is_fitted_to_the_windows_it_will_read() -> None:
-    network = SHAPE.fitted({"signal": (3, 40), "rhythm": (2,)}, 5).network().eval()
-    assert network(torch.zeros(4, 3, 40), torch.zeros(4, 2)).shape == (4, 5)
+@pytest.mark.parametrize("inputs", [{"signal": (3, 40), "rhythm": (2,)}, {"eeg": (5, 40)}, {"a": (2,), "b": (1, 40)}])
+def test_a_shape_is_fitted_to_the_windows_it_will_read(inputs: dict[str, tuple[int, ...]]) -> None:
+    network = Network.of(BASE, inputs, 5).network().eval()
+    assert network(**{name: torch.zeros(4, *shape) for name, shape in inputs.items()}).shape == (4, 5)
 
 
-@pytest.mark.parametrize(
-    "inputs", [{"signal": (2, 120)}, {"ecg": (2, 120), "rhythm": (7,)}, {"signal": (3, 8, 8), "rhythm": (7,)}]
-)
-def test_a_shape_is_not_fitted_to_inputs_that_it_cannot_read(inputs: Shapes) -> None:
-    with pytest.raises(RefusedError, match=r"^a cnn_lstm reads signal .* and rhythm .*, not (signal|ecg) \("):
-        SHAPE.fitted(inputs, 4)
+@pytest.mark.parametrize("inputs", [{"a": (2, 40), "b": (2, 40)}, {"image": (3, 8, 8)}, {"features": (7,)}])
+def test_windows_without_one_signal_are_refused(inputs: dict[str, tuple[int, ...]]) -> None:
+    with pytest.raises(RefusedError, match=r"a cnn_lstm reads one input of \(channel, time\) and any of \(feature,\)"):
+        Network.of(BASE, inputs, 5)
 
 
 def test_a_saved_network_answers_as_before(tmp_path: Path) -> None:
     network = fresh()
-    assert torch.equal(stored(network, SHAPE, tmp_path / "m")(*inputs()), network(*inputs()))
+    assert torch.equal(stored(network, SHAPE, tmp_path / "m")(**WINDOWS), network(**WINDOWS))
 
 
 def test_a_saved_quantized_network_answers_as_before(tmp_path: Path) -> None:
-    network = quantized(fresh(), SHAPE)
+    network = quantized(fresh(), INPUTS)
     network.train()
-    network(*inputs())
-    network.settle()
+    network(**WINDOWS)
+    settle(network)
     network.eval()
-    again = stored(network, QuantizedCnnLstm(float_shape=SHAPE), tmp_path / "m")
-    assert torch.equal(again(*inputs()), network(*inputs()))
+    again = stored(network, SHAPE.edited(Quantized()), tmp_path / "m")
+    assert torch.equal(again(**WINDOWS), network(**WINDOWS))
 
 
 def test_the_quantized_network_is_close_to_the_float_one_and_not_equal() -> None:
-    network = quantized(fresh(), SHAPE)
+    network = quantized(fresh(), INPUTS)
     network.train()
-    network(*inputs(64))
+    network(**tensors(noise(64)))
     network.eval()
-    difference = (network(*inputs()) - fresh()(*inputs())).abs().max()
+    difference = (network(**WINDOWS) - fresh()(**WINDOWS)).abs().max()
     assert 0 < difference < 0.05
 
 
 def test_settled_lstm_weights_lie_on_their_grid() -> None:
-    network = quantized(fresh(), SHAPE)
-    network.settle()
-    for layer in network.layers:
-        for weight in layer.weights():
-            steps = weight / weight_scales(weight)[:, None]
-            assert torch.allclose(steps, steps.round(), atol=1e-3)
-            assert steps.abs().max() <= 127.001
+    network = quantized(fresh(), INPUTS)
+    settle(network)
+    assert len(on_grids(network)) == 4
+    for weight in on_grids(network):
+        steps = weight / weight_scales(weight)[:, None]
+        assert torch.allclose(steps, steps.round(), atol=1e-3)
+        assert steps.abs().max() <= 127.001
 
 
 def test_settling_twice_changes_nothing() -> None:
-    network = quantized(fresh(), SHAPE)
-    network.settle()
-    once = [weight.clone() for layer in network.layers for weight in layer.weights()]
-    network.settle()
-    twice = [weight for layer in network.layers for weight in layer.weights()]
-    assert all(torch.allclose(a, b, atol=1e-7) for a, b in zip(once, twice, strict=True))
+    network = quantized(fresh(), INPUTS)
+    settle(network)
+    once = [weight.clone() for weight in on_grids(network)]
+    settle(network)
+    assert all(torch.allclose(a, b, atol=1e-7) for a, b in zip(once, on_grids(network), strict=True))
 
 
 def test_rounding_lets_gradients_through() -> None:

@@ -9,11 +9,14 @@ from torch import nn
 from bedside.compression.pruning.cost import macs
 from bedside.graph.complexity import complexity
 from bedside.graph.export import export
+from bedside.models import Network
 from bedside.models.cnn_lstm import CnnLstm, ConvBlock
 from bedside.models.convolution import CausalConv1d, Walk, convolution, walk
-from bedside.models.factored_cnn_lstm import depthwise_pointwise, low_rank
-from bedside.models.quantized_cnn_lstm import quantized, quantized_convolution
-from tests.support.networks import INPUTS
+from bedside.models.edits.low_rank import low_rank
+from bedside.models.edits.quantized import quantized
+from bedside.models.edits.separable import depthwise_pointwise
+from bedside.models.fake_quant import QuantizedConvolution, on_grid
+from tests.support.networks import INPUTS, noise, tensors
 
 BLOCKS = [
     ConvBlock(channels=3, kernel=kernel, stride=stride, dilation=dilation, causal=causal)
@@ -36,17 +39,26 @@ def layer(block: ConvBlock, inputs: int = 2) -> nn.Conv1d:
 def forms(block: ConvBlock) -> dict[str, nn.Module]:
     """The layer, and what quantization, factorization and substitution put in its place."""
     whole = layer(block)
-    made = {"quantized": quantized_convolution(whole), "factors": low_rank(whole, 1)}
-    return {"whole": whole, **made, "separable": depthwise_pointwise(whole)}
+    rounded = on_grid(whole)
+    assert isinstance(rounded, QuantizedConvolution)
+    return {
+        "whole": whole,
+        "quantized": rounded,
+        "factors": low_rank(whole, 1),
+        "separable": depthwise_pointwise(whole),
+    }
+
+
+def shape_of(*blocks: ConvBlock, lstm: tuple[int, ...] = ()) -> Network:
+    return Network.of(CnnLstm(convolutions=blocks, lstm=lstm, head=4), INPUTS, 4)
 
 
 @every_block
 def test_every_form_of_it_has_the_length_that_the_shape_says(block: ConvBlock) -> None:
-    shape = CnnLstm(convolutions=(block, block), head=4)
     assert {name: made(torch.zeros(1, 2, 50)).shape[2] for name, made in forms(block).items()} == dict.fromkeys(
         forms(block), block.walk.length(50)
     )
-    assert shape.network()(torch.zeros(2, 2, 120), torch.zeros(2, 7)).shape == (2, 4)
+    assert shape_of(block, block).network()(**tensors(noise(2))).shape == (2, 4)
 
 
 @every_block
@@ -100,14 +112,13 @@ def test_a_block_that_does_is_written_with_what_it_does_and_read_again() -> None
 
 def test_names_of_its_weights_are_those_of_any_other() -> None:
     plain, causal = (
-        CnnLstm(convolutions=(ConvBlock(channels=4, kernel=5, causal=causal),), lstm=(3,), head=4)
-        for causal in (False, True)
+        shape_of(ConvBlock(channels=4, kernel=5, causal=causal), lstm=(3,)).network() for causal in (False, True)
     )
-    assert plain.network().state_dict().keys() == causal.network().state_dict().keys()
-    both = (quantized(shape.network(), shape).state_dict().keys() for shape in (plain, causal))
+    assert plain.state_dict().keys() == causal.state_dict().keys()
+    both = (quantized(network, INPUTS).state_dict().keys() for network in (plain, causal))
     assert len({tuple(names) for names in both}) == 1
 
 
 def test_its_cost_is_that_of_its_graph() -> None:
-    shape = CnnLstm(convolutions=(BLOCKS[-1], BLOCKS[-3], BLOCKS[-2]), lstm=(5,), head=4)
-    assert macs(shape) == complexity(export(shape.network().eval(), INPUTS))["macs"]
+    network = shape_of(BLOCKS[-1], BLOCKS[-3], BLOCKS[-2], lstm=(5,)).network().eval()
+    assert macs(network, INPUTS).whole == complexity(export(network, INPUTS))["macs"]

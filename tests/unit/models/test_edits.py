@@ -82,7 +82,7 @@ def test_a_network_with_an_exit_is_rebuilt() -> None:
     one, other = rebuilt(edited), edited.network()
     other.load_state_dict(copy.deepcopy(one.state_dict()))
     assert torch.equal(one.eval()(**WINDOWS), other.eval()(**WINDOWS))
-    assert not any(parameter.requires_grad for parameter in one.shared.parameters())
+    assert not any(parameter.requires_grad for parameter in one.get_submodule("shared").parameters())
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class Careful(nn.Module):
         assert signal.dim() == 3
         sequence, (last, _) = self.lstm(signal.transpose(1, 2))
         if sequence.size(1) != time:
-            return last[0]
+            sequence = last[0]
         logits: Tensor = self.head(sequence.reshape(batch, -1))
         return logits
 

@@ -111,9 +111,7 @@ def test_a_float_convolution_runs_in_two_dimensions_where_onnx_runtime_has_block
 
 
 def widened(*units: int, bits: int) -> bytes:
-    network = int8_network(*units)
-    network.use(dict.fromkeys(network.grids, bits))
-    return export(network, INPUTS)
+    return export(int8_network(*units, bits=bits), INPUTS)
 
 
 @each_target

@@ -21,7 +21,8 @@ from tests.support.damage import DAMAGES, Damage, flipped
 
 FOLDER = "train-folder"
 RECORD = {"component": "train", "params": {}}
-SHAPE = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=5, stride=4),), lstm=(8,), head=8, classes=3, dropout=0.0)
+BLOCK = ConvBlock(channels=4, kernel=5, stride=4)
+SHAPE = CnnLstm(convolutions=(BLOCK,), lstm=(8,), head=8, dropout=0.0).fitted({"signal": (2, 40), "rhythm": (7,)}, 3)
 TRAINING = Training(epochs=4, threads=1, sampling=Sampling(windows=64, batch=32))
 STEPS = 8  # four epochs of two
 

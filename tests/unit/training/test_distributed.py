@@ -21,7 +21,7 @@ from bedside.training.loop import Training, fit, prepare_torch
 from tests.unit.training.test_training import RECORD, beats, cross_entropy, score
 
 CONVOLUTIONS = (ConvBlock(channels=4, kernel=5, stride=4), ConvBlock(channels=6, kernel=3))
-SHAPE = CnnLstm(convolutions=CONVOLUTIONS, lstm=(8,), head=8, classes=3, dropout=0.0)
+SHAPE = CnnLstm(convolutions=CONVOLUTIONS, lstm=(8,), head=8, dropout=0.0).fitted(beats().shapes, 3)
 TRAINING = Training(
     epochs=2, sampling=Sampling(windows=50, batch=15)
 )  # neither number is even, nor are all batches full

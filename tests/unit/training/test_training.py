@@ -19,7 +19,8 @@ from bedside.training.loop import Training, fit, prepare_torch, rate
 from bedside.training.stages import Splits, Validation, require_classes, shift_operating_point
 from bedside.training.validation import average_precision, logits_of, watch
 
-SHAPE = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=5, stride=4),), lstm=(8,), head=8, classes=3, dropout=0.0)
+BLOCK = ConvBlock(channels=4, kernel=5, stride=4)
+SHAPE = CnnLstm(convolutions=(BLOCK,), lstm=(8,), head=8, dropout=0.0).fitted({"signal": (2, 40), "rhythm": (7,)}, 3)
 TRAINING = Training(epochs=4, threads=1, sampling=Sampling(windows=64, batch=32))
 STILL = Augmentation(gain=0, noise=0, shift=0, features=0, flip=0, mixup=0)
 RECORD = {"component": "train", "params": {}}
@@ -201,12 +202,12 @@ def test_a_shifted_operating_point_moves_one_logit_and_leaves_the_others() -> No
     shapes = {"signal": (1, 16), "rhythm": (3,)}
     architecture = CnnLstm(convolutions=(ConvBlock(channels=4, kernel=3),), head=4).fitted(shapes, 3)
     network = architecture.network().eval()
-    signal, rhythm = torch.randn(5, 1, 16), torch.randn(5, 3)
-    before = network(signal, rhythm)
+    windows = {name: torch.randn(5, *shape) for name, shape in shapes.items()}
+    before = network(**windows)
     last = last_layer(network, shapes)
     assert last is not None
     shift_operating_point(last, ["N", "S", "V"], {"V": -0.35})
-    assert torch.allclose(network(signal, rhythm) - before, torch.tensor([0.0, 0.0, -0.35]), atol=1e-6)
+    assert torch.allclose(network(**windows) - before, torch.tensor([0.0, 0.0, -0.35]), atol=1e-6)
 
 
 def test_an_operating_point_of_an_unknown_class_is_refused_with_the_known_ones() -> None:

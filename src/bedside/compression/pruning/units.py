@@ -53,7 +53,7 @@ class Marks:
 
     def join(self, one: Tensor, other: Tensor) -> Tensor:
         """Make units that meet one, element by element, and return the result's marks; to meet an input pins."""
-        one, other = torch.broadcast_tensors(one, other)
+        one, other = torch.broadcast_tensors(one, other)  # type: ignore[no-untyped-call]  # torch's annotation is missing
         for pair in torch.unique(torch.stack([one.flatten(), other.flatten()]), dim=1).T.tolist():
             low, high = sorted(map(self.root, pair))
             self.parent[high] = low

@@ -139,7 +139,7 @@ class _Walk:
         source, *rest = node.args
         assert isinstance(source, fx.Node)
         read = self.of(source)
-        axes = rest[0] if rest else node.kwargs.get("dim", tuple(range(read.ndim)))
+        axes: Any = rest[0] if rest else node.kwargs.get("dim", tuple(range(read.ndim)))
         keep = bool(rest[1] if len(rest) > 1 else node.kwargs.get("keepdim", False))
         low, high = (fold(read, axes, keep) for fold in (torch.amin, torch.amax))
         return low if torch.equal(low, high) else None
@@ -183,7 +183,7 @@ class _Walk:
     def _recurrent(self, node: fx.Node, module: Any) -> Any:
         """Unit n of every layer and direction is one: they have one width."""
         read = along(self.of(node.all_input_nodes[0]), -1)
-        if read is None or getattr(module, "proj_size", 0) or len(node.all_input_nodes) > 1:
+        if read is None or getattr(module, "proj_size", False) or len(node.all_input_nodes) > 1:
             return None
         units = self._units(str(node.target), module, read, module.hidden_size)
         both = units.repeat(2 if module.bidirectional else 1)

@@ -118,4 +118,4 @@ def _part(
     part.output(copies[answers])
     result = fx.GraphModule(graph, part)
     result.delete_all_unused_submodules()
-    return result.eval()  # type: ignore[no-any-return]
+    return result.eval()

@@ -1,7 +1,7 @@
 """Layers written as two thin ones, each pair an `nn.Sequential` in the place of the layer.
 
-Of an LSTM or GRU only the first layer's input weights can be a pair: a linear layer before a narrower one. Recurrent weights
-act inside the loop, where ONNX's operators have no place for a factor, and a loop written out runs slower.
+Of an LSTM or GRU only the first layer's input weights can be a pair: a linear layer before a narrower one. Recurrent
+weights act inside the loop, where ONNX's operators have no place for a factor, and a loop written out runs slower.
 """
 
 from typing import Literal
@@ -10,6 +10,7 @@ import pydantic
 from torch import nn
 
 from bedside.datasets.inputs import Shapes
+from bedside.errors import RefusedError
 from bedside.models import like as alike
 from bedside.models.edits.base import Edit, layer
 
@@ -39,4 +40,4 @@ def low_rank(like: nn.Module, rank: int) -> nn.Sequential:
         case nn.Linear():
             narrow = nn.Linear(like.in_features, rank, bias=False)
             return nn.Sequential(narrow, nn.Linear(rank, like.out_features, bias=like.bias is not None))
-    raise TypeError(f"no low-rank pair for a {type(like).__name__}")
+    raise RefusedError(f"no low-rank pair for a {type(like).__name__}; name a layer of weights")

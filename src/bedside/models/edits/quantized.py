@@ -48,15 +48,13 @@ def quantized(network: nn.Module, inputs: Shapes) -> fx.GraphModule:
     _round_weights(graph)
     graph.add_module(GRIDS, nn.ModuleDict())
     for node in list(graph.graph.nodes):
-        if isinstance(module_of(graph, node), WeightGrid) and not isinstance(
-            module_of(graph, node), QuantizedRecurrent
-        ):
+        if isinstance(module_of(graph, node), WeightGrid):
             _lay_grids(graph, node)
     graph.graph.eliminate_dead_code()
     graph.graph.lint()
     graph.recompile()
     graph.delete_all_unused_submodules()
-    return graph.eval()  # type: ignore[no-any-return]
+    return graph.eval()
 
 
 def grids(network: nn.Module) -> dict[str, ActivationQuantizer]:

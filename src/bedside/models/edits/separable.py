@@ -5,6 +5,7 @@ from typing import Literal
 from torch import nn
 
 from bedside.datasets.inputs import Shapes
+from bedside.errors import RefusedError
 from bedside.models import like as alike
 from bedside.models.edits.base import Edit, layer
 
@@ -28,7 +29,8 @@ def depthwise_pointwise(like: nn.Module) -> nn.Sequential:
     The two together are linear, as the layer that they replace; its batch norm and ReLU follow (Chollet 2017 found
     nothing between them to be best).
     """
-    assert isinstance(like, nn.Conv1d | nn.Conv2d)
+    if not isinstance(like, nn.Conv1d | nn.Conv2d):
+        raise RefusedError(f"only a convolution can be a depthwise and a pointwise one, not a {type(like).__name__}")
     channels = like.in_channels
     filters = alike.convolution(like, channels, channels, groups=channels, bias=False)
     return nn.Sequential(filters, alike.pointwise(like, channels, like.out_channels))
