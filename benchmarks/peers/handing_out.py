@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside.artifacts import Artifact, open_artifact, staged
+from bedside.outcome import outcome_of
 from bedside.params import lookup
 
 SPLITS = ("train", "validation", "calibration")
@@ -16,7 +17,7 @@ ARRAYS = ("signal", "rhythm", "label", "patient")
 def hand_out(artifacts: Path, params: Path, work: Path) -> Path:
     """The handout for these artifacts; made once, and again when teacher, windows or the fine-tuning changed."""
     teacher, dataset = (open_artifact(artifacts / name) for name in ("models/teacher", "dataset"))
-    facts = {"classes": dataset.json("dataset.json")["classes"], "prune": _pruning(params)}
+    facts = {"classes": list(outcome_of(dataset).classes), "prune": _pruning(params)}
     key = hashlib.sha256(json.dumps([teacher.digest, dataset.digest, facts]).encode()).hexdigest()[:12]
     path = work / f"handout-{key}"
     if not path.is_dir():

@@ -153,9 +153,8 @@ def _accept_step(step: "Step", known: Collection[str], where: str) -> None:
 
 def _of_other_tasks(accepted: Mapping[str, Params], task: str) -> Iterator[str]:
     """Classes that the parameters name and the task does not have, where the task itself is in order."""
-    from bedside.tasks.base import Task
-
     from bedside.gates.limits import Gates
+    from bedside.tasks.base import Task
 
     asked = accepted.get(task)
     if not isinstance(asked, Task):

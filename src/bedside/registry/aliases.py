@@ -187,5 +187,7 @@ def _claimed(verdict: Mapping[str, Any]) -> list[str]:
 def _predictions(bundle: Path) -> "Predictions":
     from bedside.evaluation import Predictions
 
-    outcome = Outcome.of(read_json(bundle / "evidence.json"), "the evidence in its bundle", "evaluate and promote it again")
+    outcome = Outcome.of(
+        read_json(bundle / "evidence.json"), "the evidence in its bundle", "evaluate and promote it again"
+    )
     return Predictions.read(bundle / "predictions.safetensors", outcome)

@@ -26,8 +26,8 @@ examples:
   BEDSIDE_SEARCH_STORAGE=postgresql://user:password@host/searches bedside search --trials 200     (on every machine)
   bedside search-recipe --out recipe.yaml"""
 RECIPE = """\
-Show the trials that no other surpasses in quality, p99 and size at once (the Pareto front, among those that keep the floors
-and the budget), choose one, and write its recipe as variants for params.yaml, with full training budgets.
+Show the trials that no other surpasses in quality, p99 and size at once (the Pareto front, among those that keep the
+floors and the budget), choose one, and write its recipe as variants for params.yaml, with full training budgets.
 
 Chosen is the lowest p99 among those whose worst average precision is within `search.tolerance` of the best; --trial
 chooses another one of the study."""
@@ -51,7 +51,9 @@ def add(commands: Any) -> None:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What a worker takes, here and as `python -m pipelines.trials`."""
     _study(parser)
-    parser.add_argument("--trials", type=int, default=20, metavar="COUNT", help="finished trials in the whole study (20)")
+    parser.add_argument(
+        "--trials", type=int, default=20, metavar="COUNT", help="finished trials in the whole study (20)"
+    )
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="begin no trial after so long")
     parser.add_argument("--dataset", type=Path, default=Path("artifacts/dataset"), help="default: %(default)s")
     parser.add_argument("--teacher", type=Path, default=Path("artifacts/models/teacher"), help="default: %(default)s")

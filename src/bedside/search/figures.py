@@ -32,7 +32,9 @@ def quality(
         c = classes.index(name)
         present, called = label == c, predicted == c
         if not present.any():
-            raise RefusedError(f"no validation patient has a window of class {name}: take it out of search.watched and floors")
+            raise RefusedError(
+                f"no validation patient has a window of class {name}: take it out of search.watched and floors"
+            )
         hits = float((present & called).sum())
         found[f"{name}_recall"] = hits / float(present.sum())
         found[f"{name}_precision"] = hits / max(float(called.sum()), 1.0)

@@ -19,6 +19,7 @@ from bedside.training.batches import Tensors
 from bedside.training.stages import Splits, Validation
 from components.prune import Prune, plan
 from tests.support.networks import CLASSES, exported, float_network, noise, shape
+from tests.support.outcomes import deciding
 
 SHARES = (0.25, 0.5, 0.75)
 
@@ -35,7 +36,7 @@ def left(shares: Mapping[str, float]) -> float:
 def splits(windows: int = 80) -> Splits:
     signal, rhythm = map(torch.from_numpy, noise(windows))
     data = Tensors(signal, rhythm, torch.arange(windows) % len(CLASSES), torch.zeros(windows, dtype=torch.int64))
-    return Splits(CLASSES, data, data, Validation())
+    return Splits(deciding(*CLASSES), data, data, Validation())
 
 
 def half_asleep() -> CnnLstmNetwork:

@@ -5,11 +5,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 from bedside.training.batches import Augmentation, Batch, Sampling, Tensors
 from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.stages import Splits, Validation
 
-CLASSES = ["N", "S", "V", "F"]
+CLASSES = OUTCOME.classes
 RHYTHM = 3
 STILL = Augmentation(gain=0, noise=0, shift=0, rhythm=0, flip=0, mixup=0)
 LARGE, SMALL = (
@@ -58,7 +59,7 @@ def taught(shape: CnnLstm, *counts: int) -> CnnLstmNetwork:
 
 
 def splits(train: Tensors, validation: Tensors) -> Splits:
-    return Splits(CLASSES, train, validation, Validation(watched=("S", "V")))
+    return Splits(OUTCOME, train, validation, Validation())
 
 
 def weights(network: nn.Module) -> list[bytes]:

@@ -26,7 +26,7 @@ def draw_flips(
     patients: Sequence[str],
     title: str,
 ) -> None:
-    """Up to sixteen harmful flips of `signal` (window, channel, time), spread over patients, the gravest class first."""
+    """Up to sixteen harmful flips of `signal` (window, channel, time), spread over patients, the gravest first."""
     flagged, unit, subject = harmful(candidate, reference), candidate.outcome.unit, candidate.outcome.subject.one
     chosen = choose(candidate, np.flatnonzero(flagged), ROWS * COLUMNS)
     rows = max(1, -(-len(chosen) // COLUMNS))
