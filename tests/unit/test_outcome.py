@@ -6,12 +6,12 @@ from typing import Any
 import pydantic
 import pytest
 
+from bedside.artifacts import open_artifact
 from bedside.errors import RefusedError
 from bedside.outcome import Outcome, outcome_of
 from bedside.tasks.base import Task
 from bedside.tasks.ecg_beats.outcome import OUTCOME
 from tests.conftest import MakeArtifact
-from tests.support.networks import open_artifact
 from tests.support.outcomes import deciding
 
 
