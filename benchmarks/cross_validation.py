@@ -21,6 +21,7 @@ from bedside.datasets.windows import Windows, concatenate, load_split
 from bedside.evaluation import Predictions, counts
 from bedside.evaluation.intervals import gross, resamples
 from bedside.gates.case import tables
+from bedside.outcome import Outcome, outcome_of
 from bedside.params import lookup, validate
 from bedside.training.batches import Tensors
 from bedside.training.stages import Splits
@@ -56,9 +57,9 @@ def main() -> None:
     print(f"{given.out}: seeds {' '.join(map(str, given.seeds))}", file=sys.stderr)
 
 
-def held_out(dataset: Artifact, recipe: dict[str, Any], seed: int, work: Path) -> tuple[Floats, Windows, Sequence[str]]:
-    """Logits of every beat by the network of its fold, `(beat, class)`, unshifted; the beats; the classes."""
-    about = dataset.json("dataset.json")
+def held_out(dataset: Artifact, recipe: dict[str, Any], seed: int, work: Path) -> tuple[Floats, Windows, Outcome]:
+    """Logits of every beat by the network of its fold, `(beat, class)`, unshifted; the beats; how they are counted."""
+    about, outcome = dataset.json("dataset.json"), outcome_of(dataset)
     windows = concatenate([load_split(dataset, name) for name in ("train", "validation", "calibration")])
     names = np.array(about["patients"])[windows.patient]
     if absent := sorted({name for fold in FOLDS for name in fold} - set(names)):
@@ -72,12 +73,12 @@ def held_out(dataset: Artifact, recipe: dict[str, Any], seed: int, work: Path) -
         if not file.exists():
             print(f"seed {seed}, fold {number + 1} of {len(FOLDS)}: without {' '.join(fold)}", file=sys.stderr)
             seen, held = (Tensors.of(part) for part in (windows[~out], judged))
-            network, _ = trained(Splits(about["classes"], seen, held, params.validation), params)
+            network, _ = trained(Splits(outcome, seen, held, params.validation), params)
             work.mkdir(parents=True, exist_ok=True)
             np.save(file, logits_of(network, held).numpy())
         answers.append(np.load(file))
         beats.append(judged)
-    return np.concatenate(answers), concatenate(beats), about["classes"]
+    return np.concatenate(answers), concatenate(beats), outcome
 
 
 def _first_views(windows: Windows) -> NDArray[np.bool_]:
@@ -88,30 +89,30 @@ def _first_views(windows: Windows) -> NDArray[np.bool_]:
     return first
 
 
-def table(seed: int, logits: Floats, beats: Windows, classes: Sequence[str]) -> Iterator[list[str]]:
+def table(seed: int, logits: Floats, beats: Windows, outcome: Outcome) -> Iterator[list[str]]:
     """The figures at every bias on the logit of V, and those of S, which no bias on V decides."""
     probability = np.exp(logits - logits.max(axis=1, keepdims=True))
     probability /= probability.sum(axis=1, keepdims=True)
-    s = classes.index("S")
+    s = outcome.index("S")
     s_precision = average_precision(probability[:, s], beats.label == s)
     for bias in BIASES:
-        found = at(bias, logits, beats, classes)
+        found = at(bias, logits, beats, outcome)
         margin = min(found[name] - floor for name, floor in FLOORS.items())
         figures = [f"{found[name]:.3f}" for name in FLOORS]
         yield [str(seed), f"{bias:+.2f}", *figures, f"{margin:+.3f}", f"{s_precision:.3f}"]
 
 
-def at(bias: float, logits: Floats, beats: Windows, classes: Sequence[str]) -> dict[str, float]:
+def at(bias: float, logits: Floats, beats: Windows, outcome: Outcome) -> dict[str, float]:
     """V sensitivity, the lower end of its interval over patients, and +P, counted as the gates count them."""
     shifted = logits.copy()
-    shifted[:, classes.index("V")] += bias
+    shifted[:, outcome.index("V")] += bias
     indices = {name: getattr(beats, name) for name in ("label", "record", "patient", "sample")}
-    of_patient = tables(Predictions.of(logits=shifted, **indices, classes=list(classes)))
-    hits, total = counts.sensitivity(of_patient, classes, "V")
+    of_patient = tables(Predictions.of(logits=shifted, **indices, outcome=outcome))
+    hits, total = counts.sensitivity(of_patient, outcome, "V")
     return {
         "sensitivity": float(counts.ratio(hits.sum(), total.sum())),
         "lower": gross(hits, total, resamples(len(total), REPLICATES, 0)).low,
-        "predictivity": float(counts.ratio(*counts.predictivity(of_patient.sum(0), classes, "V"))),
+        "predictivity": float(counts.ratio(*counts.predictivity(of_patient.sum(0), outcome, "V"))),
     }
 
 

@@ -37,10 +37,10 @@ ROWS: dict[str, dict[str, Any]] = {
     },
 }
 SHOWN = {
-    "S Se": "S_sensitivity",
-    "V Se": "V_sensitivity",
-    "S +P": "S_predictivity",
-    "V +P": "V_predictivity",
+    "S recall": "S_recall",
+    "V recall": "V_recall",
+    "S precision": "S_precision",
+    "V precision": "V_precision",
     "answers kept": "fidelity",
 }
 WHEN = ("before", "after")

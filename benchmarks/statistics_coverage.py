@@ -17,8 +17,9 @@ from tqdm import tqdm
 from bedside.evaluation import intervals
 from bedside.evaluation.inferiority import difference
 from bedside.evaluation.predictions import Floats, Ints
+from bedside.outcome import Averaged, Outcome
 
-CLASSES = ("N", "V")
+OUTCOME = Outcome(classes=("N", "V"), macro=Averaged(classes=("N", "V")), watched=("V",))
 # As uneven as V beats over 22 test patients are: five patients hold eight in ten.
 UNEVEN = (831, 826, 396, 362, 220, 195, 64, 41, 19, 16, 3, 3, 3, 3, 2, 1, 1, 0, 0, 0, 0, 0)
 
@@ -101,9 +102,9 @@ def acceptance(world: World, loss: Loss, trials: int, replicates: int, seed: int
         total, baseline, candidate, flipped = _pair(world, loss, random)
         weights = intervals.resamples(world.patients, replicates, trial)
         tables = [_table(hits, total) for hits in (candidate, baseline)]
-        apart = difference(tables[0], tables[1], CLASSES, "V", metric="sensitivity", weights=weights)
+        apart = difference(tables[0], tables[1], OUTCOME, "V", metric="sensitivity", weights=weights)
         textbook = difference(
-            tables[0], tables[1], CLASSES, "V", metric="sensitivity", weights=weights, confidence=(0.975, 0.975)
+            tables[0], tables[1], OUTCOME, "V", metric="sensitivity", weights=weights, confidence=(0.975, 0.975)
         )
         enough = total >= ENOUGH
         falls = (baseline - candidate)[enough] / total[enough]
@@ -131,7 +132,7 @@ def _pair(world: World, loss: Loss, random: np.random.Generator) -> tuple[Ints, 
 
 def _table(hits: Ints, total: Ints) -> Ints:
     """Beat tables that hold V beats only, `(patient, class + 1, class)`."""
-    table = np.zeros((len(hits), len(CLASSES) + 1, len(CLASSES)), dtype=np.int64)
+    table = np.zeros((len(hits), len(OUTCOME.classes) + 1, len(OUTCOME.classes)), dtype=np.int64)
     table[:, 1, 1], table[:, 1, 0] = hits, total - hits
     return table
 

@@ -12,6 +12,7 @@ from bedside.artifacts import commit, open_artifact, staged
 from bedside.evaluation import evidence as clinical
 from bedside.gates import judge
 from bedside.gates.case import Case
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 from benchmarks.faults import deployed, stages
 from benchmarks.faults.rows import HELD, Outcome, Try, row, wrong
 from benchmarks.faults.stages import TASK, refusal, say
@@ -20,7 +21,7 @@ from tests.cohort import approve
 from tests.support import limits
 from tests.support.cohort import Cohort, measured
 from tests.support.copies import altered
-from tests.support.deployments import CLASSES, PATIENTS, SECONDS
+from tests.support.deployments import PATIENTS, SECONDS
 from tests.support.promoting import aliases, promoted
 
 
@@ -89,7 +90,7 @@ def _permute(path: Path, attempt: Try, figures: bool) -> None:
         given = [arrays[name] for name in ("logits", "label", "record", "patient", "sample", "logits")]
         lasting = dict.fromkeys(PATIENTS, SECONDS)
         told |= clinical(
-            *given, classes=CLASSES, records=PATIENTS, patients=PATIENTS, rate=360.0, seconds=lasting, replicates=200
+            *given, outcome=OUTCOME, records=PATIENTS, patients=PATIENTS, rate=360.0, seconds=lasting, replicates=200
         )
     with staged(path) as staging:
         for name in old.manifest["files"]:

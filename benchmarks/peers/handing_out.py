@@ -8,6 +8,7 @@ from typing import Any
 
 from bedside.artifacts import Artifact, open_artifact, staged
 from bedside.datasets.inputs import declared
+from bedside.outcome import outcome_of
 from bedside.params import lookup
 
 SPLITS = ("train", "validation", "calibration")
@@ -16,8 +17,8 @@ SPLITS = ("train", "validation", "calibration")
 def hand_out(artifacts: Path, params: Path, work: Path) -> Path:
     """The handout for these artifacts; made once, and again when teacher, windows or the fine-tuning changed."""
     teacher, dataset = (open_artifact(artifacts / name) for name in ("models/teacher", "dataset"))
-    about = dataset.json("dataset.json")
-    facts = {"classes": about["classes"], "inputs": list(declared(about)), "prune": _pruning(params)}
+    classes = list(outcome_of(dataset).classes)
+    facts = {"classes": classes, "inputs": list(declared(dataset.json("dataset.json"))), "prune": _pruning(params)}
     key = hashlib.sha256(json.dumps([teacher.digest, dataset.digest, facts]).encode()).hexdigest()[:12]
     path = work / f"handout-{key}"
     if not path.is_dir():

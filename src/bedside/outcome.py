@@ -1,4 +1,4 @@
-"""What a task decides, and the words for it: `dataset.json` and `evidence.json` carry it, and every sentence takes them.
+"""What a task decides, and the words for it: `dataset.json` and `evidence.json` carry it, every sentence takes them.
 
 Counting, gates and reports know no clinical problem. They know subjects (patients), units (whatever is decided one by
 one), classes, and the rules below.
@@ -6,7 +6,7 @@ one), classes, and the rules below.
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import pydantic
 
@@ -14,18 +14,20 @@ from bedside.artifacts import Artifact
 from bedside.errors import RefusedError
 from bedside.params import Params
 
+Word = Annotated[str, pydantic.Field(pattern=r"^\w[\w -]*$")]  # it comes into sentences, pages and tables as it is
+
 
 class Noun(Params):
     """A word for one and for many: epoch, epochs."""
 
-    one: str = pydantic.Field(min_length=1)
-    many: str = pydantic.Field(min_length=1)
+    one: Word
+    many: Word
 
 
 class Unscored(Params):
     """What label -1 is called, and why nobody is right or wrong about it."""
 
-    name: str = pydantic.Field(default="unlabelled", min_length=1)
+    name: Word = "unlabelled"
     why: str = "the reference does not say what it is"
 
 
@@ -45,8 +47,8 @@ class Outcome(Params):
     parameters mean that name no class.
     """
 
-    classes: tuple[str, ...] = pydantic.Field(min_length=2)
-    names: dict[str, str] = pydantic.Field(default={}, description="each class in a word")
+    classes: tuple[Word, ...] = pydantic.Field(min_length=2)
+    names: dict[str, Word] = pydantic.Field(default={}, description="each class in a word")
     unit: Noun = Noun(one="window", many="windows")
     subject: Noun = Noun(one="patient", many="patients")
     unscored: Unscored = Unscored()

@@ -11,9 +11,9 @@ from bedside.artifacts import open_artifact
 from bedside.datasets.wfdb import Wfdb
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
-from bedside.quality.recordings import Recordings
 from bedside.quality.windows import WindowsSuite
-from bedside.tasks.ecg_arrhythmia import EcgArrhythmia
+from bedside.tasks.ecg_beats.recordings import Recordings
+from bedside.tasks.ecg_beats.task import EcgArrhythmia
 from bedside.tasks.splits.by_share import ByShare
 from components.ingest import ingest
 from components.prepare import prepare
@@ -57,7 +57,7 @@ def test_they_are_prepared_under_their_own_name_and_nothing_says_mit_bih(tmp_pat
         test=tmp_path / "test",
         task=TASK,
     )
-    validate(data=tmp_path / "dataset", report=tmp_path / "windows", params=WindowsSuite(min_beats={}))
+    validate(data=tmp_path / "dataset", report=tmp_path / "windows", params=WindowsSuite(min_windows={}))
     for name in ("recordings", "report", "dataset", "test", "windows"):
         artifact = open_artifact(tmp_path / name)
         assert artifact.labels["source"] == "holter-2.1"

@@ -10,9 +10,11 @@ from bedside.artifacts import open_artifact
 from bedside.datasets.inputs import not_finite
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
+from bedside.outcome import Outcome
 from bedside.tasks.assemble import sound
 from bedside.tasks.base import RecordWindows
-from bedside.tasks.ecg_arrhythmia import EcgArrhythmia
+from bedside.tasks.ecg_beats.outcome import OUTCOME
+from bedside.tasks.ecg_beats.task import EcgArrhythmia
 from bedside.tasks.splits.by_share import ByShare
 from components.prepare import prepare
 from tests.cohort import Cohort, approve, simulated_dataset
@@ -53,7 +55,7 @@ def changed(cohort: Cohort, folder: Path, change: Any) -> Path:
 def test_the_dataset_and_the_test_artifact_describe_themselves(cohort: Cohort) -> None:
     dataset, test = open_artifact(cohort.dataset), open_artifact(cohort.test)
     about = dataset.json("dataset.json")
-    assert about["classes"] == ["N", "S", "V", "F"]
+    assert Outcome.of(about, "", "") == OUTCOME
     assert about["inputs"] == [{"name": "signal", "shape": [2, 120]}, {"name": "rhythm", "shape": [14]}]
     assert set(about["splits"]) == set(LEARNED)
     assert set(test.json("dataset.json")["splits"]) == {"test"}
@@ -82,7 +84,7 @@ def test_counts_records_and_patients_agree_with_the_windows(cohort: Cohort) -> N
             told = about["splits"][split]
             assert {about["records"][i] for i in np.unique(windows.record)} == set(told["records"])
             assert {about["patients"][i] for i in np.unique(windows.patient)} == set(told["patients"])
-            for label, name in enumerate(about["classes"]):
+            for label, name in enumerate(about["outcome"]["classes"]):
                 assert (windows.label == label).sum() == told["counts"][name]
             assert not len(not_finite(windows.inputs))
 

@@ -25,6 +25,7 @@ from bedside.params import ParamsError, load, validate
 from bedside.search.settings import Search
 from bedside.search.space import Chain, Step
 from bedside.targets import Target
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 from bedside.training.batches import Tensors
 from bedside.training.loop import Training, fit
 from bedside.training.validation import watch
@@ -54,7 +55,8 @@ SETTINGS = {
         },
     },
     "short": {"distill": {"training": TRAINING, "edge_training": {"epochs": 0}}},
-    "floors": {"V": {"sensitivity": 0.8, "predictivity": 0.8}},
+    "watched": ["V", "S"],
+    "floors": {"V": {"recall": 0.8, "precision": 0.8}},
     "tolerance": 1.0,  # whatever keeps the floors, the fastest is taken
     "measure": {"windows": 3, "runs": 100, "warmup": 10, "seconds": 0.3, "batches": [1], "processes": 1},
 }
@@ -83,7 +85,7 @@ def beats(count: int, seed: int) -> Windows:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with artifacts and params.yaml, as `bedside search` expects it."""
     folder = tmp_path_factory.mktemp("project")
-    about = {"classes": CLASSES, "inputs": described(INPUTS)}
+    about = {"outcome": OUTCOME.model_dump(mode="json"), "inputs": described(INPUTS)}
     dataset = folder / "artifacts/dataset"
     with staged(dataset) as staging:
         for seed, (split, count) in enumerate({"train": 1200, "validation": 400, "calibration": 200}.items()):
@@ -142,7 +144,7 @@ def test_the_fastest_on_the_target_wins_not_the_smallest_and_never_one_below_the
     assert done.returncode == 0, done.stderr
     lineage = Lineage.model_validate(yaml.safe_load((searched / "recipe.yaml").read_text()))
     figures = tried(searched)
-    assert figures[1]["V_sensitivity"] < 0.8 or figures[1]["V_predictivity"] < 0.8
+    assert figures[1]["V_recall"] < 0.8 or figures[1]["V_precision"] < 0.8
     fastest = min((8, 32), key=lambda channels: float(figures[channels]["p99_ms"]))  # by what was measured there
     found = load(Distill, json.dumps(lineage.variants["found"].params))
     assert found.student.model_dump()["convolutions"][0]["channels"] == fastest
@@ -194,7 +196,7 @@ def test_a_chain_of_three_techniques_ends_in_a_small_integer_graph(project: Path
     figures = bench(project, short={})(chain("distill", "prune", "quantize"))
     assert "stopped" not in figures
     assert figures["size_bytes"] == (Path(figures["graph"]) / "model.onnx").stat().st_size < 40_000
-    assert figures["V_sensitivity"] > 0.5
+    assert figures["V_recall"] > 0.5
 
 
 def test_a_student_that_no_later_technique_could_mend_is_not_compressed_further(project: Path) -> None:
@@ -231,9 +233,9 @@ def test_a_class_that_is_not_there_is_found_before_the_first_trial(project: Path
 
 
 def test_every_technique_watches_the_classes_that_the_search_watches(project: Path) -> None:
-    floors = {"F": {"sensitivity": 0.0, "predictivity": 0.0}}
+    floors = {"F": {"recall": 0.0, "precision": 0.0}}
     figures = bench(project, short={}, watched=["F"], floors=floors)(chain("distill"))
-    assert {"F_sensitivity", "F_average_precision"} <= figures.keys()
+    assert {"F_recall", "F_average_precision"} <= figures.keys()
 
 
 def test_a_killed_trial_goes_on_with_the_techniques_it_had_finished(

@@ -17,9 +17,9 @@ from bedside.datasets.windows import Windows, concatenate, read_windows, write_w
 from bedside.errors import RefusedError
 from bedside.params import ParamsError
 from bedside.params import validate as check_params
-from bedside.quality.recordings import Recordings
 from bedside.quality.windows import WindowsSuite
 from bedside.scratch import home
+from bedside.tasks.ecg_beats.recordings import Recordings
 from components.ingest import ingest
 from components.validate import validate
 from tests.cohort import Cohort, simulated_dataset

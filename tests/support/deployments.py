@@ -19,6 +19,7 @@ from bedside.gates import Budget, Gates
 from bedside.gates.alone import SHARED, SPLITS
 from bedside.lineage import ROOT
 from bedside.measurement.provenance import provenance
+from bedside.outcome import Outcome
 from bedside.registry import Yardstick
 from bedside.reporting import PICTURES
 from bedside.tasks.ecg_beats.outcome import OUTCOME
@@ -67,6 +68,7 @@ class Maker:
     drawn: bool = False
     cpu_kind: str = "x86-64 avx2"
     asks_for: str | None = None
+    outcome: Outcome = OUTCOME
 
     def make(
         self,
@@ -116,7 +118,7 @@ class Maker:
             windows["patient"],
             windows["sample"],
             teacher,
-            outcome=OUTCOME,
+            outcome=self.outcome,
             records=PATIENTS,
             patients=PATIENTS,
             rate=360.0,
@@ -161,7 +163,9 @@ class Maker:
         from bedside.evaluation import Predictions
         from bedside.evaluation.pictures import draw
 
-        both = [Predictions.of(**{**named, "logits": logits}, outcome=OUTCOME) for logits in (named["logits"], teacher)]
+        both = [
+            Predictions.of(**{**named, "logits": logits}, outcome=self.outcome) for logits in (named["logits"], teacher)
+        ]
         time = np.linspace(-1, 1, 120)
         beat = np.exp(-((time * 8) ** 2)) - 0.3 * np.exp(-(((time - 0.2) * 10) ** 2))
         signal = np.repeat(beat[None, None], len(teacher), 0) + np.random.default_rng(0).normal(

@@ -37,7 +37,12 @@ def promoted(
         verdicts=[d.verdict for d in deployed],
         reference=deployed[0].reference,
         decision=decision,
-        params={"model": "ecg-arrhythmia", "intended_use": "Names heart beats.", "sign_off": sign_off, "timeout": timeout},
+        params={
+            "model": "ecg-arrhythmia",
+            "intended_use": "Names heart beats.",
+            "sign_off": sign_off,
+            "timeout": timeout,
+        },
         gates=dict(gates),
         budget=dict(budget),
     )

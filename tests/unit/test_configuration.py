@@ -142,9 +142,18 @@ def test_every_reference_of_dvc_yaml_is_checked_with_the_model_that_its_stage_re
             "variants.distilled.params.edge_cases.rare: no class",
         ),
         ("gates.G5.macro_f1_classes", ["N", "Y"], "gates.G5.macro_f1_classes: no class 'Y'; the task has N, S, V, F"),
+        ("gates.G3.normal_specificity", None, "gates.G3.normal_specificity: no number, and class 'N' is the task's"),
         ("search.watched", ["V", "S", "X"], "search.watched: no class 'X'; the task has N, S, V, F"),
-        ("validate.windows.min_beats", {"train": {"W": 1}}, "validate.windows.min_beats.train: no class 'W'; the task"),
-        ("validate.windows.min_beats", {"test": {"N": 1}}, "validate.windows.min_beats.test.[key]: Input should be"),
+        (
+            "validate.windows.min_windows",
+            {"train": {"W": 1}},
+            "validate.windows.min_windows.train: no class 'W'; the task",
+        ),
+        (
+            "validate.windows.min_windows",
+            {"test": {"N": 1}},
+            "validate.windows.min_windows.test.[key]: Input should be",
+        ),
         ("validate.recordings.min_beats", {"N": -1}, "validate.recordings.min_beats.N: Input should be greater"),
         ("validate.recordings.max_flat_share", 40, "validate.recordings.max_flat_share: Input should be less than"),
         (
@@ -177,7 +186,7 @@ def test_every_reference_of_dvc_yaml_is_checked_with_the_model_that_its_stage_re
             "search.space: distill.soft_targets.temperature: log needs a low above 0 and no step",
         ),
         ("search.space.techniques.shrink", {}, "search.space.techniques.shrink: unknown technique 'shrink'; known: "),
-        ("search.floors.F", {"sensitivity": 0.5, "predictivity": 0.5}, "search: floors: F is not among watched"),
+        ("search.floors.F", {"recall": 0.5, "precision": 0.5}, "search: floors: F is not among watched"),
     ],
 )
 def test_what_a_stage_would_refuse_hours_later_is_refused_now(path: str, value: Any, told: str) -> None:

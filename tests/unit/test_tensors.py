@@ -14,11 +14,12 @@ from bedside.evaluation.predictions import Predictions
 from bedside.models import load
 from tests.support.damage import DAMAGES
 from tests.support.networks import INPUTS, float_network, model_artifact, shape
+from tests.support.outcomes import deciding
 
 READERS: dict[str, Callable[[Path], object]] = {
     "tensors": tensors.load,
     "windows": lambda file: read_windows(file, INPUTS),
-    "predictions": lambda file: Predictions.read(file, ["N", "V"]),
+    "predictions": lambda file: Predictions.read(file, deciding("N", "V")),
 }
 ARRAYS = {"logits": np.arange(6.0).reshape(3, 2), "label": np.arange(3)}
 

@@ -108,7 +108,7 @@ def front(ahead: NDArray[np.floating], loss: NDArray[np.float64]) -> Front:
 
 
 def best(every: Front, budget: float = np.inf) -> tuple[Front, NDArray[np.int64]]:
-    """The ways within `budget` that no other surpasses in both loss and windows kept, by rising loss; and their rows."""
+    """The ways within `budget` that none surpasses in both loss and windows kept, by rising loss; and their rows."""
     order = np.lexsort((-every.kept, every.loss))
     order = order[every.loss[order] <= budget + 1e-12]  # sums of shares miss a round number by their last digits
     before = np.maximum.accumulate(np.concatenate([[-1], every.kept[order]]))[:-1]

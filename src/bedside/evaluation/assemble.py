@@ -36,10 +36,10 @@ def evidence(  # noqa: PLR0917  # the arrays of a prediction file, in its order
     """Everything the clinical gates and the report ask about one deployment, ready for `evidence.json`.
 
     `logits` and `reference_logits` are `(window, class)`, the other arrays `(window,)`: `label` indexes the classes of
-    `outcome` (-1: unscored), `record` indexes `records`, `patient` indexes `patients`, `sample` is the instant in samples
-    of the recording. `seconds` gives the duration of every record; without it, a record lasts from its first to its last
-    window, at `rate` samples per second of the recording (not of the windows); with neither, there are no false calls
-    per hour. What does not exist is None. RefusedError on unfit arrays.
+    `outcome` (-1: unscored), `record` indexes `records`, `patient` indexes `patients`, `sample` says when it is, in
+    samples of the recording. `seconds` gives the duration of every record; without it, a record lasts from its first to
+    its last window, at `rate` samples per second of the recording (not of the windows); with neither, there are no
+    false calls per hour. What does not exist is None. RefusedError on unfit arrays.
     """
     windows = {"label": label, "record": record, "patient": patient, "sample": sample, "outcome": outcome}
     candidate = Predictions.of(logits=logits, **windows)

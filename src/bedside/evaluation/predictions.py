@@ -35,20 +35,20 @@ class Predictions:
     outcome: Outcome
 
     def __post_init__(self) -> None:
-        windows = len(self.label)
-        if self.logits.shape != (windows, len(self.classes)):
+        windows, classes = len(self.label), self.classes
+        if self.logits.shape != (windows, len(classes)):
             raise RefusedError(
-                f"logits have shape {self.logits.shape} but there are {windows} labels and {len(self.classes)} classes; "
+                f"logits have shape {self.logits.shape} but there are {windows} labels and {len(classes)} classes; "
                 "evaluate the graph on every window of the test split"
             )
         for name in ("record", "patient", "sample"):
             if getattr(self, name).shape != (windows,):
                 raise RefusedError(f"{name} has shape {getattr(self, name).shape}, not ({windows},): prepare again")
-        unknown = sorted(set(np.unique(self.label).tolist()) - {UNSCORED, *range(len(self.classes))})
+        unknown = sorted(set(np.unique(self.label).tolist()) - {UNSCORED, *range(len(classes))})
         if unknown:
             raise RefusedError(
-                f"unknown labels {unknown}; known: {UNSCORED} ({self.outcome.unscored.name}) and 0 to {len(self.classes) - 1} "
-                f"({', '.join(self.classes)}); prepare the test split again"
+                f"unknown labels {unknown}; known: {UNSCORED} ({self.outcome.unscored.name}) and 0 to "
+                f"{len(classes) - 1} ({', '.join(classes)}); prepare the test split again"
             )
         silent = int((~np.isfinite(self.logits)).any(axis=1).sum())
         if silent:

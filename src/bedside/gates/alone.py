@@ -35,9 +35,10 @@ def split_integrity(case: Case) -> Findings:
         for name in SHARED:
             shared[name] += known(case.evidence, f"proof.overlaps.{pair}.{name}")
     limits, patients = case.gates.G1, known(case.evidence, "proof.splits.test.patients")
-    text = ", ".join(f"{count:g} {name.replace('_', ' ')}" for name, count in shared.items())
-    status = PASS if all(count <= limits.shared for count in shared.values()) else FAIL
     subjects = case.outcome.subject.many
+    words = (f"shared {subjects}", "shared records", "shared windows")
+    text = ", ".join(f"{count:g} {word}" for word, count in zip(words, shared.values(), strict=True))
+    status = PASS if all(count <= limits.shared for count in shared.values()) else FAIL
     plain = f"is judged on {subjects}, records or windows that another split has too, so its figures mean nothing"
     apart = Finding(status, f"{text} between the splits", plain=plain)
     # records that are missing or quarantined drop out, and those left may be the easy ones

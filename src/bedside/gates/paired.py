@@ -118,7 +118,8 @@ def worst_patient(case: Case) -> Findings:
             text = f"no {subject.one} has {limits.events} {name} {units}, so the worst one cannot be assessed"
             findings.append(Finding(INSUFFICIENT, text, name))
             continue
-        what = f"largest fall of {name} sensitivity in the {enough.sum()} {subject.many} with {limits.events} {units} or more"
+        such = f"{enough.sum()} {subject.many} with {limits.events} {units} or more"
+        what = f"largest fall of {name} sensitivity in the {such}"
         plain = f"misses more {name} {units} of one {subject.one} than its teacher: {{}} of them, {{}} allowed"
         findings.append(at_most(values[name]["largest_fall"], allowed, what, name, plain))
     return _noting_itself(case, Findings(findings, values, limits.model_dump()))
@@ -126,8 +127,8 @@ def worst_patient(case: Case) -> Findings:
 
 def _inferiority(apart: Difference, delta: float, metric: str, about: str, outcome: Outcome) -> Finding:
     text = (
-        f"{about} {SHORT[metric]} {apart.gross:+.4f}, at worst {apart.gross_lower:+.4f}, and on average over {outcome.subject.many} "
-        f"{apart.average:+.4f}, at worst {apart.average_lower:+.4f} (limit {-delta:+g})"
+        f"{about} {SHORT[metric]} {apart.gross:+.4f}, at worst {apart.gross_lower:+.4f}, and on average over "
+        f"{outcome.subject.many} {apart.average:+.4f}, at worst {apart.average_lower:+.4f} (limit {-delta:+g})"
     )
     return Finding(
         PASS if apart.above(delta) else FAIL,

@@ -26,7 +26,7 @@ TITLES = {
     "G4": "positive predictivity floor",
     "G5": "not inferior to the teacher",
     "G7": "harmful flips against the teacher",
-    "G8": "worst patient",
+    "G8": "worst {subject}",
     "G14": "parity with the trained network",
     "G15": "budget of the target",
     "G19": "no slower than without the trick",
@@ -50,8 +50,8 @@ def judge(case: Case) -> dict[str, Any]:
     """The verdict on one deployment, ready for `verdict.json`: claims per class, every gate with its reason."""
     found = {name: _ask(ask, case) for name, ask in GATES.items()}
     claims = {name: claim(name, found, required=c.required) for name, c in case.gates.classes.items()}
-    settled = {name: settle(name, findings, claims) for name, findings in found.items()}
-    settled["G14"] = settle("G14", _ask(lambda c: shipped.parity(c, settled), case), claims)
+    settled = {name: settle(name, findings, claims, case.outcome) for name, findings in found.items()}
+    settled["G14"] = settle("G14", _ask(lambda c: shipped.parity(c, settled), case), claims, case.outcome)
     verdict, reason = conclude(settled, claims, case.outcome)
     return dict(
         plain(
@@ -92,7 +92,7 @@ def claim(name: str, found: Mapping[str, Findings], *, required: bool) -> dict[s
     return {"status": status, "reason": reason, "required": required}
 
 
-def settle(gate: str, found: Findings, claims: Mapping[str, Mapping[str, Any]]) -> GateResult:
+def settle(gate: str, found: Findings, claims: Mapping[str, Mapping[str, Any]], outcome: Outcome) -> GateResult:
     """The status of a gate: findings about all classes always count, findings about a class as far as it is claimed."""
     counted = [(_counted(finding, claims), finding) for finding in found.findings]
     statuses = [status for status, _ in counted]
@@ -101,7 +101,8 @@ def settle(gate: str, found: Findings, claims: Mapping[str, Mapping[str, Any]]) 
     reason = "; ".join(_worded(*pair) for pair in counted) or "nothing was found out"
     failing = [finding for own, finding in counted if own == FAIL]
     texts, plain = [finding.text for finding in failing], next((f.plain or f.text for f in failing), reason)
-    return GateResult(gate, TITLES[gate], status, reason, found.values, found.limits, texts, plain)
+    title = TITLES[gate].format(subject=outcome.subject.one)
+    return GateResult(gate, title, status, reason, found.values, found.limits, texts, plain)
 
 
 def _counted(finding: Finding, claims: Mapping[str, Mapping[str, Any]]) -> Status:
@@ -127,7 +128,7 @@ def conclude(
     held = [name for name, own in claims.items() if own["status"] == PASS]
     rest = f"; no {', '.join(lost)} claim" if lost else ""
     if failed:
-        reasons = "; ".join(f"{name} ({TITLES[name]}): {', '.join(settled[name].failing)}" for name in failed)
+        reasons = "; ".join(f"{name} ({settled[name].title}): {', '.join(settled[name].failing)}" for name in failed)
         plain = next(settled[name].plain for name in PLAINEST if name in failed)
         return FAIL, f"It {plain}. {len(failed)} of {len(TITLES)} gates fail: {reasons}{rest}"
     if thin:

@@ -1,4 +1,4 @@
-"""What any recordings must be, whatever the task: a record that breaks a rule is quarantined, too small a cohort refused."""
+"""What any recordings must be, for any task: a record that breaks a rule is quarantined, too small a cohort refused."""
 
 import abc
 import statistics

@@ -52,9 +52,10 @@ def data(summary: Summary) -> list[str]:
     """Who was judged on."""
     statistics = summary.evidence.get("statistics", {})
     warning = [f"**{SIMULATED}**"] if summary.is_simulated else []
+    units, subjects = summary.outcome.unit.many, summary.outcome.subject.many
     told = (
-        f"Source: {text(summary.source)}. {text(statistics.get('units', MISSING))} {summary.outcome.unit.many} of "
-        f"{text(statistics.get('patients', MISSING))} test {summary.outcome.subject.many}, none of whom is in training, validation or "
+        f"Source: {text(summary.source)}. {text(statistics.get('units', MISSING))} {units} of "
+        f"{text(statistics.get('patients', MISSING))} test {subjects}, none of whom is in training, validation or "
         "calibration. Internal evaluation only: one source, no second hospital."
     )
     return [*warning, told]

@@ -8,13 +8,13 @@ from bedside.summary import MISSING, Share, Summary, text
 ROWS = 5
 # What it means that a gate fails. A gate without words here is shown by its title.
 FAILS = {
-    "G1": "test patients were seen before",
-    "G2": "too few test patients",
+    "G1": "test {subjects} were seen before",
+    "G2": "too few test {subjects}",
     "G3": "finds too few",
     "G4": "too many false calls",
     "G5": "not shown to be as good as the teacher",
     "G7": "turns too many right answers wrong",
-    "G8": "one patient loses too much",
+    "G8": "one {subject} loses too much",
     "G14": "answers unlike the trained network",
     "G15": "over the target's budget",
     "G19": "slower than without the technique",
@@ -68,7 +68,10 @@ def _cells(summary: Summary) -> list[str]:
 
 def _verdict(summary: Summary) -> str:
     """With what the failing gates mean."""
-    why = ", ".join(FAILS.get(gate["id"], str(gate["title"])) for gate in summary.failed)
+    words = {"subject": summary.outcome.subject.one, "subjects": summary.outcome.subject.many}
+    why = ", ".join(
+        FAILS[gate["id"]].format(**words) if gate["id"] in FAILS else gate["title"] for gate in summary.failed
+    )
     return f"{summary.verdict['verdict']}: {why}" if why else str(summary.verdict["verdict"])
 
 
@@ -92,5 +95,6 @@ def _legend(summary: Summary) -> str:
     return (
         f"Found: share of the true {names} that are called {names} (sensitivity). Right: share of these calls that are "
         f"true (positive predictivity). In parentheses: 95% interval over {outcome.subject.many}; false calls are "
-        f"those of the median {outcome.subject.one}, in parentheses of the worst. Time: the median. Times faster: than the teacher, timed in turns."
+        f"those of the median {outcome.subject.one}, in parentheses of the worst. Time: the median. "
+        "Times faster: than the teacher, timed in turns."
     )

@@ -26,8 +26,8 @@ examples:
   BEDSIDE_SEARCH_STORAGE=postgresql://user:password@host/searches bedside search --trials 200     (on every machine)
   bedside search-recipe --out recipe.yaml"""
 RECIPE = """\
-Show the trials that no other surpasses in quality, p99 and size at once (the Pareto front, among those that keep the floors
-and the budget), choose one, and write its recipe as variants for params.yaml, with full training budgets.
+Show the trials that no other surpasses in quality, p99 and size at once (the Pareto front, among those that keep the
+floors and the budget), choose one, and write its recipe as variants for params.yaml, with full training budgets.
 
 Chosen is the lowest p99 among those whose worst average precision is within `search.tolerance` of the best; --trial
 chooses another one of the study."""

@@ -22,7 +22,7 @@ def feasible(trials: Sequence["FrozenTrial"]) -> list["FrozenTrial"]:
 
 
 def front(trials: Sequence["FrozenTrial"]) -> list["FrozenTrial"]:
-    """Feasible trials that no other feasible one surpasses in all three figures, fastest first; of equals, the earliest."""
+    """Feasible trials that no other one surpasses in all three figures, fastest first; of equals, the earliest."""
     kept = {_losses(trial): trial for trial in reversed(feasible(trials))}
     best = [t for mine, t in kept.items() if not any(_surpasses(other, mine) for other in kept)]
     return sorted(best, key=lambda trial: trial.values[1])

@@ -23,7 +23,7 @@ from bedside.training.validation import f1, logits_of, watch
 
 
 class Validation(Params):
-    """Which classes validation patients watch over (none named: those of the task), and whether they choose the epoch."""
+    """Which classes validation patients watch over (none named: the task's), and whether they choose the epoch."""
 
     watched: Annotated[tuple[ClassName, ...], pydantic.Field(min_length=1)] | None = None
     epoch: Literal["best", "last"] = pydantic.Field(
@@ -72,8 +72,8 @@ def open_splits(dataset: Artifact, how: Validation) -> Splits:
     absent = [name for name, c in splits.watched.items() if not (validation.label == c).any()]
     if absent and how.epoch == "best":
         raise RefusedError(
-            f"validation.watched: no validation patient has a {' or '.join(absent)} {outcome.unit.one}, so it chooses no epoch; "
-            "take it out, give validation more patients (task.split), or set validation.epoch: last"
+            f"validation.watched: no validation patient has a {' or '.join(absent)} {outcome.unit.one}, so it chooses "
+            "no epoch; take it out, give validation more patients (task.split), or set validation.epoch: last"
         )
     return splits
 

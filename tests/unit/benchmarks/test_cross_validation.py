@@ -12,6 +12,7 @@ import yaml
 from bedside.artifacts import Artifact, open_artifact
 from bedside.datasets.inputs import described
 from bedside.datasets.windows import Windows, write_windows
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 from bedside.training.stages import Splits
 from benchmarks import cross_validation
 from components.train_teacher import TrainTeacher
@@ -19,7 +20,7 @@ from pipelines.workspace import ROOT
 from tests.conftest import MakeArtifact
 
 PEOPLE = sorted(name for fold in cross_validation.FOLDS for name in fold)
-CLASSES = ["N", "S", "V", "F"]
+CLASSES = OUTCOME.classes
 RECIPE = yaml.safe_load((ROOT / "params.yaml").read_text())["train_teacher"]
 INPUTS = {"signal": (2, 4), "rhythm": (len(CLASSES),)}
 BEATS = 8  # of each person, two of each class
@@ -37,7 +38,9 @@ def windows(people: list[str], views: int) -> Windows:
 
 def dataset(make: MakeArtifact, tmp_path: Path, people: list[str]) -> Artifact:
     files: dict[str, str | bytes] = {
-        "dataset.json": json.dumps({"classes": CLASSES, "patients": PEOPLE, "inputs": described(INPUTS)})
+        "dataset.json": json.dumps(
+            {"outcome": OUTCOME.model_dump(mode="json"), "patients": PEOPLE, "inputs": described(INPUTS)}
+        )
     }
     for name, part, views in (
         ("train", people[:-4], 2),

@@ -12,6 +12,7 @@ from bedside.errors import RefusedError
 from bedside.models.switched import SwitchedNetwork, margin, slack
 from bedside.training.batches import Tensors
 from bedside.training.stages import Splits, Validation
+from tests.support.outcomes import deciding
 
 WINDOWS = 12
 
@@ -35,7 +36,7 @@ def logits(answers: list[int], margins: list[float]) -> Tensor:
 def splits(label: Tensor) -> Splits:
     windows = len(label)
     data = Tensors({"signal": torch.arange(float(windows)).reshape(-1, 1, 1)}, label, torch.zeros(windows))
-    return Splits(["N", "V"], data, data, Validation(watched=("V",)))
+    return Splits(deciding("N", "V"), data, data, Validation())
 
 
 def made_up(seed: int) -> tuple[Tensor, Tensor, Tensor]:

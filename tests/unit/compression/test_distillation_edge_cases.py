@@ -18,6 +18,7 @@ from bedside.training.batches import Tensors
 from bedside.training.soft_targets import SoftTargets
 from bedside.training.stages import Splits, Validation
 from bedside.training.validation import logits_of
+from tests.support.outcomes import deciding
 from tests.unit.compression.waves import CLASSES, LARGE, SMALL, beats, splits, taught, training, weights
 
 STRONG = training(epochs=2, learning_rate=5e-2)
@@ -79,7 +80,7 @@ LABEL = torch.tensor([0, 0, 1, 1, 2, 2])
 NUMBERED = Tensors(
     {"signal": torch.arange(6.0).reshape(6, 1, 1), "rhythm": torch.arange(6.0)[:, None]}, LABEL, torch.zeros(6)
 )
-THREE = Splits(["N", "S", "V"], NUMBERED, NUMBERED, Validation())
+THREE = Splits(deciding("N", "S", "V"), NUMBERED, NUMBERED, Validation())
 
 
 def test_an_edge_case_is_rare_and_the_teacher_has_it_right_and_the_student_wrong() -> None:

@@ -8,6 +8,7 @@ from bedside.compression.fidelity import fidelity
 from bedside.errors import RefusedError
 from bedside.training.batches import Tensors
 from bedside.training.stages import Splits, Validation
+from tests.support.outcomes import deciding
 
 LABEL = torch.tensor([0] * 8 + [1, 1])
 
@@ -25,7 +26,7 @@ class Answers(nn.Module):
 
 def splits() -> Splits:
     windows = Tensors({"signal": torch.arange(10.0).reshape(10, 1, 1)}, LABEL, torch.zeros(10))
-    return Splits(["N", "V"], windows, windows, Validation())
+    return Splits(deciding("N", "V", unit={"one": "epoch", "many": "epochs"}), windows, windows, Validation())
 
 
 def test_a_class_counts_the_same_however_rare_it_is() -> None:
@@ -40,5 +41,5 @@ def test_what_the_teacher_has_wrong_cannot_be_lost() -> None:
 
 
 def test_nobody_can_be_true_to_a_teacher_who_has_nothing_right() -> None:
-    with pytest.raises(RefusedError, match="the teacher has no validation beat right"):
+    with pytest.raises(RefusedError, match="the teacher has no validation epoch right"):
         fidelity(Answers((1 - LABEL).tolist()), splits())

@@ -18,6 +18,7 @@ from bedside.techniques.prune import Prune, plan
 from bedside.training.batches import Tensors
 from bedside.training.stages import Splits, Validation
 from tests.support.networks import CLASSES, INPUTS, exported, float_network, noise, tensors
+from tests.support.outcomes import deciding
 
 SHARES = (0.25, 0.5, 0.75)
 ASLEEP = "convolutions.1.conv"
@@ -36,7 +37,7 @@ def splits(windows: int = 80) -> Splits:
     data = Tensors(
         tensors(noise(windows)), torch.arange(windows) % len(CLASSES), torch.zeros(windows, dtype=torch.int64)
     )
-    return Splits(CLASSES, data, data, Validation())
+    return Splits(deciding(*CLASSES), data, data, Validation())
 
 
 def half_asleep() -> CnnLstmNetwork:

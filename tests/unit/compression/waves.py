@@ -6,12 +6,13 @@ from torch.nn import functional
 
 from bedside.models import Network
 from bedside.models.cnn_lstm import CnnLstm, CnnLstmNetwork, ConvBlock
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 from bedside.training.batches import Augmentation, Batch, Sampling, Tensors
 from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.stages import Splits, Validation
 from tests.support.networks import cnn_lstm
 
-CLASSES = ["N", "S", "V", "F"]
+CLASSES = OUTCOME.classes
 RHYTHM = 3
 STILL = Augmentation(gain=0, noise=0, shift=0, features=0, flip=0, mixup=0)
 INPUTS = {"signal": (2, 40), "rhythm": (RHYTHM,)}
@@ -60,7 +61,7 @@ def taught(shape: Network, *counts: int) -> CnnLstmNetwork:
 
 
 def splits(train: Tensors, validation: Tensors) -> Splits:
-    return Splits(CLASSES, train, validation, Validation(watched=("S", "V")))
+    return Splits(OUTCOME, train, validation, Validation())
 
 
 def weights(network: nn.Module) -> list[bytes]:

@@ -8,7 +8,8 @@ import pytest
 
 from bedside.errors import RefusedError
 from bedside.evaluation import evidence
-from tests.support.cohort import CLASSES, Cohort, everyone
+from bedside.tasks.ecg_beats.outcome import OUTCOME
+from tests.support.cohort import Cohort, everyone
 
 COHORT = Cohort(patients=4, beats={"N": 20, "S": 6, "V": 10, "Q": 1})
 
@@ -24,7 +25,7 @@ def test_gross_pools_beats_and_average_weighs_patients_alike() -> None:
     called[5:9] = 0  # the small patient loses 4 of its 5 V beats
     logits = np.eye(4)[called]
     found = evidence(
-        logits, label, patient, patient, np.arange(35), logits, classes=CLASSES, records="ab", patients="AB", rate=1.0
+        logits, label, patient, patient, np.arange(35), logits, outcome=OUTCOME, records="ab", patients="AB", rate=1.0
     )
     assert found["gross"]["V"]["sensitivity"] == pytest.approx(21 / 25)
     assert found["average"]["V"]["sensitivity"] == pytest.approx((1 / 5 + 1) / 2)
@@ -38,7 +39,7 @@ def test_a_patient_with_fewer_than_five_beats_is_left_out_of_the_average_only() 
     called = np.where(patient == 0, 0, 2)
     logits = np.eye(4)[called]
     found = evidence(
-        logits, label, patient, patient, np.arange(14), logits, classes=CLASSES, records="ab", patients="AB", rate=1.0
+        logits, label, patient, patient, np.arange(14), logits, outcome=OUTCOME, records="ab", patients="AB", rate=1.0
     )
     assert found["gross"]["V"]["sensitivity"] == pytest.approx(10 / 14)
     assert found["average"]["V"]["sensitivity"] == 1.0
@@ -47,13 +48,13 @@ def test_a_patient_with_fewer_than_five_beats_is_left_out_of_the_average_only() 
 
 def test_the_beat_table_of_each_record_has_a_row_for_q() -> None:
     found = clinical({(0, "V"): (3, "S")})
-    assert found["beats"]["p00"] == [[20, 0, 0, 0], [0, 6, 0, 0], [0, 3, 7, 0], [0, 0, 0, 0], [1, 0, 0, 0]]
-    assert found["statistics"]["unscored_beats"] == 4
+    assert found["tables"]["p00"] == [[20, 0, 0, 0], [0, 6, 0, 0], [0, 3, 7, 0], [0, 0, 0, 0], [1, 0, 0, 0]]
+    assert found["statistics"]["unscored"] == 4
 
 
 def test_flips_are_told_apart_by_who_was_right() -> None:
     found = clinical({(0, "V"): (3, "N")}, reference={(0, "V"): (1, "N"), (1, "S"): (2, "N")})["flips"]
-    assert found["all"] == {"beats": 144, "harmful": 2, "beneficial": 2, "harmful_share": pytest.approx(2 / 144)}
+    assert found["all"] == {"units": 144, "harmful": 2, "beneficial": 2, "harmful_share": pytest.approx(2 / 144)}
     assert found["classes"]["V"]["harmful"] == 2
     assert found["classes"]["S"]["beneficial"] == 2
     assert found["patients"]["p00"]["harmful_share"] == pytest.approx(2 / 36)
@@ -114,7 +115,7 @@ def test_the_order_of_the_beats_does_not_matter() -> None:
     shuffled = {name: getattr(answers, name)[order] for name in ("logits", "label", "record", "patient", "sample")}
     names: dict[str, Any] = {
         "reference_logits": answers.logits[order],
-        "classes": CLASSES,
+        "outcome": OUTCOME,
         "records": COHORT.names,
         "patients": COHORT.names,
         "rate": 360.0,
@@ -156,7 +157,7 @@ def test_a_record_of_two_patients_is_refused() -> None:
             np.array([0, 1]),
             record,
             np.eye(4)[label],
-            classes=CLASSES,
+            outcome=OUTCOME,
             records=["r"],
             patients=["a", "b"],
             rate=1.0,

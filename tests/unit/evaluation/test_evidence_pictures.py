@@ -7,8 +7,8 @@ import pytest
 
 from bedside.evaluation import Predictions
 from bedside.evaluation.pictures import draw
-from bedside.evaluation.pictures.beats import choose
 from bedside.evaluation.pictures.curves import curve
+from bedside.evaluation.pictures.flips import choose
 from tests.support.cohort import Cohort, everyone
 
 COHORT = Cohort(patients=3, beats={"N": 12, "S": 6, "V": 6, "Q": 1})

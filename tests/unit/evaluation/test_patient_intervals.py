@@ -6,7 +6,7 @@ import pytest
 from bedside.evaluation import intervals
 from bedside.evaluation.calibration import expected_error
 from bedside.evaluation.inferiority import difference
-from benchmarks.statistics_coverage import CLASSES, COVERAGE, LOSSES, _table, acceptance, coverage
+from benchmarks.statistics_coverage import COVERAGE, LOSSES, OUTCOME, _table, acceptance, coverage
 
 ALIKE = np.full(12, 50)
 
@@ -77,14 +77,14 @@ def test_few_effective_patients_widen_the_cautious_interval() -> None:
 
 def test_equal_answers_differ_by_exactly_nothing() -> None:
     table = _table(np.array([40, 45]), np.array([50, 50]))
-    apart = difference(table, table, CLASSES, "V", metric="sensitivity", weights=intervals.resamples(2, 100, 0))
+    apart = difference(table, table, OUTCOME, "V", metric="sensitivity", weights=intervals.resamples(2, 100, 0))
     assert (apart.gross, apart.gross_lower, apart.average_lower) == (0, 0, 0)
     assert apart.above(0.02)
 
 
 def test_one_patient_alone_can_never_show_non_inferiority() -> None:
     now, before = _table(np.array([50, 0]), np.array([50, 0])), _table(np.array([49, 0]), np.array([50, 0]))
-    apart = difference(now, before, CLASSES, "V", metric="sensitivity", weights=intervals.resamples(2, 100, 0))
+    apart = difference(now, before, OUTCOME, "V", metric="sensitivity", weights=intervals.resamples(2, 100, 0))
     assert apart.gross > 0
     assert not apart.above(0.02)
 
@@ -93,7 +93,7 @@ def test_a_loss_in_one_of_ten_patients_is_seen_by_the_lower_bounds() -> None:
     total, before = np.full(10, 50), np.full(10, 48)
     now = before - np.array([0] * 9 + [10])
     weights = intervals.resamples(10, 2000, 0)
-    apart = difference(_table(now, total), _table(before, total), CLASSES, "V", metric="sensitivity", weights=weights)
+    apart = difference(_table(now, total), _table(before, total), OUTCOME, "V", metric="sensitivity", weights=weights)
     assert apart.gross == pytest.approx(-10 / 500)
     assert apart.gross_lower < -0.05
     assert not apart.above(0.03)

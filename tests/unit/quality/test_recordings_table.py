@@ -12,6 +12,7 @@ from bedside.datasets.headers import read_header
 from bedside.datasets.samples import read_signal
 from bedside.datasets.simulated import Simulated
 from bedside.quality.recordings_table import row
+from bedside.tasks.ecg_beats.recordings import beats
 
 Signal = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
@@ -29,7 +30,7 @@ def folder(published: Path, tmp_path: Path) -> Path:
 
 
 def judged(folder: Path) -> dict[str, Any]:
-    return row(folder, {"record": "s001"})
+    return row(folder, {"record": "s001"}, beats)
 
 
 def rewrite(folder: Path, change: Any) -> None:

@@ -51,7 +51,7 @@ class Operator:
         self.variants.append(variant)
         params = {
             "evaluated": {"variants": self.variants},
-            "promote": {"timeout": 2},
+            "promote": {"model": "ecg-arrhythmia", "intended_use": "Names heart beats.", "timeout": 2},
             "gates": deployments.GATES,
             "budgets": {"onnxruntime-cpu": deployments.BUDGET},
         }

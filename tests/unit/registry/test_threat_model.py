@@ -22,6 +22,7 @@ from bedside.registry.going_back import roll_back
 from bedside.registry.history import rolled_back
 from bedside.registry.log import PromotionLog
 from bedside.registry.sign_off import approve
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 from tests.support import deployments, following
 from tests.support.deployments import GATES, Deployed, Maker, changed_gates
 from tests.support.mlflow_store import Server
@@ -90,7 +91,7 @@ def forged(deployed: Deployed) -> None:
         answers["patient"],
         answers["sample"],
         load_file(teacher / "predictions.safetensors")["logits"],
-        classes=deployments.CLASSES,
+        outcome=OUTCOME,
         records=deployments.PATIENTS,
         patients=deployments.PATIENTS,
         rate=360.0,
@@ -222,7 +223,7 @@ def test_a_new_models_first_gates_are_its_own(maker: Maker, workspace: Path) -> 
         verdicts=[made.verdict],
         reference=made.reference,
         decision=workspace / "other",
-        params={"model": "another", "sign_off": False, "timeout": 5},
+        params={"model": "another", "intended_use": "The same.", "sign_off": False, "timeout": 5},
         gates=loose,
         budget=dict(deployments.BUDGET),
     )

@@ -1,5 +1,6 @@
 """The results table, its claims and its words."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,14 +10,16 @@ from bedside.artifacts import commit, open_artifact, staged
 from bedside.cli import main
 from bedside.errors import RefusedError
 from bedside.gates.verdict import TITLES
-from bedside.reporting import claims
+from bedside.registry import Candidate
+from bedside.registry.card import card
+from bedside.reporting import claims, short
 from bedside.reporting.claims import SEED
 from bedside.reporting.finished import BEGIN, END, deployments, write_into, write_page
 from bedside.reporting.pages import comparison_page, headline, review_page
 from bedside.reporting.pareto import draw, front
 from bedside.reporting.table import advice, batches, cells, columns, results
 from bedside.summary import Share, Summary, bytes_in_words, text
-from tests.support.deployments import Deployed, Maker
+from tests.support.deployments import OUTCOME, Deployed, Maker, yardstick
 
 
 @pytest.fixture
@@ -226,3 +229,23 @@ def test_the_table_goes_between_the_markers_and_nowhere_else(tmp_path: Path) -> 
     readme.write_text("no markers")
     with pytest.raises(RefusedError, match="has no <!-- results:begin -->"):
         write_into(readme, "x")
+
+
+def test_tables_pages_and_cards_take_their_nouns_from_the_task(maker: Maker) -> None:
+    unit, subject = {"one": "epoch", "many": "epochs"}, {"one": "sleeper", "many": "sleepers"}
+    sleep = OUTCOME.model_validate({**OUTCOME.model_dump(), "unit": unit, "subject": subject})
+    made = dataclasses.replace(maker, outcome=sleep).make("pruned", missed=0.3)
+    own = summary(made)
+    candidate = Candidate(*(open_artifact(path) for path in (made.graph, made.evidence, made.verdict)), yardstick(made))
+    page = comparison_page([own], [], SEED, b"", {("onnxruntime-cpu", "pruned"): [Path(made.evidence / "flips.png")]})
+    for told in (results([own], [], SEED), page, review_page(own, []), card(candidate, "Stages sleep.")):
+        assert "epochs" in told
+        assert "sleepers" in told
+        assert "beat" not in told
+    assert "<figcaption>Epochs that compression flipped</figcaption>" in page
+    assert "sleeper" in short([own], [])
+
+
+def test_accuracy_is_shown_up_by_what_the_commonest_class_alone_scores(maker: Maker) -> None:
+    told = results([summary(maker.make("pruned"))], [], SEED)
+    assert "a network that answers N (normal) to everything scores 57.7%" in told  # 60 of 104 beats of each patient

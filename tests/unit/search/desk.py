@@ -34,7 +34,8 @@ SETTINGS = {
         "chains": [["distill"], ["distill", "quantize"]],
         "techniques": {"distill": {"width": {"low": 1, "high": 64, "start": 60}}, "quantize": {}},
     },
-    "floors": {"V": {"sensitivity": 0.5, "predictivity": 0.0}},
+    "watched": ["V", "S"],
+    "floors": {"V": {"recall": 0.5, "precision": 0.0}},
     "startup": 5,
 }
 
@@ -48,8 +49,8 @@ def figures(chain: Chain) -> Figures:
     width, small = chain[0].params["width"], len(chain) == 2
     quality = width / 64
     return {
-        "V_sensitivity": quality,
-        "V_predictivity": 1.0,
+        "V_recall": quality,
+        "V_precision": 1.0,
         "V_average_precision": quality,
         "worst_average_precision": quality,
         "p50_ms": 0.01 * width,

@@ -14,20 +14,20 @@ LOGITS = np.array([[3, 0, 0], [0, 3, 0], [0, 3, 0], [0, 2, 0], [3, 0, 2]], np.fl
 
 def test_the_worst_class_counts() -> None:
     found = quality(LOGITS, LABEL, ["N", "V", "S"], ("V", "S"))
-    assert [found["V_sensitivity"], found["V_predictivity"]] == pytest.approx([1.0, 2 / 3])
-    assert [found["S_sensitivity"], found["S_predictivity"]] == [0.0, 0.0]
+    assert [found["V_recall"], found["V_precision"]] == pytest.approx([1.0, 2 / 3])
+    assert [found["S_recall"], found["S_precision"]] == [0.0, 0.0]
     assert found["worst_average_precision"] == found["V_average_precision"] < found["S_average_precision"] == 1.0
 
 
 def test_a_class_that_no_validation_patient_has_cannot_be_watched() -> None:
-    with pytest.raises(RefusedError, match="no validation patient has a S beat"):
+    with pytest.raises(RefusedError, match="no validation patient has a window of class S"):
         quality(LOGITS[:4], LABEL[:4], ["N", "V", "S"], ("V", "S"))
 
 
 def test_a_floor_is_missed_by_what_is_missing() -> None:
-    floors = {"V": Floor(sensitivity=0.9, predictivity=0.5)}
-    missed = shortfalls(floors, {"validation/V_sensitivity": 0.8, "validation/V_predictivity": 0.6}, "validation/")
-    assert missed == {"V_sensitivity": pytest.approx(0.1), "V_predictivity": pytest.approx(-0.1)}
+    floors = {"V": Floor(recall=0.9, precision=0.5)}
+    missed = shortfalls(floors, {"validation/V_recall": 0.8, "validation/V_precision": 0.6}, "validation/")
+    assert missed == {"V_recall": pytest.approx(0.1), "V_precision": pytest.approx(-0.1)}
 
 
 def test_a_cost_that_nothing_tells_is_no_overrun() -> None:

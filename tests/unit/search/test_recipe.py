@@ -27,15 +27,15 @@ def test_the_search_finds_a_cheaper_recipe_than_the_known_one_that_keeps_the_flo
     found = recipe.chosen(trials, tolerance=1.0)
     assert found.values[1] < trials[0].values[1] / 2
     assert found.values[2] < trials[0].values[2] / 4
-    assert found.user_attrs["figures"]["V_sensitivity"] >= 0.5
-    tried = {trial.user_attrs["figures"]["V_sensitivity"] >= 0.5 for trial in trials}
+    assert found.user_attrs["figures"]["V_recall"] >= 0.5
+    tried = {trial.user_attrs["figures"]["V_recall"] >= 0.5 for trial in trials}
     assert tried == {True, False}  # cheaper ones were there to be taken
 
 
 def test_the_sampler_learns_where_the_floor_is(trials: list[Any]) -> None:
     """Random draws keep it half of the time."""
     learned = trials[10:]
-    assert sum(trial.user_attrs["figures"]["V_sensitivity"] >= 0.5 for trial in learned) > 0.6 * len(learned)
+    assert sum(trial.user_attrs["figures"]["V_recall"] >= 0.5 for trial in learned) > 0.6 * len(learned)
 
 
 def test_nothing_on_the_front_is_beaten_by_another(trials: list[Any]) -> None:
@@ -57,16 +57,16 @@ def test_quality_comes_first_then_speed(trials: list[Any]) -> None:
 
 
 def test_a_trial_can_be_named_but_not_one_below_the_floor(trials: list[Any]) -> None:
-    below = next(trial for trial in trials if trial.user_attrs["figures"]["V_sensitivity"] < 0.5)
+    below = next(trial for trial in trials if trial.user_attrs["figures"]["V_recall"] < 0.5)
     assert recipe.chosen(trials, 0.0, trials[0].number) == trials[0]
     with pytest.raises(RefusedError, match=rf"trial {below.number} has no figures that keep the floors .*; best: \d"):
         recipe.chosen(trials, 0.0, below.number)
 
 
 def test_where_nothing_keeps_the_floor_the_closest_is_named(tmp_path: Path) -> None:
-    strict = desk.settings(floors={"V": {"sensitivity": 1.0, "predictivity": 0.0}})
+    strict = desk.settings(floors={"V": {"recall": 1.0, "precision": 0.0}})
     trials = desk.work(desk.opened(f"sqlite:///{tmp_path}/search.db"), 2, search=strict)
-    with pytest.raises(RefusedError, match=r"no trial keeps .*trial 0, misses V_sensitivity by 0\.0625; search longer"):
+    with pytest.raises(RefusedError, match=r"no trial keeps .*trial 0, misses V_recall by 0\.0625; search longer"):
         recipe.chosen(trials, 0.02)
 
 

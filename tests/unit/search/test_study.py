@@ -45,7 +45,7 @@ def test_of_trials_alike_in_all_else_the_better_one_is_best(
     alike = {"worst_average_precision": 0.9, "p99_ms": 0.1, "size_bytes": 10_000}
 
     def figures(chain: Chain) -> Figures:
-        return {**desk.figures(chain), "V_sensitivity": 0.9, **alike, name: chain[0].params["width"] / 64}
+        return {**desk.figures(chain), "V_recall": 0.9, **alike, name: chain[0].params["width"] / 64}
 
     study = desk.opened(url)
     place = list(alike).index(name)
@@ -111,9 +111,9 @@ def test_a_trial_that_is_done_again_keeps_its_parameters_and_no_figure(url: str)
     study = desk.opened(url)
     desk.work(study, 1)
     studies.again(study, 0)
-    first, second = desk.work(study, 2, lambda chain: {**desk.figures(chain), "V_sensitivity": 0.1})
+    first, second = desk.work(study, 2, lambda chain: {**desk.figures(chain), "V_recall": 0.1})
     assert second.params == first.params
-    assert first.constraints["V_sensitivity"] <= 0 < second.constraints["V_sensitivity"]
+    assert first.constraints["V_recall"] <= 0 < second.constraints["V_recall"]
 
 
 def test_a_database_that_is_lost_stops_the_worker_with_one_message_and_nothing_else_is_lost(url: str) -> None:

@@ -15,7 +15,7 @@ from bedside.datasets.simulated import Simulated
 from bedside.errors import RefusedError
 from bedside.signals.filters import LOOK_AHEAD_S
 from bedside.signals.rhythm import FEATURES
-from bedside.tasks.ecg_arrhythmia import EcgArrhythmia
+from bedside.tasks.ecg_beats.task import EcgArrhythmia
 
 TASK = EcgArrhythmia()
 S001 = {"record": "s001"}  # a row of records.json

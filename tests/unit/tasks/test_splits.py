@@ -5,9 +5,9 @@ import json
 import pytest
 
 from bedside.params import ParamsError, validate
+from bedside.tasks.ecg_beats.de_chazal import DS1, DS2, PACED, DeChazal
 from bedside.tasks.splits.base import NAMES
 from bedside.tasks.splits.by_share import ByShare
-from bedside.tasks.splits.de_chazal import DS1, DS2, PACED, DeChazal
 
 MITDB = {record: record for record in (*DS1, *DS2, *PACED)} | {"202": "201"}
 

@@ -18,6 +18,7 @@ from bedside.training.committee import MeanAnswer
 from bedside.training.loop import Training, fit, prepare_torch, rate
 from bedside.training.stages import Splits, Validation, require_classes, shift_operating_point
 from bedside.training.validation import average_precision, logits_of, watch
+from tests.support.outcomes import deciding
 
 BLOCK = ConvBlock(channels=4, kernel=5, stride=4)
 SHAPE = CnnLstm(convolutions=(BLOCK,), lstm=(8,), head=8, dropout=0.0).fitted({"signal": (2, 40), "rhythm": (7,)}, 3)
@@ -116,7 +117,7 @@ def test_the_last_epoch_is_kept_where_validation_patients_do_not_choose_it() -> 
     windows = beats()
 
     def kept(epoch: str) -> list[bytes]:
-        splits = Splits(["N", "S", "V"], windows, windows, Validation.model_validate({"epoch": epoch}))
+        splits = Splits(deciding("N", "S", "V"), windows, windows, Validation.model_validate({"epoch": epoch}))
 
         def worse_each_epoch(network: nn.Module) -> dict[str, float]:
             return {key: value * next(falling) for key, value in splits.score(network).items()}

@@ -26,7 +26,7 @@ def draw_flips(
     patients: Sequence[str],
     title: str,
 ) -> None:
-    """Up to sixteen harmful flips, spread over patients, gravest class first; drawn are inputs (window, channel, time)."""
+    """Up to sixteen harmful flips, over patients, the gravest first; drawn are inputs (window, channel, time)."""
     signals = [array for array in inputs.values() if array.ndim == 3]
     flagged, unit, subject = harmful(candidate, reference), candidate.outcome.unit, candidate.outcome.subject.one
     chosen = choose(candidate, np.flatnonzero(flagged), ROWS * COLUMNS)

@@ -1,1 +1,1 @@
-"""Heart beats of an ECG: the task, its classes and counting rule (ANSI/AAMI EC57), its split, what its recordings must hold."""
+"""Heart beats of an ECG: the task, its classes and counting rule (ANSI/AAMI EC57), its split, its recordings."""

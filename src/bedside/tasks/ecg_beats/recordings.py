@@ -26,7 +26,7 @@ Range = Annotated[tuple[pydantic.NonNegativeFloat, pydantic.PositiveFloat], pyda
 
 
 class Recordings(RecordingsSuite):
-    """The size of a heart beat in mV, how many of them a minute, and how many of each class all recordings must hold."""
+    """The size of a heart beat in mV, how many of them a minute, and how many of each class there must be."""
 
     kind: Literal["recordings"] = "recordings"
     amplitude_mv: Range = (0.1, 10.0)
