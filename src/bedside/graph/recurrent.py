@@ -51,7 +51,7 @@ def store_integer_weights(model: onnx.ModelProto) -> int:
 
 
 def _rows(weight: Array, operator: str) -> tuple[Array, Array]:
-    """int8 values and scales that multiply them, one per output channel: (1, gates * units, 1), (channels, 1, 1), ..."""
+    """int8 values, and scales that multiply them, one per output: (1, gates * units, 1), (channels, 1, 1), ..."""
     flat = weight if operator in RECURRENT else weight.reshape(len(weight), -1)
     steps, scale = stored_steps(flat)
     aligned = scale[..., None] if operator in RECURRENT else scale.reshape(-1, *[1] * (weight.ndim - 1))

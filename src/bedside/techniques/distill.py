@@ -51,12 +51,12 @@ class Distill(Params):
     least_share: LeastShare = 0.3
 
     example: ClassVar[dict[str, Any]] = {
-        "student": {"kind": "cnn_lstm", "convolutions": [{"channels": 8, "kernel": 7, "stride": 4}], "head": 8},
+        "student": {"kind": "tcn", "widths": [8, 8]},
         "training": {"epochs": 1, "sampling": {"windows": 64}},
         "edge_training": {"epochs": 1, "sampling": {"windows": 64}},
     }
     no_gain: ClassVar[dict[str, Any]] = {
-        "student": {"kind": "cnn_lstm", "convolutions": [{"channels": 64, "kernel": 7}], "lstm": [32], "head": 64},
+        "student": {"kind": "tcn", "widths": [64, 64]},
     }
 
     @pydantic.model_validator(mode="after")

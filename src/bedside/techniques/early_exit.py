@@ -34,7 +34,7 @@ class FitEarlyExit(Params):
 
     example: ClassVar[dict[str, Any]] = {
         "after": "convolutions.0",
-        "exit": {"kind": "cnn_lstm", "convolutions": [{"channels": 4, "kernel": 5, "stride": 4}], "head": 8},
+        "exit": {"kind": "perceptron", "hidden": [8]},
         "training": {"epochs": 1, "sampling": {"windows": 64}},
         "switching": {"fidelity": 0.9, "most": 1.0},
     }

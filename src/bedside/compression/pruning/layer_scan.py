@@ -1,7 +1,7 @@
 """Which layers bear pruning: each group is pruned alone, and what the network then answers is held against the teacher.
 
 The scan of Li et al. (2017) and Han et al. (2015), judged with every class counting the same: a layer that only rare
-beats need would pass for insensitive in an average over beats.
+windows need would pass for insensitive in an average over windows.
 """
 
 import dataclasses
@@ -32,14 +32,14 @@ Share = Annotated[float, pydantic.Field(gt=0, lt=1)]
 
 
 class Scan(Params):
-    """The shares of a group that are tried, on at most `windows` validation beats of each class."""
+    """The shares of a group that are tried, on at most `windows` validation windows of each class."""
 
     shares: tuple[Share, ...] = pydantic.Field(default=(0.25, 0.5, 0.75), min_length=1)
     windows: int = pydantic.Field(default=512, gt=0)
 
 
 def judgement(teacher: nn.Module, splits: Splits, windows: int) -> Score:
-    """A score of a network on at most `windows` validation beats of each class: `divergence` (nats), `kept` (share)."""
+    """A score of a network on at most `windows` validation windows of each class: `divergence` (nats), `kept` (share)."""
     label = splits.validation.label
     rows = [evenly(torch.nonzero(label == c).flatten(), windows) for c in range(len(splits.classes))]
     sample = splits.validation[torch.cat(rows)]
@@ -53,7 +53,7 @@ def judgement(teacher: nn.Module, splits: Splits, windows: int) -> Score:
 
 
 def divergence(teacher: nn.Module, data: Tensors) -> Callable[[nn.Module], float]:
-    """KL(teacher || network) in nats, averaged over the beats of each class, then over the classes."""
+    """KL(teacher || network) in nats, averaged over the windows of each class, then over the classes."""
     expected = torch.log_softmax(logits_of(teacher, data, whose="the teacher"), dim=1)
     classes = [data.label == c for c in torch.unique(data.label)]
 
