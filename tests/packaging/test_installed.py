@@ -24,6 +24,17 @@ def test_there_are_no_components_where_the_library_is_installed(tmp_path: Path) 
 
 
 def test_a_stage_starts_from_the_library_alone(tmp_path: Path) -> None:
-    done = run(tmp_path, "-m", "bedside.stages.ingest", "--recordings", "recordings", "--source", SOURCE)
-    assert done.returncode == 0, done.stderr
-    assert open_artifact(tmp_path / "recordings").manifest["component"] == "ingest"
+    for number, command in enumerate((["bedside.stages", "ingest"], ["bedside.stages.ingest"])):
+        done = run(tmp_path, "-m", *command, "--recordings", f"recordings-{number}", "--source", SOURCE)
+        assert done.returncode == 0, done.stderr
+    first, second = (open_artifact(tmp_path / f"recordings-{number}") for number in range(2))
+    assert first.manifest["component"] == "ingest"
+    assert (first.digest, first.manifest["code"]) == (second.digest, second.manifest["code"])
+
+
+def test_a_stage_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    done = run(tmp_path, "-m", "bedside.stages", "promot")
+    assert done.returncode == 1
+    assert done.stderr.startswith("promot: no stage 'promot'; there are: ")
+    assert {"ingest", "promote"} <= set(done.stderr.strip().partition("there are: ")[2].split(", "))
+    assert done.stderr.count("\n") == 1
