@@ -96,7 +96,7 @@ def _problems(params: Mapping[str, Any], components: Path, where: str) -> Iterat
     for section in sections(params):
         if section[0][0] != "variants" or section[1] in known:  # the lineage tells of an unknown technique
             yield from _told(_accept, params, section, where, accepted)
-    yield from (f"{where}:task.{objection}" for objection in _objections(params))
+    yield from (f"{where}:{objection}" for objection in _objections(params))
     if "search" in params:
         yield from _told(_accept_search, params["search"], known, f"{where}:search", accepted)
     yield from _of_other_tasks(accepted, f"{where}:task")
@@ -117,14 +117,16 @@ def _accept(params: Mapping[str, Any], section: Section, where: str, accepted: d
 
 
 def _objections(params: Mapping[str, Any]) -> list[str]:
-    """Why the task cannot take what the source gives, if each is accepted by itself."""
+    """What speaks against the source, and why the task cannot take what it gives, if each is accepted by itself."""
     from bedside.datasets.base import Source
     from bedside.tasks.base import Task
 
     try:
-        return Task.build(params.get("task")).objections(Source.build(params.get("source")))
+        task, source = Task.build(params.get("task")), Source.build(params.get("source"))
     except ValueError:  # refused by itself
         return []
+    of_source = (f"source.{objection}" for objection in source.objections())
+    return [*of_source, *(f"task.{objection}" for objection in task.objections(source))]
 
 
 def _accept_search(raw: object, known: Collection[str], where: str, accepted: dict[str, Params]) -> None:

@@ -1,24 +1,20 @@
 """The family of sources: where recordings come from."""
 
 import abc
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
-import pydantic
-
-from bedside.datasets.recording import Header, shown, shown_unit
+from bedside.datasets.layouts import Layout
 from bedside.plugins import Plugin
+
+Row = dict[str, Any]  # of records.json: `record`, `patient`, and what the source knows beside them
 
 
 class Source(Plugin, abc.ABC):
-    """Recordings in WFDB format; every header must say `rate` (Hz), `units`, and `gain` (ADC units per `units`) if one
-    is named. `uncalibrated_gain` stands in for a gain of 0, which is "not calibrated"; without it such a record is
-    refused.
-    """
+    """Recordings of patients, each in files of its `layout`."""
 
-    rate: pydantic.PositiveFloat = 360.0
-    gain: pydantic.PositiveFloat | None = 200.0
-    units: str = "mV"
-    uncalibrated_gain: float | None = pydantic.Field(default=None, gt=0)
+    layout: ClassVar[Layout]
 
     @property
     @abc.abstractmethod
@@ -27,19 +23,30 @@ class Source(Plugin, abc.ABC):
 
     @abc.abstractmethod
     def fetch(self, folder: Path) -> dict[str, str]:
-        """Fill `folder` with `<record>.hea`, `.dat` and `.atr`; return the reason for each record it cannot have."""
+        """Fill `folder` with the files of each record; return the reason for each record it cannot have."""
+
+    @abc.abstractmethod
+    def describe(self, folder: Path, record: str) -> Row:
+        """What a reader of records.json must know of a record, after a look at its files: `fs` and `samples`, say.
+
+        RecordingError for a record that is not fit for use.
+        """
 
     def patient(self, record: str) -> str:
         """Whose recording it is; where a source does not know better, every record is a patient."""
         return record
 
-    def mismatches(self, header: Header) -> list[str]:
-        """Where a header says another rate, gain or unit than this source publishes, one sentence each."""
-        found = [] if header.rate == self.rate else [f"rate is {header.rate:g} Hz, not {self.rate:g}"]
-        for number, lead in enumerate(header.leads):
-            name = shown(number, lead)
-            if self.gain is not None and lead.gain != self.gain:
-                found.append(f"{name}: gain is {lead.gain:g}, not {self.gain:g} per {self.units}")
-            if lead.units != self.units:
-                found.append(f"{name}: unit is {shown_unit(lead)}, not {self.units}")
-        return found
+    def premises(self, described: Sequence[Mapping[str, Any]]) -> dict[str, str]:  # noqa: ARG002  # most have none
+        """Labels beside `source` that travel into the evidence: what of these rows was assumed and not measured."""
+        return {}
+
+    def objections(self) -> list[str]:
+        """What is wrong with it that can be seen before anything runs, a sentence each, from the parameter's name on."""
+        return []
+
+
+def seconds(row: Mapping[str, Any]) -> float | None:
+    """How long a recording is; None where its source does not know."""
+    if "seconds" in row:
+        return float(row["seconds"])
+    return float(row["samples"] / row["fs"]) if {"samples", "fs"} <= row.keys() else None

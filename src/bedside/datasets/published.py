@@ -11,9 +11,9 @@ from typing import Annotated, NoReturn, Self
 from pydantic import Field, model_validator
 from tqdm import tqdm
 
-from bedside.datasets.base import Source
 from bedside.datasets.download import DownloadError, digest_of, fetch, is_url, text
 from bedside.datasets.recording import SUFFIXES, RecordingError
+from bedside.datasets.waveforms import Waveforms
 from bedside.errors import RefusedError
 from bedside.redaction import clean
 from bedside.scratch import home
@@ -25,7 +25,7 @@ PHYSIONET = "https://physionet.org/files"
 _FILE = re.compile(r"([0-9a-fA-F]{64})\s+\*?(?:\./)?(\w[\w.-]*\.(?:hea|dat|atr))")
 
 
-class Published(Source, abc.ABC):
+class Published(Waveforms, abc.ABC):
     """Fetch `<name>-<version>` from `url` (PhysioNet where none is named), or from a mirror: a folder or URL that holds
     its files or `<name>/<version>`.
 

@@ -10,13 +10,13 @@ import numpy as np
 from pydantic import Field, PositiveFloat
 from tqdm import tqdm
 
-from bedside.datasets.base import Source
 from bedside.datasets.simulated_rhythm import Rhythm, beats
 from bedside.datasets.simulated_signal import RESOLUTION, ZERO, Heart, Placement, digitize, disturb, draw
+from bedside.datasets.waveforms import Waveforms
 from bedside.params import Seed
 
 
-class Simulated(Source):
+class Simulated(Waveforms):
     """Records `s001` onward, one per patient; the last patient has two.
 
     Traps on purpose: one record holds its leads in the other order, and with `lead_off` one more record goes flat half
@@ -24,6 +24,7 @@ class Simulated(Source):
     """
 
     kind: Literal["simulated"] = "simulated"
+    rate: PositiveFloat = 360.0
     gain: PositiveFloat = 200.0
     patients: int = Field(default=36, gt=0)
     seconds: float = Field(default=240.0, gt=0)
@@ -81,7 +82,7 @@ def _write(
     record: str,
     signal: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]",
     leads: list[str],
-    source: Source,
+    source: Simulated,
     *,
     comments: list[str],
 ) -> None:

@@ -1,7 +1,6 @@
 """What any recordings must be, for any task: a record that breaks a rule is quarantined, too small a cohort refused."""
 
 import abc
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,10 +65,10 @@ class RecordingsSuite(Validate, abc.ABC):
         return Judgement([r[KEY] for r in accepted], quarantined, problems.get("cohort", []), rows)
 
     def _record_rules(self, entries: Sequence[Any]) -> list[Rule]:
-        rate = self.rate or statistics.mode(entry["fs"] for entry in entries)
+        rates = [self.rate] if self.rate else [entry["fs"] for entry in entries]
         return [
             Rule("problem", "the files must agree with their header", allowed=("",)),
-            Rule("rate", "every window is cut at this rate", rate, rate),
+            Rule("rate", "every window is cut at this rate", min(rates), max(rates)),
             Rule("units", "amplitudes are in this unit", allowed=(self.units,) if self.units else (*MILLIVOLTS,)),
             *self._gain_rules(),
             Rule("seconds", "long enough to know what is typical of it", low=self.min_seconds),

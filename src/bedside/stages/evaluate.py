@@ -145,7 +145,7 @@ def _judge(test: Artifact, windows: Windows, logits: list[Any], params: Evaluate
         outcome=outcome_of(test),
         records=about["records"],
         patients=about["patients"],
-        rate=about["recording_rate"],
+        rate=about.get("recording_rate"),
         seconds=about.get("seconds"),
         replicates=params.replicates,
         seed=params.seed,

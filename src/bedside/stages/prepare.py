@@ -23,9 +23,11 @@ def prepare(*, recordings: DatasetIn, approval: In, dataset: DatasetOut, test: D
         **task.description(),
         "proof": {**proof(recordings, people, assignment.splits, done), "left_out": assignment.left_out},
     }
+    fitted = task.fitted(done, assignment.splits["train"])
+    about |= fitted.about
     learned = {name: records for name, records in assignment.splits.items() if name != "test"}
-    windows = write_dataset(dataset, learned, people, done, about)
-    windows |= write_dataset(test, {"test": assignment.splits["test"]}, people, done, about)
+    windows = write_dataset(dataset, learned, people, fitted.windows, about)
+    windows |= write_dataset(test, {"test": assignment.splits["test"]}, people, fitted.windows, about)
     write_label(dataset, learned, people)
     return {
         f"{split}/{name}": float((part.label == label).sum())

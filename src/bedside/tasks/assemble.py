@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 
 from bedside.artifacts import Artifact, sha256, write_json
+from bedside.datasets.base import seconds
 from bedside.datasets.inputs import described, not_finite, require_names, shapes
+from bedside.datasets.layouts import ANNOTATED, WINDOWS
+from bedside.datasets.reading import Entry
 from bedside.datasets.windows import Windows, concatenate, write_windows
 from bedside.errors import NotFiniteError, RefusedError
 from bedside.tasks.base import RecordWindows, Task
 from bedside.tasks.proof import Fingerprint, prove
 from bedside.tasks.splits.base import NAMES, Assignment
 
-People = Mapping[str, Mapping[str, Any]]
+People = Mapping[str, Entry]
+SUBGROUPS = ("sex", "age_band")
 
 
 def people_of(recordings: Artifact, records: Sequence[str]) -> People:
@@ -58,12 +62,18 @@ def proof(
         {
             name: Fingerprint(
                 patients=frozenset(people[record]["patient"] for record in splits[name]),
-                records=frozenset(sha256(recordings / f"records/{record}.dat") for record in splits[name]),
+                records=frozenset(sha256(_contents(recordings, record)) for record in splits[name]),
                 windows=frozenset().union(*(done[record].digests for record in splits[name])),
             )
             for name in NAMES
         }
     )
+
+
+def _contents(recordings: Artifact, record: str) -> Path:
+    """The file that tells a recording from others, whatever it is called."""
+    names = [f"records/{record}{layout.contents}" for layout in (ANNOTATED, WINDOWS)]
+    return recordings / next((name for name in names if name in recordings.manifest["files"]), names[0])
 
 
 def write_dataset(
@@ -88,13 +98,21 @@ def write_dataset(
         "inputs": described(shapes(every.inputs)),
         "records": records,
         "patients": patients,
-        "recording_rate": people[records[0]]["fs"],  # of `sample`; ingest accepts one rate per source
-        "seconds": {record: people[record]["samples"] / people[record]["fs"] for record in records},
-        "subgroups": {people[r]["patient"]: {k: people[r][k] for k in ("sex", "age_band")} for r in records},
+        **_times([people[record] for record in records]),
+        "subgroups": {people[r]["patient"]: {k: people[r][k] for k in SUBGROUPS if k in people[r]} for r in records},
         "splits": {split: _count(windows[split], names, people, classes) for split, names in splits.items()},
     }
     write_json(folder / "dataset.json", description)
     return windows
+
+
+def _times(rows: Sequence[Entry]) -> dict[str, Any]:
+    """How long each recording is, and the rate of `sample` if all have one: as far as the source knows."""
+    known: dict[str, Any] = {}
+    if len(rates := {row.get("fs") for row in rows}) == 1 and None not in rates:
+        known["recording_rate"] = rates.pop()
+    lengths = {row["record"]: seconds(row) for row in rows}
+    return known if None in lengths.values() else {**known, "seconds": lengths}
 
 
 def write_label(folder: Path, learned: Mapping[str, list[str]], people: People) -> None:

@@ -4,13 +4,14 @@ import abc
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bedside.datasets.base import Source
 from bedside.datasets.inputs import Arrays, concatenated
+from bedside.datasets.layouts import ANNOTATED, Layout
 from bedside.datasets.reading import Entry
 from bedside.outcome import Outcome
 from bedside.plugins import Choice, Plugin
@@ -39,8 +40,18 @@ def joined(parts: Sequence[RecordWindows]) -> RecordWindows:
     )
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """Windows by record, and what was learned to make them so, for dataset.json."""
+
+    windows: Mapping[str, RecordWindows]
+    about: Mapping[str, Any]
+
+
 class Task(Plugin, abc.ABC):
     """One clinical problem; its fields say how windows are cut and labelled and how patients are split."""
+
+    reads: ClassVar[tuple[Layout, ...]] = (ANNOTATED,)
 
     split: Choice[Split]
 
@@ -58,7 +69,16 @@ class Task(Plugin, abc.ABC):
 
     def objections(self, source: Source) -> list[str]:
         """Why windows cannot be cut from this source's recordings, a sentence each: asked before anything runs."""
-        return self.split.objections(source.label)
+        if source.layout in self.reads:
+            return self.split.objections(source.label)
+        readable = " or ".join(layout.name for layout in self.reads)
+        return [f"kind: {self.kind} reads {readable}, and source.kind {source.kind} gives {source.layout.name}"]
+
+    def fitted(self, done: Mapping[str, RecordWindows], train: Sequence[str]) -> "Fitted":  # noqa: ARG002
+        """The windows `done` of all records after what is learned from those of the records to `train` on (a scale,
+        say), and what a reader of dataset.json must know of it; most tasks learn nothing here.
+        """
+        return Fitted(done, {})
 
     @property
     @abc.abstractmethod

@@ -64,17 +64,26 @@ class EcgArrhythmia(Task):
         return joined([self._lead(header, recording.signal[:, lead], lead, peaks, label) for lead in leads])
 
     def left_out(self, folder: Path, entries: Iterable[Entry]) -> Mapping[str, str]:
-        """Paced recordings, found by their beats."""
-        records = [str(entry["record"]) for entry in entries]
-        paced = [r for r in records if PACEMAKER & set(read_annotations(folder / f"{r}.atr").symbol.tolist())]
-        return dict.fromkeys(paced, "paced (excluded by AAMI EC57)")
+        """Paced recordings, found by their beats, and those of a rate that no filter brings to the task's."""
+        return {str(entry["record"]): why for entry in entries if (why := self._unfit(folder, entry))}
+
+    def _unfit(self, folder: Path, entry: Entry) -> str | None:
+        if PACEMAKER & set(read_annotations(folder / f"{entry['record']}.atr").symbol.tolist()):
+            return "paced (excluded by AAMI EC57)"
+        return self._out_of_reach(entry["fs"]) if "fs" in entry else None
+
+    def _out_of_reach(self, rate: float) -> str | None:
+        """Why no filter leads from that rate to the task's; None where one does."""
+        try:
+            steps(rate, self.rate)
+        except RefusedError as error:
+            return str(error)
+        return None
 
     def objections(self, source: Source) -> list[str]:
-        try:
-            steps(source.rate, self.rate)
-        except RefusedError as error:
-            return [f"rate: {error}", *super().objections(source)]
-        return super().objections(source)
+        rate = getattr(source, "rate", None)  # a source may have none, or one of each recording's own
+        why = self._out_of_reach(rate) if rate else None
+        return [*([f"rate: {why}"] if why else []), *super().objections(source)]
 
     def _lead(self, header: Header, adc: NDArray[np.int16], lead: int, peaks: Ints, label: Ints) -> RecordWindows:
         signal = resample(highpass(millivolts(adc, header.leads[lead]), header.rate), header.rate, self.rate)
