@@ -25,7 +25,7 @@ from bedside.cluster.settings import Cluster
 from bedside.configuration import check, read
 from bedside.errors import RefusedError
 from bedside.kubeflow_pods import fit
-from bedside.lineage import ROOT, Lineage
+from bedside.lineage import ROOT, Lineage, maker
 from bedside.params import ParamsError
 from bedside.redaction import cleaned
 from bedside.terminal import in_utf8
@@ -74,7 +74,7 @@ def build(
 def _graph(add: Adder, recordings: Any, params: Mapping[str, Any], lineage: Lineage) -> None:
     """Everything that follows from the recordings."""
     data = prepared(add, recordings, params)
-    models = _models(add, data["dataset"], data["approval"], params["train_teacher"], lineage)
+    models = _models(add, data["dataset"], data["approval"], params, lineage)
     variants, targets = params["evaluated"]["variants"], params["evaluated"]["targets"]
     common = {"dataset": data["dataset"], "params": params["export"]}
     graphs = {v: add("export", f"export@{v}", model=models[v], **common).outputs["graph"] for v in variants}
@@ -100,9 +100,10 @@ def prepared(add: Adder, recordings: Any, params: Mapping[str, Any]) -> dict[str
     return {"dataset": dataset, "approval": approval.outputs["report"], "test": made.outputs["test"]}
 
 
-def _models(add: Adder, dataset: Any, approval: Any, teacher: Any, lineage: Lineage) -> dict[str, Any]:
+def _models(add: Adder, dataset: Any, approval: Any, params: Mapping[str, Any], lineage: Lineage) -> dict[str, Any]:
     """Every model of the lineage tree, parents first."""
-    teach = add("train_teacher", "train_teacher", dataset=dataset, approval=approval, params=teacher)
+    stage = maker(params)
+    teach = add(stage, stage, dataset=dataset, approval=approval, params=params[stage])
     models = {ROOT: teach.outputs["teacher"]}
     for name in lineage.order():
         variant = lineage.variants[name]

@@ -72,7 +72,8 @@ def sections(params: Mapping[str, Any]) -> Iterator[Section]:
     yield ("validate", "recordings"), "validate", "params"
     yield ("validate", "windows"), "validate", "params"
     yield ("task",), "prepare", "task"
-    yield ("train_teacher",), "train_teacher", "params"
+    teacher = lineage.maker(params)
+    yield (teacher,), teacher, "params"
     for name, variant in _mapping(params, "variants").items():
         if isinstance(variant, dict):
             yield ("variants", name, "params"), str(variant.get("technique")), "params"
@@ -189,17 +190,9 @@ def _unknown_targets(params: Mapping[str, Any]) -> Iterator[str]:
 def _tree(params: Mapping[str, Any]) -> dict[str, Any]:
     """What the lineage is judged by, without what is refused by itself: every child would only repeat it."""
     return {
-        "train_teacher": {"architecture": {"kind": _kind_of_teacher(params)}},
         "variants": params.get("variants"),
         "evaluated": {"variants": _listed(params, "variants")},
     }
-
-
-def _kind_of_teacher(params: Mapping[str, Any]) -> str | None:
-    from bedside.models import Architecture
-
-    kind = _mapping(_mapping(params, "train_teacher"), "architecture").get("kind")
-    return kind if isinstance(kind, str) and kind in Architecture.family() else None
 
 
 def _mapping(params: Mapping[str, Any], key: str) -> dict[str, Any]:

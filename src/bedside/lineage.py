@@ -24,7 +24,16 @@ from bedside.installed import unusable
 from bedside.params import Params, ParamsError, validate
 
 ROOT = "teacher"
+TEACHERS = ("train_teacher", "adopt")  # the stages that can make it
 PORTS = ("dataset", "teacher", "parent", "student")  # a component with these is a technique
+
+
+def maker(params: Mapping[str, Any]) -> str:
+    """The stage that makes the teacher: the one that has a section. ParamsError where both have one."""
+    found = [stage for stage in TEACHERS if stage in params]
+    if len(found) > 1:
+        raise ParamsError(f"params.yaml: {' and '.join(found)} would each make the teacher; keep one section of them")
+    return found[0] if found else TEACHERS[0]
 
 
 class Variant(Params):
@@ -43,7 +52,9 @@ class Lineage(Params):
     @pydantic.model_validator(mode="after")
     def _is_a_tree(self) -> "Lineage":
         if ROOT in self.variants:
-            raise ValueError(f"variants.{ROOT}: the root is made by train_teacher; give this variant another name")
+            raise ValueError(
+                f"variants.{ROOT}: the root is made by train_teacher or adopt; give this variant another name"
+            )
         for name in self.variants:
             self.path(name)
         return self

@@ -44,7 +44,7 @@ def test_the_variant_that_is_wrong_is_named_and_not_its_child_that_comes_first()
 
 @pytest.mark.parametrize("parent", ["teacher", "distilled"])
 def test_a_variant_cannot_be_called_teacher(parent: str) -> None:
-    with pytest.raises(ParamsError, match=r"variants.teacher: the root is made by train_teacher"):
+    with pytest.raises(ParamsError, match=r"variants.teacher: the root is made by train_teacher or adopt"):
         tree(teacher=parent)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from bedside import catalog
 from bedside.configuration import value
 from bedside.fingerprint import Before, Source, kinds, over, reached
-from bedside.lineage import ROOT, Lineage
+from bedside.lineage import ROOT, Lineage, maker
 from bedside.params import validate
 
 Name = tuple[
@@ -60,8 +60,9 @@ def stages(params: Mapping[str, Any]) -> Iterator[Stage]:
     """Every stage that a run of these parameters has, after those that it reads from."""
     lineage = validate(Lineage, {"variants": value(params, ["variants"])}, "params.yaml:")
     yield from _data()
-    yield Stage(("train_teacher",), "train_teacher", [("train_teacher",)], [("prepare",), ("validate_windows",)])
-    models = {ROOT: ("train_teacher",), **{name: ("variant", name) for name in lineage.variants}}
+    teacher = maker(params)
+    yield Stage((teacher,), teacher, [(teacher,)], [("prepare",), ("validate_windows",)])
+    models = {ROOT: (teacher,), **{name: ("variant", name) for name in lineage.variants}}
     for name in lineage.order():
         variant, section = lineage.variants[name], ("variants", name, "params")
         sections = [section] if variant.params else []
