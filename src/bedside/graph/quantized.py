@@ -24,10 +24,11 @@ def activation_grids(model: onnx.ModelProto) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def compute_in_float(model: onnx.ModelProto, linear_from: int = 0) -> None:
+def compute_in_float(model: onnx.ModelProto, linear_from: int = 0, depthwise: bool = True) -> None:
     """Give float weights to every convolution and linear layer that no integer kernel will run, or runs slower.
 
-    A convolution needs 8-bit grids before and after it; a linear layer one before it, and `linear_from` weights. Grids
+    A convolution needs 8-bit grids before and after it, and one with a filter per channel a runtime that has a kernel
+    for it (`depthwise`); a linear layer needs a grid before it, and `linear_from` weights. Grids
     that only such a layer reads go away where no integer layer makes them: each costs two nodes and buys nothing.
     """
     graph, view = model.graph, View(model.graph)
@@ -37,7 +38,7 @@ def compute_in_float(model: onnx.ModelProto, linear_from: int = 0) -> None:
             integer.add(node.output[0])
         if node.op_type not in {"Conv", "Gemm"} or view.made_by("DequantizeLinear", node.input[1]) is None:
             continue
-        if _runs_in_integers(node, view, linear_from):
+        if _runs_in_integers(node, view, linear_from, depthwise):
             integer.add(node.output[0])
             continue
         for index in range(1, len(node.input)):
@@ -72,7 +73,9 @@ def is_narrow(grid: onnx.NodeProto, view: View) -> bool:
     return zero is not None and zero.dtype.itemsize == 1
 
 
-def _runs_in_integers(node: onnx.NodeProto, view: View, linear_from: int) -> bool:
+def _runs_in_integers(node: onnx.NodeProto, view: View, linear_from: int, depthwise: bool) -> bool:
+    if not depthwise and any(item.name == "group" and item.i > 1 for item in node.attribute):
+        return False
     before = view.made_by("DequantizeLinear", node.input[0])
     source = view.made_by("QuantizeLinear", before.input[0]) if before is not None else None
     if source is None or not is_narrow(source, view):

@@ -32,7 +32,7 @@ class OpenVino(Target):
     def compiled(self, graph: bytes) -> bytes:
         model = model_of(graph)
         if is_quantized(model):
-            compute_in_float(model)
+            compute_in_float(model, depthwise=False)  # 2026.x never ends compiling an int8 one of 15 taps
             store_integer_weights(model)
         return canonical_bytes(model)
 
