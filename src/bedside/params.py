@@ -61,7 +61,8 @@ class Params(pydantic.BaseModel):
     stays a number.
     """
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # A field whose name is taken in its class bears it as an alias, in files, messages and records alike.
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: pydantic.GetCoreSchemaHandler) -> CoreSchema:
@@ -194,4 +195,4 @@ def _fields_at(model: type[Params], location: list[str]) -> dict[str, Any]:
         if not (isinstance(nested, type) and issubclass(nested, Params)):
             return {}
         model = nested
-    return dict(model.model_fields)
+    return {field.alias or name: field for name, field in model.model_fields.items()}

@@ -3,11 +3,14 @@
 import abc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+import pydantic
 
 from bedside.datasets.layouts import Layout
 from bedside.plugins import Plugin
 
+Name = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # becomes a folder and a label
 Row = dict[str, Any]  # of records.json: `record`, `patient`, and what the source knows beside them
 
 
@@ -41,7 +44,7 @@ class Source(Plugin, abc.ABC):
         return {}
 
     def objections(self) -> list[str]:
-        """What is wrong with it that can be seen before anything runs, a sentence each, from the parameter's name on."""
+        """What speaks against it before anything runs, a sentence each, which begins with a parameter's name."""
         return []
 
 

@@ -1,12 +1,11 @@
 """Any set of recordings in WFDB format with beat annotations: PhysioNet's, or a hospital's own."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import pydantic
 
+from bedside.datasets.base import Name
 from bedside.datasets.published import Published
-
-Name = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # becomes a folder and a label
 
 
 class Wfdb(Published):

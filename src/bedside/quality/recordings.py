@@ -1,24 +1,20 @@
 """What any recordings must be, for any task: a record that breaks a rule is quarantined, too small a cohort refused."""
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pydantic
-from tqdm import tqdm
 
-from bedside.artifacts import Artifact
+from bedside.datasets.reading import Entry
 from bedside.datasets.recording import MILLIVOLTS, Annotations, Header
 from bedside.params import Share
-from bedside.quality.base import Judgement, Validate
-from bedside.quality.expectations import KEY, Rule, Table, judging
+from bedside.quality.cohort import CohortSuite
+from bedside.quality.expectations import Rule
 from bedside.quality.recordings_table import Row, row
 
-Rows = Sequence[Mapping[str, Any]]
 
-
-class RecordingsSuite(Validate, abc.ABC):
+class RecordingsSuite(CohortSuite, abc.ABC):
     """Limits for every recording, then for the cohort of accepted ones; shares are of the worst lead.
 
     `rate`, `gain` and `units` say what every header must say; where none is named, the rate is the one that ingest took
@@ -32,7 +28,6 @@ class RecordingsSuite(Validate, abc.ABC):
     min_seconds: pydantic.NonNegativeFloat = 30.0
     max_flat_share: Share = 0.01
     max_clipped_share: Share = 0.01
-    max_quarantined_share: Share = 0.2
 
     @abc.abstractmethod
     def annotated(self, header: Header, annotations: Annotations) -> Row:
@@ -42,29 +37,10 @@ class RecordingsSuite(Validate, abc.ABC):
     def own_rules(self) -> list[Rule]:
         """What must hold of these columns, and of the signal's, for this task."""
 
-    @abc.abstractmethod
-    def own_totals(self, accepted: Rows) -> Row:
-        """Columns of the cohort that the task asks about."""
+    def row(self, folder: Path, entry: Entry) -> Row:
+        return row(folder, entry, self.annotated)
 
-    @abc.abstractmethod
-    def own_cohort_rules(self) -> list[Rule]:
-        """What must hold of them."""
-
-    def judge(self, data: Artifact, docs: Path) -> Judgement:
-        entries = data.json("records.json")
-        folder = data.path / "records"
-        bar = tqdm(entries, desc="signal quality", unit="record")
-        rows = [{KEY: e["record"], **row(folder, e, self.annotated)} for e in bar]
-        with judging(docs) as judge:
-            broken = judge(Table("recordings", rows, self._record_rules(entries)))
-            unreadable = {r[KEY]: r["problem"] for r in rows if r["problem"]}
-            quarantined = {key: unreadable.get(key, "; ".join(reasons)) for key, reasons in broken.items()}
-            accepted = [r for r in rows if r[KEY] not in quarantined]
-            cohort = self._cohort(entries, accepted, lost=len(quarantined) + len(data.json("quarantine.json")))
-            problems = judge(Table("cohort", [cohort], self._cohort_rules()))
-        return Judgement([r[KEY] for r in accepted], quarantined, problems.get("cohort", []), rows)
-
-    def _record_rules(self, entries: Sequence[Any]) -> list[Rule]:
+    def record_rules(self, entries: Sequence[Entry]) -> list[Rule]:
         rates = [self.rate] if self.rate else [entry["fs"] for entry in entries]
         return [
             Rule("problem", "the files must agree with their header", allowed=("",)),
@@ -83,19 +59,3 @@ class RecordingsSuite(Validate, abc.ABC):
             return []
         meaning = "amplitudes follow from this gain"
         return [Rule(column, meaning, self.gain, self.gain) for column in ("smallest_gain", "largest_gain")]
-
-    def _cohort(self, entries: Sequence[Any], accepted: Rows, lost: int) -> dict[str, Any]:
-        kept = {r[KEY] for r in accepted}
-        return {
-            KEY: "cohort",
-            "patients": len({e["patient"] for e in entries if e["record"] in kept}),
-            "quarantined_share": lost / max(1, len(accepted) + lost),
-            **self.own_totals(accepted),
-        }
-
-    def _cohort_rules(self) -> list[Rule]:
-        return [
-            Rule("patients", "four splits need four patients", low=4),
-            Rule("quarantined_share", "too many records are damaged to trust the rest", 0, self.max_quarantined_share),
-            *self.own_cohort_rules(),
-        ]

@@ -31,7 +31,7 @@ def people_of(recordings: Artifact, records: Sequence[str]) -> People:
 def assign(task: Task, people: People, folder: Path) -> Assignment:
     """Give each record in `folder` that the task takes to a split; refuse a split that stays empty."""
     unfit = task.left_out(folder, people.values())
-    found = task.split.assign({record: row["patient"] for record, row in people.items() if record not in unfit})
+    found = task.split.divide(row for record, row in people.items() if record not in unfit)
     assignment = Assignment(found.splits, {**unfit, **found.left_out})
     if empty := [name for name in NAMES if not assignment.splits[name]]:
         why = "; ".join(f"{record} is {reason}" for record, reason in [*assignment.left_out.items()][:3])

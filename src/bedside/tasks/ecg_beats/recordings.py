@@ -47,10 +47,10 @@ class Recordings(RecordingsSuite):
             Rule("unknown_symbols", "every annotation must be known to the task", allowed=("",)),
         ]
 
-    def own_totals(self, accepted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def totals(self, accepted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return {f"beats_{name}": sum(r[f"beats_{name}"] for r in accepted) for name in self.min_beats}
 
-    def own_cohort_rules(self) -> list[Rule]:
+    def total_rules(self) -> list[Rule]:
         return [Rule(f"beats_{name}", f"class {name} must be present", low=n) for name, n in self.min_beats.items()]
 
 

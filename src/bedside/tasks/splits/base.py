@@ -1,12 +1,13 @@
 """The family of splits: which records go where, always whole patients."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import ClassVar
 
 from bedside import tasks
+from bedside.datasets.reading import Entry
 from bedside.plugins import Plugin
 
 NAMES = ("train", "validation", "calibration", "test")
@@ -28,6 +29,10 @@ class Split(Plugin, abc.ABC):
     @abc.abstractmethod
     def assign(self, patients: Mapping[str, str]) -> Assignment:
         """Divide the records of `{record: patient}`."""
+
+    def divide(self, entries: Iterable[Entry]) -> Assignment:
+        """Divide rows of records.json; a split that asks for more than patients looks at them itself."""
+        return self.assign({str(entry["record"]): str(entry["patient"]) for entry in entries})
 
     def objections(self, source: str) -> list[str]:  # noqa: ARG002  # most splits take any
         """Why the recordings of a source with this label cannot be divided so, a sentence each."""
