@@ -1,5 +1,6 @@
 """Run the pipeline, look at results, sign off, roll back, keep records.
 
+bedside init FOLDER                 a project of your own: your network, your data, this pipeline
 bedside check                       will every stage take its parameters? before anything runs
 bedside repro                       run what has changed of the pipeline, and show the verdicts (`make repro`)
 bedside verdicts                    every deployment's verdict, and where to look
@@ -81,10 +82,12 @@ def _parser() -> argparse.ArgumentParser:
 
     from bedside.cluster import command as cluster
     from bedside.doctor import command as doctor
+    from bedside.project import command as project
     from bedside.registry import command as registry
     from bedside.running import command as running
     from bedside.search import command as search
 
+    project.add(commands)
     running.add(commands)
     registry.add(commands)
     doctor.add(commands)

@@ -20,8 +20,8 @@ def complexity(graph: bytes) -> dict[str, int]:
     """`parameters`, `macs` and `activation_peak_bytes` of an exported graph at batch 1 (estimates, from shapes alone).
 
     Multiply-accumulates are those of convolutions, linear layers, LSTM and GRU; the peak is what operators in file
-    order need alive at once when they fuse ideally. A runtime may need more. Where some windows take a longer path, these are
-    the figures of that path, and `macs_short_path` is what the others cost.
+    order need alive at once when they fuse ideally. A runtime may need more. Where some windows take a longer path,
+    these are the figures of that path, and `macs_short_path` is what the others cost.
     """
     exported = model_of(graph)
     model = one_window(path(exported, "then_branch"))

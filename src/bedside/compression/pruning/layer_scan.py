@@ -39,7 +39,7 @@ class Scan(Params):
 
 
 def judgement(teacher: nn.Module, splits: Splits, windows: int) -> Score:
-    """A score of a network on at most `windows` validation windows of each class: `divergence` (nats), `kept` (share)."""
+    """A score on at most `windows` validation windows of each class: `divergence` (nats) and `kept` (share)."""
     label = splits.validation.label
     rows = [evenly(torch.nonzero(label == c).flatten(), windows) for c in range(len(splits.classes))]
     sample = splits.validation[torch.cat(rows)]
