@@ -133,7 +133,7 @@ def test_a_technique_that_says_nothing_takes_anything_and_gives_what_it_took(tmp
         source = f"@component(image='train'{words})\ndef {name}(*, {ports}) -> None: ...\n"
         (tmp_path / f"{name}.py").write_text(source)
     (tmp_path / "helper.py").write_text("def helper() -> None: ...\n")
-    assert set(techniques(tmp_path)) - set(techniques(COMPONENTS)) == {"tidy", "grid"}
+    assert {"tidy", "grid"} <= set(techniques(tmp_path))
     check(pipeline(a=("teacher", "tidy"), b=("a", "grid"), c=("b", "tidy")), tmp_path)
     with pytest.raises(ParamsError, match="'c' is grid, made by tidy"):
         check(pipeline(a=("teacher", "tidy"), b=("a", "grid"), c=("b", "tidy"), d=("c", "grid")), tmp_path)
