@@ -16,6 +16,7 @@ from bedside.fingerprint.sources import Source, located, tree
 from bedside.installed import group, registered
 
 Wanted = Collection[str] | None  # kinds that count; None: every one
+OWN = "torch"  # the kind of a network that a factory makes
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ NOTHING = Before()
 
 
 def kinds(params: object) -> frozenset[str]:
-    """Every `kind` that stands anywhere in parameters: models, mappings, lists."""
+    """Every `kind` that stands anywhere in parameters: models, mappings, lists; and every `factory`, `module:name`."""
     if isinstance(params, pydantic.BaseModel):
         return kinds(params.model_dump(mode="json"))
     if isinstance(params, Mapping):
-        own = {params["kind"]} if isinstance(params.get("kind"), str) else set()
+        own = {params[key] for key in ("kind", "factory") if isinstance(params.get(key), str)}
         return frozenset(own).union(*map(kinds, params.values()))
     return frozenset().union(*map(kinds, params)) if isinstance(params, list | tuple) else frozenset()
 
@@ -61,7 +62,17 @@ def members(sources: Iterable[Source], named: Wanted, before: Before = NOTHING) 
         if before.settled.isdisjoint(here):
             found |= {source for of_kind in here.values() for source in of_kind if source in before.sources}
         found |= set(_installed(family, () if named is None else named))
+        found |= {
+            source for kind, of_kind in here.items() if kind == OWN and found & {*of_kind} for source in _made(named)
+        }
     return found
+
+
+def _made(named: Wanted) -> Iterator[Source]:
+    """The modules of the user's own factories: what they make computes like any network of the library."""
+    for name in named or ():
+        if ":" in name and (source := located(name.partition(":")[0])):
+            yield source
 
 
 @functools.cache

@@ -11,6 +11,8 @@ from bedside.errors import RefusedError
 TEMPLATE = Path(__file__).parent / "template"
 WIRING = ("dvc.yaml", ".dvcignore", "components", "pipelines", "docker/kubernetes/cluster.yaml")
 SHARED = "share/bedside"  # where a wheel puts the wiring
+# Sources of an installed package are no files of the project: their digests are taken in every run, within two seconds.
+INSTALLED = ("      - src/bedside\n    outs:\n", "    always_changed: true\n    outs:\n")
 DVC_CONFIG = "[core]\n    analytics = false\n    no_scm = true\n"
 
 
@@ -26,8 +28,8 @@ def make(folder: Path) -> None:
         _copy(file, folder / file.relative_to(TEMPLATE).with_name(_plain(file.name)))
     (folder / ".dvc").mkdir()
     (folder / ".dvc/config").write_text(DVC_CONFIG, encoding="utf-8")
-    wired = (folder / "dvc.yaml").read_text(encoding="utf-8")
-    (folder / "dvc.yaml").write_text(wired.replace("train_teacher", "adopt"), encoding="utf-8")
+    wired = (folder / "dvc.yaml").read_text(encoding="utf-8").replace("train_teacher", "adopt")
+    (folder / "dvc.yaml").write_text(wired.replace(*INSTALLED), encoding="utf-8")
 
 
 def wiring() -> Path:

@@ -24,8 +24,8 @@ def windows() -> list[dict[str, object]]:
         for _ in range(WINDOWS):
             event = random.random() < 0.3
             wave = own * np.sin(2 * np.pi * (8 * time + random.random()))
-            slow = event * 1.5 * own * np.sin(2 * np.pi * (2 * time + random.random()))
-            signal = wave + slow + random.normal(0, 0.2, SAMPLES)
+            slow = event * 0.7 * own * np.sin(2 * np.pi * (2 * time + random.random()))
+            signal = wave + slow + random.normal(0, 0.6, SAMPLES)
             features = {"pulse": random.normal(70 + 5 * event, 8), "pressure": random.normal(120, 10)}
             numbers = {f"x_{n}": round(float(value), 4) for n, value in enumerate(signal)}
             label = "event" if event else "quiet"
