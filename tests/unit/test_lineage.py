@@ -134,6 +134,7 @@ def test_a_technique_that_says_nothing_takes_anything_and_gives_what_it_took(tmp
         (tmp_path / f"{name}.py").write_text(source)
     (tmp_path / "helper.py").write_text("def helper() -> None: ...\n")
     assert {"tidy", "grid"} <= set(techniques(tmp_path))
+    assert "helper" not in techniques(tmp_path)
     check(pipeline(a=("teacher", "tidy"), b=("a", "grid"), c=("b", "tidy")), tmp_path)
     with pytest.raises(ParamsError, match="'c' is grid, made by tidy"):
         check(pipeline(a=("teacher", "tidy"), b=("a", "grid"), c=("b", "tidy"), d=("c", "grid")), tmp_path)
