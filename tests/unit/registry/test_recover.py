@@ -64,7 +64,7 @@ class Operator:
         """What DVC runs for this stage; that DVC does so, the slow test below shows."""
         from components.promote import promote
 
-        promote.main(shlex.split(STAGE.replace("${item}", "onnxruntime-cpu"))[3:])
+        promote.main(shlex.split(STAGE.replace("${item}", "onnxruntime-cpu"))[4:])
 
     def _shown(self, do: Callable[[], None]) -> str:
         self.capsys.readouterr()
