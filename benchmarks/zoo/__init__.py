@@ -1,0 +1,1 @@
+"""Every ready-made network under every technique on every target."""
