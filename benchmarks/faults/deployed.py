@@ -19,7 +19,7 @@ from benchmarks.faults.stages import refusal
 from components.promote import promote
 from tests.support.deployments import BUDGET, GATES, Deployed, Maker
 from tests.support.mlflow_store import database
-from tests.support.promoting import MODEL, TARGET, aliases, promoted, registry
+from tests.support.promoting import MODEL, NAMED, TARGET, aliases, promoted, registry
 
 
 def workspace(attempt: Try, source: str = "mitdb-1.0.0") -> Maker:
@@ -39,7 +39,7 @@ def champion(maker: Maker, variant: str = "first", p99_ms: float = 5.0) -> Deplo
 def command(made: Deployed, decision: Path) -> list[str]:
     """The command line that promotes one deployment without a sign-off."""
     ports = {"graphs": [made.graph], "evidence": [made.evidence], "verdicts": [made.verdict], "decision": decision}
-    params = {"params": json.dumps({"sign_off": False, "timeout": 60})}
+    params = {"params": json.dumps({**NAMED, "sign_off": False, "timeout": 60})}
     by = {"reference": made.reference, "gates": json.dumps(GATES), "budget": json.dumps(BUDGET)}
     return [str(part) for part in promote.argv(ports | params | by)]
 

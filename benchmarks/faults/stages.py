@@ -14,6 +14,7 @@ from bedside.errors import RefusedError
 from bedside.params import ParamsError
 from benchmarks.faults.forks import timed
 from tests.support.deployments import BUDGET, GATES
+from tests.support.promoting import NAMED
 
 TARGET = "onnxruntime-cpu"
 SHORT = {"epochs": 1, "sampling": {"windows": 128}}
@@ -134,7 +135,7 @@ STAGES = [
         "promote",
         TO_PROMOTE,
         {"decision": "decision"},
-        {"params": {"sign_off": True}} | LIMITS,
+        {"params": {**NAMED, "sign_off": True}} | LIMITS,
         "decision.json",
     ),
     Stage("report", "report", SHOWN, {"report": "report"}, {"params": {}}, "short.md"),

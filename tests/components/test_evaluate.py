@@ -88,7 +88,7 @@ def test_evidence_holds_the_clinical_part_the_cost_and_the_very_bytes_it_is_abou
     assert found["graph_sha256"] == hashlib.sha256((graph / "model.onnx").read_bytes()).hexdigest()
     assert found["reference_sha256"] == hashlib.sha256((reference / "model.onnx").read_bytes()).hexdigest()
     assert found["target"]["runtime"] == runtime
-    assert sum(np.sum(table) for table in found["beats"].values()) == 200
+    assert sum(np.sum(table) for table in found["tables"].values()) == 200
     assert found["audit"] == graph.json("audit.json")
     assert found["parity"] == graph.json("parity.json")
     assert found["parity"].items() > PARITY.items()

@@ -12,6 +12,7 @@ from bedside.artifacts import open_artifact
 from tests.support import deployments
 from tests.support.deployments import Deployed, Maker
 from tests.support.mlflow_store import database
+from tests.support.promoting import NAMED
 
 
 def stage(deployed: Deployed, decision: Path, home: Path, store: str) -> "subprocess.CompletedProcess[str]":
@@ -25,7 +26,7 @@ def stage(deployed: Deployed, decision: Path, home: Path, store: str) -> "subpro
         deployed.evidence,
     ]
     command += ["--verdicts", deployed.verdict, "--reference", deployed.reference, "--decision", decision]
-    command += ["--params", '{"sign_off": false, "timeout": 2}']
+    command += ["--params", json.dumps({**NAMED, "sign_off": False, "timeout": 2})]
     command += ["--gates", json.dumps(deployments.GATES), "--budget", json.dumps(deployments.BUDGET)]
     environment = {"BEDSIDE_HOME": str(home), "BEDSIDE_FLUSH": "off", "MLFLOW_TRACKING_URI": store}
     return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)

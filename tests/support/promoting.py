@@ -14,6 +14,7 @@ from tests.support.deployments import Deployed
 
 TARGET = "onnxruntime-cpu"
 MODEL = f"ecg-arrhythmia.{TARGET}"
+NAMED = {"model": "ecg-arrhythmia", "intended_use": "Names heart beats."}  # what the stage must be given
 
 
 REVIEWER = "ada@example.org"
@@ -37,12 +38,7 @@ def promoted(
         verdicts=[d.verdict for d in deployed],
         reference=deployed[0].reference,
         decision=decision,
-        params={
-            "model": "ecg-arrhythmia",
-            "intended_use": "Names heart beats.",
-            "sign_off": sign_off,
-            "timeout": timeout,
-        },
+        params={**NAMED, "sign_off": sign_off, "timeout": timeout},
         gates=dict(gates),
         budget=dict(budget),
     )

@@ -14,7 +14,7 @@ from bedside.registry.promotion import Promotion
 from tests.support import deployments
 from tests.support.deployments import Deployed, Maker
 from tests.support.mlflow_store import HangingUpOnce, Server
-from tests.support.promoting import MODEL, aliases, promoted, registry, states
+from tests.support.promoting import MODEL, NAMED, aliases, promoted, registry, states
 
 
 def test_a_tracking_store_that_is_away_refuses_and_leaves_nothing_half_done(
@@ -104,7 +104,7 @@ def test_a_promotion_that_dies_around_any_state_goes_on_where_it_stopped(
     assert len(registry().search_model_versions(f"name = '{MODEL}'")) == 2
 
 
-STAGE = [sys.executable, "-m", "components.promote", "--params", '{"sign_off": false}']
+STAGE = [sys.executable, "-m", "components.promote", "--params", json.dumps({**NAMED, "sign_off": False})]
 
 
 def command(deployed: Deployed, decision: Path) -> list[str]:

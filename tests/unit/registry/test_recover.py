@@ -17,7 +17,7 @@ from pipelines import workspace as own
 from tests.support import deployments, following
 from tests.support.deployments import Maker
 from tests.support.mlflow_store import database
-from tests.support.promoting import MODEL, aliases, registry, stored
+from tests.support.promoting import MODEL, NAMED, aliases, registry, stored
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/how-to/recover.md"
@@ -51,7 +51,7 @@ class Operator:
         self.variants.append(variant)
         params = {
             "evaluated": {"variants": self.variants},
-            "promote": {"model": "ecg-arrhythmia", "intended_use": "Names heart beats.", "timeout": 2},
+            "promote": {**NAMED, "timeout": 2},
             "gates": deployments.GATES,
             "budgets": {"onnxruntime-cpu": deployments.BUDGET},
         }
