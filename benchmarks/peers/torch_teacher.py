@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bedside.models import Network
+from bedside.models.traced import traced
 from bedside.training.batches import Batch, Tensors
 from bedside.training.loop import Training, fit, prepare_torch
 from bedside.training.validation import watch
@@ -21,14 +22,15 @@ BATCH = torch.export.Dim("batch", min=1, max=2**16)
 
 
 def load(handout: Handout) -> nn.Module:
-    """The teacher in evaluation mode."""
+    """The teacher in evaluation mode; toolkits call it with an argument for each input, in the handout's order."""
     import safetensors.torch
 
     folder = handout.folder / "teacher"
-    network = Network.model_validate_json((folder / "network.json").read_text(encoding="utf-8")).network()
+    shape = Network.model_validate_json((folder / "network.json").read_text(encoding="utf-8"))
+    network = shape.network()
     network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
     prepare_torch(Training())
-    return network.eval()
+    return traced(network, {name: shape.inputs[name] for name in handout.facts["inputs"]}).eval()
 
 
 class ByName(nn.Module):

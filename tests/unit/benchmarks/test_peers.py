@@ -1,15 +1,19 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from bedside.edge.on_onnxruntime import OnnxRuntimeRunner
 from bedside.errors import RefusedError
 from bedside.gates import Budget, Gates
 from bedside.measurement import Measure
 from bedside.targets.onnxruntime import OnnxRuntime
+from benchmarks.peers import torch_teacher
 from benchmarks.peers.__main__ import judge_all, notes, own_variants, write
 from benchmarks.peers.handout import Handout
 from benchmarks.peers.judging import Judge
@@ -17,7 +21,7 @@ from benchmarks.peers.roster import HERE, PEERS, Peer
 from benchmarks.peers.table import markdown
 from components.evaluate import Evaluate
 from tests.support.deployments import BUDGET, GATES
-from tests.support.networks import INPUTS, dataset_artifact, exported, noise
+from tests.support.networks import INPUTS, dataset_artifact, exported, float_network, model_artifact, noise, shape
 
 QUICK = Evaluate(measure=Measure(windows=2, runs=30, warmup=2, seconds=0.1, batches=(1,), processes=1), replicates=200)
 SMALL = Peer("small", module="tests.unit.benchmarks.small_peer", own_python=False)
@@ -39,6 +43,19 @@ def judge(tmp_path: Path, handout: Path, monkeypatch: pytest.MonkeyPatch) -> Jud
     test = dataset_artifact(tmp_path / "test", "test")
     limits = Gates.model_validate(GATES), Budget.model_validate(BUDGET)
     return Judge(test, *limits, OnnxRuntime(), "onnxruntime-cpu", Handout(handout), tmp_path / "work", QUICK)
+
+
+def test_a_toolkit_calls_the_torch_teacher_with_its_inputs_in_their_order(handout: Path, tmp_path: Path) -> None:
+    network = float_network(12)
+    shutil.copytree(model_artifact(tmp_path / "model", network, shape(12)).path, handout / "teacher")
+    teacher, windows = torch_teacher.load(Handout(handout)), Handout(handout).calibration()
+    with torch.no_grad():
+        expected = network(**{name: torch.from_numpy(array) for name, array in windows.items()})
+        assert torch.equal(teacher(*torch_teacher.example(Handout(handout), len(expected))), expected)
+    torch_teacher.export(teacher, Handout(handout), tmp_path / "made.onnx")
+    answers = OnnxRuntimeRunner((tmp_path / "made.onnx").read_bytes())(windows)
+    np.testing.assert_allclose(answers, np.load(tmp_path / "made.expected.npy"), atol=1e-5)
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
 def row(name: str, path: Path) -> dict[str, Any]:
