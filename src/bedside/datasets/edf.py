@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from bedside.artifacts import sha256, write_json
 from bedside.datasets.base import Name, Row, Source
+from bedside.datasets.conversion import write_signals
 from bedside.datasets.layouts import SIGNALS, Layout
 from bedside.datasets.people_of_records import SubjectPattern, subject_of
 from bedside.datasets.reading import read
@@ -91,7 +92,18 @@ class Edf(Source):
         made = _read(file, self.channels)
         if self.rate is not None and made.rate != self.rate:
             raise RecordingError(f"{file.name}: its rate is {made.rate:g} Hz, not {self.rate:g}")
-        _write(folder, file.stem, self.channels, made)
+        write_signals(
+            folder,
+            file.stem,
+            made.digital,
+            rate=made.rate,
+            names=self.channels,
+            units=made.units,
+            gain=made.gain,
+            baseline=made.baseline,  # rounded to a step of the converter
+            resolution=[16] * len(self.channels),
+            zero=[0] * len(self.channels),
+        )
         told = {"annotations": made.annotations, "original_sha256": sha256(file)}
         write_json(folder / f"{file.stem}.json", told)
 
@@ -182,27 +194,3 @@ def _gain(header: Any) -> float:
 def _lasting(duration: Any) -> float:
     """Seconds; 0 where the file does not say how long."""
     return max(0.0, float(duration))
-
-
-def _write(folder: Path, record: str, channels: tuple[str, ...], made: _Signals) -> None:
-    """WFDB files; the zero of a channel is rounded to a step of its converter."""
-    import wfdb
-
-    kept = wfdb.Record(
-        record_name=record,
-        fs=made.rate,
-        units=made.units,
-        sig_name=list(channels),
-        d_signal=made.digital,
-        fmt=["16"] * len(channels),
-        adc_gain=made.gain,
-        baseline=made.baseline,
-        adc_res=[16] * len(channels),
-        adc_zero=[0] * len(channels),
-    )
-    try:
-        kept.set_d_features()
-        kept.set_defaults()
-        kept.wrsamp(write_dir=str(folder))
-    except Exception as error:
-        raise RecordingError(f"{record}.edf: cannot be kept as WFDB ({' '.join(str(error).split())})") from None
