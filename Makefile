@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the pinned packages into .venv (a few minutes the first time) ..."
 	@$(PIP) torch $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(QUIET)
-	@$(PIP) --editable '.[train,pipeline,openvino,search,dev]' $(QUIET)
+	@$(PIP) --editable '.[train,pipeline,openvino,search,edf,dev]' $(QUIET)
 	@rm -f .venv/.installed-*
 	@touch $@
 

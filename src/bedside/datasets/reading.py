@@ -5,19 +5,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bedside.datasets.annotations import read_annotations
 from bedside.datasets.headers import read_header
-from bedside.datasets.recording import Header, Recording, RecordingError, shown
+from bedside.datasets.recording import Annotations, Header, Recording, RecordingError, shown
 from bedside.datasets.samples import read_signal
 
-Entry = Mapping[str, Any]  # a row of records.json: `record`, and `assumed_gain` if it was not calibrated
+NONE = np.zeros(0, np.int64), np.zeros(0, np.str_)
+Entry = Mapping[
+    str, Any
+]  # a row of records.json: `record`, and `assumed_gain` if it was not calibrated, `annotated: false`
 
 
 def read(folder: Path, entry: Entry) -> Recording:
     """The recording of a row of records.json; every fault of its files is a `RecordingError` with the reason."""
     record = str(entry["record"])
     try:
-        return _read(folder, record, entry.get("assumed_gain"))
+        return _read(folder, record, entry.get("assumed_gain"), entry.get("annotated", True))
     except OSError as error:
         raise RecordingError(f"{Path(error.filename or record).name}: {error.strerror or error}") from None
     except RecordingError:
@@ -26,12 +31,12 @@ def read(folder: Path, entry: Entry) -> Recording:
         raise RecordingError(f"{record}: cannot be read ({type(error).__name__})") from error  # its text may quote
 
 
-def _read(folder: Path, record: str, gain: float | None) -> Recording:
+def _read(folder: Path, record: str, gain: float | None, annotated: bool) -> Recording:
     found = read_header(folder / f"{record}.hea")
     header = _calibrated(found, gain)
     signal = read_signal(folder, header)
     header = dataclasses.replace(header, samples=len(signal))
-    annotations = read_annotations(folder / f"{record}.atr")
+    annotations = read_annotations(folder / f"{record}.atr") if annotated else Annotations(*NONE)
     return Recording(header, signal, annotations, gain if header.leads != found.leads else None)
 
 

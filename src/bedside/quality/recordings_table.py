@@ -23,15 +23,16 @@ Row = dict[str, Any]
 Reading = Callable[[Header, Annotations], Row]
 
 
-def row(folder: Path, entry: Entry, annotated: Reading) -> Row:
+def row(folder: Path, entry: Entry, annotated: Reading, flat_mv: float = FLAT_MV) -> Row:
     """Judge one recording of records.json; `problem` says why it could not be read at all, then the rest is absent.
 
-    `annotated` reads off the annotations what a task asks of them.
+    `annotated` reads off the annotations what a task asks of them. A lead that moves less than `flat_mv` in a second is
+    off.
     """
     try:
         recording = read(folder, entry)
         header = recording.header
-        signal = _signal(header, recording.signal)
+        signal = _signal(header, recording.signal, flat_mv)
     except RecordingError as error:
         return {"record": entry["record"], "problem": str(error)}
     gains = [lead.gain for lead in header.leads]
@@ -48,13 +49,14 @@ def row(folder: Path, entry: Entry, annotated: Reading) -> Row:
     }
 
 
-def _signal(header: Header, signal: Samples) -> Row:
+def _signal(header: Header, signal: Samples, flat_mv: float) -> Row:
     """Shares and amplitudes of the worst lead: a lead that is off must not hide behind one that is on."""
-    leads = [_lead(lead, adc, max(1, round(header.rate))) for lead, adc in zip(header.leads, signal.T, strict=True)]
+    second = max(1, round(header.rate))
+    leads = [_lead(lead, adc, second, flat_mv) for lead, adc in zip(header.leads, signal.T, strict=True)]
     return {key: (min if key == "amplitude_mv" else max)(lead[key] for lead in leads) for key in leads[0]}
 
 
-def _lead(lead: Lead, adc: Samples, second: int) -> dict[str, float]:
+def _lead(lead: Lead, adc: Samples, second: int, flat_mv: float) -> dict[str, float]:
     """What one lead shows; `second` is how many samples make one."""
     signal = millivolts(adc, lead)
     missing = np.isnan(signal)
@@ -63,7 +65,7 @@ def _lead(lead: Lead, adc: Samples, second: int) -> dict[str, float]:
     seconds = np.nan_to_num(signal[: len(signal) // second * second]).reshape(-1, second)
     return {
         "missing_share": float(missing.mean()),
-        "flat_share": float((np.ptp(seconds, axis=1) < FLAT_MV).mean()) if len(seconds) else 1.0,
+        "flat_share": float((np.ptp(seconds, axis=1) < flat_mv).mean()) if len(seconds) else 1.0,
         "clipped_share": _clipped_share(lead, adc[~missing]),
         "amplitude_mv": float(high - low),
         "largest_mv": float(np.abs(known).max()),

@@ -34,6 +34,15 @@ def steps(rate: float, to: float) -> tuple[int, int]:
     return ratio.numerator, ratio.denominator
 
 
+def unreachable(rate: float, to: float) -> str | None:
+    """Why no filter leads from one rate to another; None where one does."""
+    try:
+        steps(rate, to)
+    except RefusedError as error:
+        return str(error)
+    return None
+
+
 def resample(signal: NDArray[np.floating], rate: float, to: float) -> NDArray[np.float32]:
     """Low-pass (sample,) below `PASSES` of the lower rate and give its values at the new one.
 

@@ -16,7 +16,7 @@ from bedside.errors import RefusedError
 from bedside.outcome import Outcome
 from bedside.plugins import Choice
 from bedside.signals.beats import against_template, cut, normalize
-from bedside.signals.filters import highpass, resample, steps
+from bedside.signals.filters import highpass, resample, unreachable
 from bedside.signals.rhythm import FEATURES, rhythm
 from bedside.tasks.base import RecordWindows, Task, joined
 from bedside.tasks.ecg_beats.aami import BEATS, NOT_BEATS, PACEMAKER
@@ -70,19 +70,11 @@ class EcgArrhythmia(Task):
     def _unfit(self, folder: Path, entry: Entry) -> str | None:
         if PACEMAKER & set(read_annotations(folder / f"{entry['record']}.atr").symbol.tolist()):
             return "paced (excluded by AAMI EC57)"
-        return self._out_of_reach(entry["fs"]) if "fs" in entry else None
-
-    def _out_of_reach(self, rate: float) -> str | None:
-        """Why no filter leads from that rate to the task's; None where one does."""
-        try:
-            steps(rate, self.rate)
-        except RefusedError as error:
-            return str(error)
-        return None
+        return unreachable(entry["fs"], self.rate) if "fs" in entry else None
 
     def objections(self, source: Source) -> list[str]:
         rate = getattr(source, "rate", None)  # a source may have none, or one of each recording's own
-        why = self._out_of_reach(rate) if rate else None
+        why = unreachable(rate, self.rate) if rate else None
         return [*([f"rate: {why}"] if why else []), *super().objections(source)]
 
     def _lead(self, header: Header, adc: NDArray[np.int16], lead: int, peaks: Ints, label: Ints) -> RecordWindows:
