@@ -7,9 +7,9 @@ from benchmarks.zoo.walk import Cell, OnTarget
 
 HEAD = """# Any network: seven under eight techniques on two targets
 
-Written by `python -m benchmarks.zoo`; networks as in `benchmarks/zoo/networks.py`. Each is trained for two short epochs on
-a small simulated cohort, so accuracy is not claimed here: the table says what works, what it saves, and how the file
-answers.
+Written by `python -m benchmarks.zoo`; networks as in `benchmarks/zoo/networks.py`. Each is trained for two short epochs
+on a small simulated cohort, so accuracy is not claimed here: the table says what works, what it saves, and how the
+file answers.
 
 - **numbers**: parameters and multiply-accumulates for a window, of the exported graph.
 - **kB**: the file for the target. **times faster**: than the float network, timed in turns (A B A B), median.

@@ -87,9 +87,7 @@ class Walk:
             params=asked(technique, kind, self.training),
         )
 
-    def _deployed(
-        self, kind: str, name: str, targets: Mapping[str, Target], beside: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def _deployed(self, kind: str, name: str, targets: Mapping[str, Target]) -> dict[str, Any]:
         """The exported graph's facts and the optimized file of each target."""
         graph = self._made(kind, f"{name}.graph")
         stage("export")(dataset=self.dataset, model=self._made(kind, name), graph=graph, params={})
