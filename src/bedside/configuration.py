@@ -98,6 +98,7 @@ def _problems(params: Mapping[str, Any], components: Path, where: str) -> Iterat
         if section[0][0] != "variants" or section[1] in known:  # the lineage tells of an unknown technique
             yield from _told(_accept, params, section, where, accepted)
     yield from (f"{where}:{objection}" for objection in _objections(params))
+    yield from _unusable(params, accepted)
     if "search" in params:
         yield from _told(_accept_search, params["search"], known, f"{where}:search", accepted)
     yield from _of_other_tasks(accepted, f"{where}:task")
@@ -128,6 +129,24 @@ def _objections(params: Mapping[str, Any]) -> list[str]:
         return []
     of_source = (f"source.{objection}" for objection in source.objections())
     return [*of_source, *(f"task.{objection}" for objection in task.objections(source))]
+
+
+def _unusable(params: Mapping[str, Any], accepted: Mapping[str, Params]) -> Iterator[str]:
+    """Networks that could not be used for this task's windows, where their shapes are known beforehand."""
+    from bedside.datasets.base import Source
+    from bedside.models.usable import networks, objection
+    from bedside.tasks.base import Task
+
+    try:
+        task, source = Task.build(params.get("task")), Source.build(params.get("source"))
+    except ValueError:  # refused by itself
+        return
+    if (shapes := task.shapes(source)) is None:
+        return
+    for where, section in accepted.items():
+        for path, architecture in networks(section, where):
+            if told := objection(architecture, shapes, len(task.outcome.classes)):
+                yield f"{path}: {told}"
 
 
 def _accept_search(raw: object, known: Collection[str], where: str, accepted: dict[str, Params]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.datasets.base import Source
-from bedside.datasets.inputs import Arrays, concatenated
+from bedside.datasets.inputs import Arrays, Shapes, concatenated
 from bedside.datasets.layouts import ANNOTATED, Layout
 from bedside.datasets.reading import Entry
 from bedside.outcome import Outcome
@@ -79,6 +79,10 @@ class Task(Plugin, abc.ABC):
         say), and what a reader of dataset.json must know of it; most tasks learn nothing here.
         """
         return Fitted(done, {})
+
+    def shapes(self, source: Source) -> Shapes | None:  # noqa: ARG002  # for those whose windows follow from it
+        """Of a window's inputs, where that is known before there are any: `bedside check` tries networks on it."""
+        return None
 
     @property
     @abc.abstractmethod

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bedside.datasets.annotations import read_annotations
 from bedside.datasets.base import Source
+from bedside.datasets.inputs import Shapes
 from bedside.datasets.reading import Entry, read
 from bedside.datasets.recording import Annotations, Header, millivolts, shown
 from bedside.errors import RefusedError
@@ -71,6 +72,11 @@ class EcgArrhythmia(Task):
         if PACEMAKER & set(read_annotations(folder / f"{entry['record']}.atr").symbol.tolist()):
             return "paced (excluded by AAMI EC57)"
         return unreachable(entry["fs"], self.rate) if "fs" in entry else None
+
+    def shapes(self, source: Source) -> Shapes:
+        del source  # every recording comes to this rate
+        samples = sum(round(span * self.rate) for span in (self.window_before_s, self.window_after_s))
+        return {"signal": (2, samples), "rhythm": (len(FEATURES),)}
 
     def objections(self, source: Source) -> list[str]:
         rate = getattr(source, "rate", None)  # a source may have none, or one of each recording's own

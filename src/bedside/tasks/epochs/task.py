@@ -11,6 +11,7 @@ import pydantic
 from numpy.typing import NDArray
 
 from bedside.datasets.base import Source
+from bedside.datasets.inputs import Shapes
 from bedside.datasets.layouts import ANNOTATED, SIGNALS, Layout
 from bedside.datasets.reading import Entry, read
 from bedside.datasets.recording import Recording, millivolts
@@ -69,6 +70,10 @@ class Epochs(Declared):
             sample=at,
             digests=_digests(recording.signal[:, self._columns(recording)], at, length),
         )
+
+    def shapes(self, source: Source) -> Shapes:
+        del source  # every recording comes to this rate
+        return {"signal": (len(self.channels), self._samples(self.seconds))}
 
     def left_out(self, folder: Path, entries: Iterable[Entry]) -> Mapping[str, str]:  # noqa: ARG002
         """Recordings of a rate that no filter brings to the task's, and those that are shorter than an epoch."""

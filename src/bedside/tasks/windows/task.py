@@ -7,6 +7,8 @@ from typing import ClassVar, Literal, Self
 
 import pydantic
 
+from bedside.datasets.base import Source
+from bedside.datasets.inputs import Shapes
 from bedside.datasets.layouts import WINDOWS, Layout
 from bedside.datasets.reading import Entry
 from bedside.datasets.tables.records import Record, load
@@ -25,6 +27,10 @@ class ReadyWindows(Declared, abc.ABC):
     @abc.abstractmethod
     def classes(self, record: Record) -> Sequence[str | None]:
         """The class of each window of a record, or None for one that nothing scores."""
+
+    def shapes(self, source: Source) -> Shapes | None:
+        stated = getattr(source, "inputs", {})  # of tables
+        return {name: tuple(each.shape) for name, each in stated.items()} or None
 
     def windows(self, folder: Path, entry: Entry, training: bool) -> RecordWindows:  # noqa: ARG002  # all alike
         record = load(folder, str(entry["record"]))
