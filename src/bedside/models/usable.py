@@ -38,5 +38,6 @@ def objection(architecture: Architecture, inputs: Shapes, classes: int) -> str |
         )
     found = tuple(getattr(answer, "shape", ())) or type(answer).__name__
     if found != (2, classes):
-        return f"this {architecture.kind} answers two windows with {found}; logits (2, {classes}) are needed, one per class"
+        needed = f"logits (2, {classes}) are needed, one per class"
+        return f"this {architecture.kind} answers two windows with {found}; {needed}"
     return None
