@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pydantic
 
 from bedside import lineage
-from bedside.catalog import TECHNIQUES, stage
-from bedside.fingerprint.sources import located
+from bedside.catalog import stage
 from bedside.lineage import ROOT, Lineage
 from bedside.named import named_classes
 from bedside.params import Params, ParamsError, read_yaml, validate
@@ -59,8 +58,6 @@ def read(file: Path) -> dict[str, Any]:
 
 def check(params: Mapping[str, Any], components: Path, where: str = "params.yaml") -> Lineage:
     """The lineage of these parameters, if every stage will take its own; ParamsError with all problems, a line each."""
-    if not (components.is_dir() or located(TECHNIQUES)):
-        raise ParamsError(f"{components}: no such folder; params.yaml lies beside the stages")
     if problems := list(dict.fromkeys(_problems(params, components, where))):
         raise ParamsError("\n".join(problems))
     return lineage.check(params, components, where)
