@@ -116,12 +116,15 @@ def test_csv_parquet_and_numpy_give_the_same_windows(project: Path) -> None:
     )
     nested.to_parquet("data/windows.parquet")
     table.to_parquet("data/flat.parquet")
-    arrays = {"x": table[[f"x_{at}" for at in range(16)]].to_numpy(), "f": table[["age", "hr"]].to_numpy()}
+    arrays: dict[str, Any] = {
+        "x": table[[f"x_{at}" for at in range(16)]].to_numpy(),
+        "f": table[["age", "hr"]].to_numpy(),
+    }
     np.savez("data/windows.npz", patient=table["patient"].to_numpy(str), what=table["what"].to_numpy(str), **arrays)
     (project / "data/each").mkdir()
     for patient in PATIENTS:
         own = (table["patient"] == patient).to_numpy()
-        each = {name: array[own] for name, array in arrays.items()}
+        each: dict[str, Any] = {name: array[own] for name, array in arrays.items()}
         np.savez(f"data/each/{patient}.npz", what=table["what"].to_numpy(str)[own], **each)
     by_array = {"signal": {"array": "x", "shape": [1, 16]}, "features": {"array": "f", "shape": [2]}}
     as_list = {**SOURCE["inputs"], "signal": {"columns": ["x"], "shape": [1, 16]}}
@@ -238,7 +241,7 @@ def test_decimal_commas_and_semicolons_are_read_where_they_are_said() -> None:
 
 
 def test_windows_are_in_the_order_of_their_times_and_two_at_one_time_are_quarantined() -> None:
-    table = frame().assign(when=[f"2024-01-01T00:{59 - row % WINDOWS:02d}:00Z" for row in range(len(frame()))])
+    table: Any = frame().assign(when=[f"2024-01-01T00:{59 - row % WINDOWS:02d}:00Z" for row in range(len(frame()))])
     table.loc[1, "when"] = table.loc[0, "when"]
     table.loc[WINDOWS, "when"] = "noon"
     reasons = quarantined(table, time="when")

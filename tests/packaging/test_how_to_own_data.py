@@ -76,7 +76,7 @@ def test_the_parameters_for_edf_are_accepted() -> None:
     params = yaml.safe_load(blocks("yaml")[1])
     source = validate(Edf, params["source"], "source")
     task = validate(Task, params["task"], "task")  # type: ignore[type-abstract]
-    assert list(task.objections(source)) == []
+    assert task.objections(source) == []
 
 
 def test_every_parameter_of_a_table_has_its_line() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pydantic
 
-from bedside.fingerprint.sources import Source, located, tree
+from bedside.fingerprint.sources import Source, closure, located, tree
 from bedside.installed import group, registered
 
 Wanted = Collection[str] | None  # kinds that count; None: every one
@@ -21,10 +21,16 @@ OWN = "torch"  # the kind of a network that a factory makes
 
 @dataclass(frozen=True)
 class Family:
-    """The class that members derive from, and the package in which they are."""
+    """The class that members derive from, its source, and the packages they are in: its own, and those it names."""
 
     name: str
-    package: str
+    base: Source
+    elsewhere: tuple[str, ...] = ()
+
+    @property
+    def package(self) -> str:
+        """Where the base lies."""
+        return self.base.module.rpartition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def members(sources: Iterable[Source], named: Wanted, before: Before = NOTHING) 
     """The members of the families among `sources` that count: of a named kind, or made by a stage before."""
     found: set[Source] = set()
     for family in {family for source in sources for family in families(source)}:
-        here = defined(family.package)
+        here = _everywhere(family)
         wanted = here if named is None else named
         found |= {source for kind in wanted for source in here.get(kind, ())}
         if before.settled.isdisjoint(here):
@@ -76,11 +82,36 @@ def _made(named: Wanted) -> Iterator[Source]:
 
 
 @functools.cache
+def _everywhere(family: Family) -> dict[str, tuple[Source, ...]]:
+    """The sources of a family by kind: those in its packages that use its base, as other families lie there too."""
+    found: dict[str, tuple[Source, ...]] = {}
+    for package in (family.package, *family.elsewhere):
+        for kind, sources in defined(package).items():
+            if own := tuple(source for source in sources if family.base in closure(source.module)):
+                found[kind] = tuple(dict.fromkeys((*found.get(kind, ()), *own)))
+    return found
+
+
+@functools.cache
 def families(source: Source) -> tuple[Family, ...]:
     """The families whose base a source defines: classes that derive from `Plugin` itself."""
-    package = source.module.rpartition(".")[0]
     classes = (node for node in tree(source.file).body if isinstance(node, ast.ClassDef))
-    return tuple(Family(c.name, package) for c in classes if "Plugin" in map(ast.unparse, c.bases))
+    return tuple(
+        Family(c.name, source, tuple(_elsewhere(source, c))) for c in classes if "Plugin" in map(ast.unparse, c.bases)
+    )
+
+
+def _elsewhere(source: Source, base: ast.ClassDef) -> Iterator[str]:
+    """The packages in `elsewhere: ClassVar[...] = (tasks,)`, by what the source imports under these names."""
+    names = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree(source.file))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in base.body:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "elsewhere" and node.value is not None:
+            yield from (names[each.id] for each in ast.walk(node.value) if isinstance(each, ast.Name))
 
 
 @functools.cache

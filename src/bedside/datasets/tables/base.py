@@ -81,7 +81,7 @@ class Tables(Source, abc.ABC):
 
     def describe(self, folder: Path, record: str) -> Row:
         texts, windows = about(folder, record), len(load(folder, record).row)
-        known = {role: texts[role] for role in ("split", "sex", "age_band") if role in texts}
+        known: Row = {role: texts[role] for role in ("split", "sex", "age_band") if role in texts}
         lasting = {} if self.window_seconds is None else {"seconds": windows * self.window_seconds}
         rate = {"fs": _rate(record, texts["rate"])} if "rate" in texts else {}
         counted = {} if texts["labels"] is None else {"labels": dict(sorted(Counter(texts["labels"]).items()))}

@@ -74,7 +74,8 @@ class ColumnTables(Tables, abc.ABC):
         flat = [column for columns in chosen.values() for column in columns]
         texts, numbers = self.cells(file, list(self.roles.values()), flat)
         by_column = dict(zip(flat, numbers, strict=True))
-        arrays, bad = {}, {}
+        arrays: dict[str, NDArray[np.float32]] = {}
+        bad: dict[int, str] = {}
         for name, columns in chosen.items():
             values = np.concatenate([by_column[column][0] for column in columns], axis=1)
             empty = np.concatenate([by_column[column][1] for column in columns], axis=1)

@@ -63,7 +63,7 @@ def _numbers(column: Any) -> Numbers:
 
     empty = column.isna().to_numpy()
     known = pd.Series(np.nan, column.index) if column.dtype == bool else pd.to_numeric(column, errors="coerce")
-    return known.to_numpy(np.float64)[:, None], empty[:, None]
+    return np.asarray(known.to_numpy(np.float64))[:, None], np.asarray(empty)[:, None]
 
 
 def _refused(file: Path, error: Exception) -> RefusedError:

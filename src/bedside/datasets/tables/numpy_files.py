@@ -41,7 +41,8 @@ class Numpy(Tables):
         named = {name: each.array or name for name, each in self.inputs.items()}
         if missing := [name for name in (*self.roles.values(), *named.values()) if name not in arrays]:
             raise RefusedError(f"{file.name}: no array {', '.join(missing)}; there are {', '.join(arrays)}")
-        numbers, bad = {}, {}
+        numbers: dict[str, NDArray[np.float32]] = {}
+        bad: dict[int, str] = {}
         for name, array in named.items():
             values = self._input(file, name, arrays[array])
             numbers[name] = values.astype(np.float32)

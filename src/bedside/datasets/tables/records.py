@@ -110,8 +110,8 @@ def _write(folder: Path, name: str, pieces: Pieces, texts: Mapping[str, str]) ->
     rows = np.concatenate([rows + 1 for _, rows in pieces])
     arrays = {key: np.ascontiguousarray(array[order]) for key, array in numbers.items()}
     tensors.save(folder / f"{name}.safetensors", {**arrays, ROW: rows[order].astype(np.int64)})
-    labels = np.concatenate([part.texts["label"][rows] for part, rows in pieces if "label" in part.texts] or [[]])
-    told = labels[order].tolist() if "label" in pieces[0][0].texts else None
+    labels = [part.texts["label"][rows] for part, rows in pieces if "label" in part.texts]
+    told = np.concatenate(labels)[order].tolist() if labels else None
     write_json(folder / f"{name}.json", {**texts, "inputs": list(arrays), "labels": told})
 
 

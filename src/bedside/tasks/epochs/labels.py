@@ -3,7 +3,6 @@
 import csv
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +83,11 @@ def by_annotation(folder: Path, record: str, middles: Sequence[float], names: Na
     told = sorted(_annotations(folder, record), key=lambda each: each[0])
     spans = [(on, lasting, named(record, text, names, "by_annotation")) for on, lasting, text in told]
     kept = [span for span in spans if span[1] > 0 or span[2] is not None]
-    ends = [on + lasting if lasting > 0 else later[0] for (on, lasting, _), later in pairwise([*kept, (float("inf"),)])]
-    over = [(on, end, name) for (on, _, name), end in zip(kept, ends, strict=True)]
+    begins = [*(on for on, _, _ in kept), float("inf")]
+    over = [
+        (on, on + lasting if lasting > 0 else then, name)
+        for (on, lasting, name), then in zip(kept, begins[1:], strict=True)
+    ]
     return [next((name for on, end, name in reversed(over) if on <= at < end), None) for at in middles]
 
 

@@ -1,5 +1,6 @@
 """A split that is given: in a column of the source's table, or as lists of records."""
 
+import typing
 from collections.abc import Iterable, Mapping
 from typing import Literal, Self
 
@@ -10,6 +11,7 @@ from bedside.errors import RefusedError
 from bedside.tasks.splits.base import NAMES, Assignment, Split
 
 Named = Literal["train", "validation", "calibration", "test"]
+SAME: tuple[Named, ...] = typing.get_args(Named)  # texts that mean the split of that name
 
 
 class Given(Split):
@@ -19,7 +21,7 @@ class Given(Split):
 
     kind: Literal["given"] = "given"
     records: dict[Named, tuple[str, ...]] | None = None
-    names: dict[str, Named | None] = pydantic.Field(default={name: name for name in NAMES})
+    names: dict[str, Named | None] = pydantic.Field(default=dict(zip(SAME, SAME, strict=True)))
 
     @pydantic.model_validator(mode="after")
     def _in_one_list(self) -> Self:

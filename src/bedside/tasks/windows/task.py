@@ -1,7 +1,7 @@
 """Windows that are ready, of any signal: their classes and the words for them are parameters."""
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -55,13 +55,15 @@ class Windows(ReadyWindows):
     def classes(self, record: Record) -> Sequence[str | None]:
         if record.labels is None:
             raise RefusedError("source.label names no column, so the task windows knows no label; name it")
-        known = {name: name for name in self.decided.classes} if self.labels is None else self.labels
+        same: dict[str, str | None] = {name: name for name in self.decided.classes}
+        known: Mapping[str, str | None] = same if self.labels is None else self.labels
         if unknown := next((at for at, text in enumerate(record.labels) if text not in known), None):
-            raise self._unknown(record, unknown, known)
+            raise _unknown(f"record {record.name}, row {record.row[unknown]}", record.labels[unknown], known)
         return [known[text] for text in record.labels]
 
-    def _unknown(self, record: Record, at: int, known: Mapping[str, str | None]) -> RefusedError:
-        return RefusedError(
-            f"record {record.name}, row {record.row[at]}: the label {record.labels[at]!r} is not known to the task; "
-            f"known are {', '.join(map(repr, known))}. Say in task.labels which class it means, or null"
-        )
+
+def _unknown(where: str, label: str, known: Iterable[str]) -> RefusedError:
+    return RefusedError(
+        f"{where}: the label {label!r} is not known to the task; known are {', '.join(map(repr, known))}. Say in "
+        "task.labels which class it means, or null"
+    )
