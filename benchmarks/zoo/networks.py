@@ -41,7 +41,7 @@ TECHNIQUES = ("distill", "prune", "quantize", "factorize", "substitute", "sparsi
 def asked(technique: str, kind: str, training: dict[str, Any]) -> dict[str, Any]:
     """The parameters with which a technique is tried on a network of this kind."""
     quick = {**training, "epochs": 1}
-    return {
+    every: dict[str, dict[str, Any]] = {
         "distill": {
             "student": {"kind": kind, **STUDENTS[kind]},
             "training": training,
@@ -59,4 +59,5 @@ def asked(technique: str, kind: str, training: dict[str, Any]) -> dict[str, Any]
             "switching": {"fidelity": 0.9, "most": 1.0},
         },
         "cascade": {"switching": {"fidelity": 0.95, "most": 1.0}},
-    }[technique]
+    }
+    return every[technique]
