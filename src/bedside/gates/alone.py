@@ -50,7 +50,7 @@ def split_integrity(case: Case) -> Findings:
 
 def _adopted(case: Case) -> list[Finding]:
     """Of a network that was trained elsewhere `prepare` proves nothing: its owner has to say whom it learned from."""
-    declared, subjects = case.evidence["labels"].get("adopted"), case.outcome.subject.many
+    declared, subjects = case.evidence.get("labels", {}).get("adopted"), case.outcome.subject.many
     if declared is None:
         return []
     if declared == "undeclared":
