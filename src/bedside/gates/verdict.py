@@ -61,7 +61,8 @@ def judge(case: Case) -> dict[str, Any]:
                 "cpu_kind": (case.evidence.get("environment") or {}).get("cpu_kind"),  # of the times that were judged
                 "verdict": verdict,
                 "reason": reason,
-                "plain": next((settled[name].plain for name in PLAINEST if settled[name].status == FAIL), ""),
+                "plain": _plainest(settled, FAIL)
+                or (_plainest(settled, INSUFFICIENT) if verdict == INSUFFICIENT else ""),
                 "claims": claims,
                 "gates": [settled[name].as_json() for name in TITLES],
                 "gates_digest": case.gates.digest,
@@ -100,7 +101,10 @@ def settle(gate: str, found: Findings, claims: Mapping[str, Mapping[str, Any]], 
     status = next((s for s in order if s in statuses), FAIL)
     reason = "; ".join(_worded(*pair) for pair in counted) or "nothing was found out"
     failing = [finding for own, finding in counted if own == FAIL]
-    texts, plain = [finding.text for finding in failing], next((f.plain or f.text for f in failing), reason)
+    # Too little evidence about a class is the claim's to say; about all of them, this gate's.
+    unknown = [finding for own, finding in counted if own == INSUFFICIENT and finding.about is None]
+    plain = next((f.plain or f.text for f in [*failing, *unknown]), "" if status == INSUFFICIENT else reason)
+    texts = [finding.text for finding in failing]
     title = TITLES[gate].format(subject=outcome.subject.one)
     return GateResult(gate, title, status, reason, found.values, found.limits, texts, plain)
 
@@ -133,7 +137,17 @@ def conclude(
         return FAIL, f"It {plain}. {len(failed)} of {len(TITLES)} gates fail: {reasons}{rest}"
     if thin:
         return INSUFFICIENT, f"too few {outcome.subject.many} or events to claim {', '.join(thin)}{rest}"
+    if unknown := _plainest(settled, INSUFFICIENT):
+        names = [f"{name} ({one.title}): {one.reason}" for name, one in settled.items() if one.status == INSUFFICIENT]
+        return INSUFFICIENT, f"It {unknown}. Too little evidence: {'; '.join(names)}{rest}"
     return PASS, f"all gates hold; intended use: {', '.join(held)} {outcome.unit.many}{rest}"
+
+
+def _plainest(settled: Mapping[str, GateResult], status: Status) -> str:
+    """What of the gates with this status says it best, of those that have something to say to everybody."""
+    return next(
+        (settled[name].plain for name in PLAINEST if settled[name].status == status and settled[name].plain), ""
+    )
 
 
 def _ask(gate: Callable[[Case], Findings], case: Case) -> Findings:
