@@ -162,7 +162,7 @@ def test_a_signal_that_its_own_converter_cuts_off_is_quarantined(mirror: Path, t
     ingest(recordings=tmp_path / "out", source=source())
     validate(data=tmp_path / "out", report=tmp_path / "report", params=LIMITS)
     quarantined = open_artifact(tmp_path / "report").json("approval.json")["quarantined"]
-    assert quarantined == {"I101": "the converter must not cut beats off (clipped_share is 0.5)"}
+    assert quarantined == {"I101": "the converter must not cut the signal off (clipped_share is 0.5)"}
 
 
 def test_a_list_without_recordings_says_so(mirror: Path, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from bedside.reporting.pages import comparison_page, headline, review_page
 from bedside.reporting.pareto import draw, front
 from bedside.reporting.table import advice, batches, cells, columns, results
 from bedside.summary import Share, Summary, bytes_in_words, text
-from tests.support.deployments import OUTCOME, Deployed, Maker, yardstick
+from bedside.tasks.ecg_beats.outcome import OUTCOME
+from tests.support.deployments import Deployed, Maker, yardstick
 
 
 @pytest.fixture
@@ -236,7 +237,8 @@ def test_tables_pages_and_cards_take_their_nouns_from_the_task(maker: Maker) -> 
     sleep = OUTCOME.model_validate({**OUTCOME.model_dump(), "unit": unit, "subject": subject})
     made = dataclasses.replace(maker, outcome=sleep).make("pruned", missed=0.3)
     own = summary(made)
-    candidate = Candidate(*(open_artifact(path) for path in (made.graph, made.evidence, made.verdict)), yardstick(made))
+    graph, evidence, verdict = map(open_artifact, (made.graph, made.evidence, made.verdict))
+    candidate = Candidate(graph, evidence, verdict, yardstick(made))
     page = comparison_page([own], [], SEED, b"", {("onnxruntime-cpu", "pruned"): [Path(made.evidence / "flips.png")]})
     for told in (results([own], [], SEED), page, review_page(own, []), card(candidate, "Stages sleep.")):
         assert "epochs" in told
