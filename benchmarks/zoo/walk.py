@@ -100,15 +100,16 @@ class Walk:
 
     def _cell(self, kind: str, technique: str, found: dict[str, Any], whole: dict[str, Any]) -> Cell:
         labels = [label for label, one in found.items() if isinstance(one, tuple)]
-        on = {label: self._on(kind, technique or "teacher", *found[label], whole.get(label)) for label in labels}
+        on = {label: self._on(kind, technique or "teacher", found[label], whole.get(label)) for label in labels}
         cost = found["complexity"]
         return Cell(kind, technique, int(cost["parameters"]), int(cost["macs"]), on)
 
-    def _on(self, kind: str, name: str, target: Target, file: bytes, whole: Any) -> OnTarget:
+    def _on(self, kind: str, name: str, deployed: tuple[Target, bytes], whole: tuple[Target, bytes] | None) -> OnTarget:
         import torch
 
         from bedside.models import load
 
+        target, file = deployed
         network = load(open_artifact(self._made(kind, name)))
         with torch.inference_mode():
             expected = network(**{key: torch.from_numpy(array) for key, array in self.windows.items()}).numpy()
