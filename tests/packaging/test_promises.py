@@ -108,4 +108,5 @@ def test_the_wheel_holds_the_library_alone(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert tops == {"bedside", f"bedside-{PROJECT['project']['version']}.dist-info"}
+    version = PROJECT["project"]["version"]
+    assert tops == {"bedside", f"bedside-{version}.dist-info", f"bedside-{version}.data"}  # data: for `bedside init`

@@ -1,0 +1,1 @@
+"""A network, its weights and a task that are not bedside's."""
