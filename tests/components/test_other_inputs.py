@@ -19,6 +19,7 @@ from bedside.lineage import Deployment
 from bedside.models import Architecture
 from bedside.quality.windows import WindowsSuite
 from bedside.targets import Target
+from bedside.tasks.ecg_beats.outcome import OUTCOME
 from components.distill import distill
 from components.evaluate import evaluate
 from components.export import export
@@ -81,7 +82,7 @@ def windows(patients: list[str], names: list[str], each: int = 60) -> Windows:
 def dataset(path: Path, splits: list[str]) -> Path:
     names = [patient for split in splits for patient in PATIENTS[split]]
     about = {
-        "classes": CLASSES,
+        "outcome": OUTCOME.model_dump(mode="json"),
         "inputs": described(INPUTS),
         "recording_rate": 360.0,
         "proof": {"shared_patients": 0},

@@ -223,7 +223,7 @@ def test_a_recording_with_one_beat_is_quarantined_however_slow_a_heart_may_be(co
     limits = Recordings(beats_per_minute=(0.0, 250.0), max_implausible_intervals=1.0)
     validate(data=data, report=tmp_path / "report", params=limits)
     quarantined = open_artifact(tmp_path / "report").json("approval.json")["quarantined"]
-    assert quarantined == {"s001": "intervals are between beats (beats is 1)"}
+    assert quarantined == {"s001": "a rhythm is between beats (beats is 1)"}
 
 
 def test_a_split_that_is_missing_refuses_the_dataset(cohort: Cohort, tmp_path: Path) -> None:

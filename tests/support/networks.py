@@ -107,7 +107,7 @@ def dataset_artifact(path: Path, split: str, windows: int = 200, patients: int =
     label = np.where(rows % 50 == 49, -1, rows % len(CLASSES))
     owner = rows * patients // windows
     about = {
-        "classes": CLASSES,
+        "outcome": OUTCOME.model_dump(mode="json"),
         "inputs": described(INPUTS),
         "sampling_rate": 90.0,
         "recording_rate": 360.0,

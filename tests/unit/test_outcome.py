@@ -16,8 +16,10 @@ from tests.support.outcomes import deciding
 
 
 def test_every_task_says_what_it_decides_and_json_brings_it_back() -> None:
-    for task in Task.family().values():
-        outcome = task.model_validate({}).outcome
+    needed = {"outcome": deciding("quiet", "event").model_dump(mode="json")}
+    epochs = {"channels": ["Fz"], "rate": 128, "seconds": 4, "by_record": {"a": "quiet"}}
+    for kind, task in Task.family().items():
+        outcome = task.model_validate({"windows": needed, "epochs": {**needed, **epochs}}.get(kind, {})).outcome
         told = {"outcome": json.loads(json.dumps(outcome.model_dump(mode="json")))}
         assert Outcome.of(told, "dataset.json", "") == outcome
 

@@ -17,7 +17,7 @@ class Network(Params):
 
     base: Choice[Architecture]
     edits: tuple[Choice[Edit], ...] = ()
-    inputs: dict[str, tuple[int, ...]]
+    inputs: dict[str, tuple[pydantic.PositiveInt, ...]]
     classes: int = pydantic.Field(ge=2)
 
     @classmethod

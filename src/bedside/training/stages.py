@@ -94,6 +94,8 @@ def built(shape: Network, splits: Splits, where: str) -> nn.Module:
         network = shape.network()
         require_arguments(network, shape.inputs, f"{where}: this {shape.kind}")
         answer = asked(network, shape.inputs)
+    except RefusedError:
+        raise
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise RefusedError(f"{where}: this {shape.kind} cannot read {read} ({reason}); change it") from None

@@ -34,7 +34,7 @@ EDITED = {
     "models/edits/separable.py": r"(variant|export)\.(factorized|separable)",
     "models/edits/early_exit.py": r"(variant|export)\.early-exit",
     "models/transformer.py": r"",
-    "tasks/splits/de_chazal.py": r"prepare",
+    "tasks/ecg_beats/de_chazal.py": r"prepare",
     "tasks/splits/by_share.py": r"",
     "datasets/simulated.py": r"",
     "stages/gate.py": r"gate\..*",
