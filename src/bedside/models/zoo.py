@@ -7,7 +7,7 @@ import pydantic
 import torch
 from torch import Tensor
 
-from bedside.datasets.inputs import Shapes
+from bedside.datasets.inputs import Shapes, said
 from bedside.errors import RefusedError
 from bedside.models.base import Architecture
 
@@ -22,10 +22,9 @@ class Ready(Architecture):
         signals = [name for name, shape in inputs.items() if len(shape) == 2]
         others = [name for name, shape in inputs.items() if len(shape) not in {1, 2}]
         if len(signals) != 1 or others:
-            found = ", ".join(f"{name} {tuple(shape)}" for name, shape in inputs.items())
             raise RefusedError(
-                f"a {self.kind} reads one input of (channel, time) and any of (feature,), not {found}; name a network "
-                "of your own (kind: torch) for other windows"
+                f"a {self.kind} reads one input of (channel, time) and any of (feature,), not {said(inputs)}; name a "
+                "network of your own (kind: torch) for other windows"
             )
         shapes = {name: tuple(shape) for name, shape in inputs.items()}
         return self.model_copy(update={"inputs": shapes, "classes": classes})
