@@ -133,4 +133,4 @@ def test_the_stages_ran_in_the_files_that_they_are_about(used: dict[tuple[str, .
     assert SRC / "models/edits/quantized.py" in used["export", "small"]
     assert SRC / "models/edits/quantized.py" not in used["export", "teacher"]
     assert SRC / "targets/onnxruntime.py" in used["optimize", TARGET, "small"]
-    assert SRC / "tasks/ecg_arrhythmia.py" in used["prepare",]
+    assert SRC / "tasks/ecg_beats/task.py" in used["prepare",]
