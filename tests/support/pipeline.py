@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from bedside.artifacts import MANIFEST, Artifact, open_artifact
+from bedside.running.torn import forget_torn_lock
 from pipelines import workspace
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def start(folder: Path, log: Path) -> subprocess.Popen[bytes]:
     """`dvc repro` in a process group of its own, as a terminal would start it."""
+    forget_torn_lock(folder)  # as `bedside repro` does before it asks DVC
     with log.open("ab") as output:
         return subprocess.Popen(
             ["dvc", "repro"],

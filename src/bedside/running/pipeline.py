@@ -17,6 +17,7 @@ from bedside import ending
 from bedside.errors import RefusedError
 from bedside.running import log as logs
 from bedside.running.screen import STARTED, Screen, in_words
+from bedside.running.torn import forget_torn_lock
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -41,6 +42,7 @@ def reproduce(targets: Sequence[str], screen: TextIO, log: Path | None, *, pull:
     from dvc.repo import Repo
 
     run = Run(targets, screen, log)
+    forget_torn_lock(Path())
     try:
         with Repo() as repo, run.locking(repo):
             repo.reproduce(on_error="keep-going", pull=pull, repro_fn=run.reproduce)
