@@ -27,7 +27,7 @@ NAMES = "a name of letters, digits, - and _ is needed here: folders and stages a
 
 def _distinct(names: list[str]) -> list[str]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{', '.join(twice)} stands there more than once")
+        raise ValueError(f"{', '.join(twice)} is listed twice")
     return names
 
 
@@ -142,7 +142,7 @@ def _unusable(params: Mapping[str, Any], accepted: Mapping[str, Params]) -> Iter
         return
     for where, section in accepted.items():
         for path, architecture in networks(section, where):
-            if told := objection(architecture, shapes, len(task.outcome.classes)):
+            if told := objection(architecture, shapes, task.outcome.classes):
                 yield f"{path}: {told}"
 
 

@@ -107,7 +107,7 @@ def test_every_reference_of_dvc_yaml_is_checked_with_the_model_that_its_stage_re
         ("evaluated.targets", [], "evaluated.targets: List should have at least 1 item"),
         ("evaluated.variants", [], "evaluated.variants: List should have at least 1 item"),
         ("evaluated.variants", ["pruned"], "evaluated.variants: teacher is missing"),
-        ("evaluated.variants", ["teacher", "tiny", "tiny"], "evaluated.variants: tiny stands there more than once"),
+        ("evaluated.variants", ["teacher", "tiny", "tiny"], "evaluated.variants: tiny is listed twice"),
         ("evaluated.variants", "teacher", "evaluated.variants: Input should be a valid list"),
         ("evaluated.variants", ["teacher", "tiniest"], "evaluated.variants: unknown variant 'tiniest'"),
         ("evaluated", None, "evaluated: Input should be a valid dictionary"),

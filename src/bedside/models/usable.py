@@ -1,8 +1,9 @@
 """Whether a network can be used for windows of some shape, found out without any data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pydantic
+from torch import Tensor, nn
 
 from bedside.datasets.inputs import Shapes, said
 from bedside.errors import RefusedError
@@ -22,22 +23,37 @@ def networks(params: object, where: str) -> Iterator[tuple[str, Architecture]]:
     yield from networks(getattr(params, "committee", None), f"{where}.committee")
 
 
-def objection(architecture: Architecture, inputs: Shapes, classes: int) -> str | None:
-    """Why this network cannot be used, in a sentence; None for one that answers and can be followed."""
+def objection(architecture: Architecture, inputs: Shapes, classes: Sequence[str]) -> str | None:
+    """Why this network cannot be used, in a sentence; None for one that can."""
     try:
-        shape = Network.of(architecture, inputs, classes)
-        network = shape.network()
-        require_arguments(network, inputs, f"this {shape.kind}")
-        answer = asked(network, inputs)
-        traced(network, inputs)
+        tried(Network.of(architecture, inputs, len(classes)), classes)
     except RefusedError as error:
         return str(error)
-    except (RuntimeError, TypeError, ValueError) as error:  # of whatever somebody else's code does with its inputs
-        return (
-            f"this {architecture.kind} cannot read windows of {said(inputs)} ({str(error).splitlines()[0]}); change it"
-        )
-    found = tuple(getattr(answer, "shape", ())) or type(answer).__name__
-    if found != (2, classes):
-        needed = f"logits (2, {classes}) are needed, one per class"
-        return f"this {architecture.kind} answers two windows with {found}; {needed}"
     return None
+
+
+def tried(shape: Network, classes: Sequence[str]) -> nn.Module:
+    """The network, with fresh weights, once it has shown that it answers its windows with a logit per class.
+
+    RefusedError for one that does not, and for one that no technique could follow and no exporter write.
+    """
+    try:
+        network = shape.network()
+        require_arguments(network, shape.inputs, f"this {shape.kind}")
+        answer = asked(network, shape.inputs)
+    except RefusedError:
+        raise
+    except (RuntimeError, TypeError, ValueError) as error:  # of whatever somebody else's code does with its inputs
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        read = f"windows of {said(shape.inputs)}"
+        raise RefusedError(f"this {shape.kind} cannot read {read} ({reason}); change it") from None
+    if not isinstance(answer, Tensor) or answer.shape != (2, len(classes)):
+        found = (
+            f"of shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"that is a {type(answer).__name__}"
+        )
+        raise RefusedError(
+            f"this {shape.kind} answers two windows with something {found}; it must answer with logits "
+            f"(2, {len(classes)}), one per class ({', '.join(classes)})"
+        )
+    traced(network, shape.inputs)
+    return network

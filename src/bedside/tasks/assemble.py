@@ -36,7 +36,7 @@ def assign(task: Task, people: People, folder: Path) -> Assignment:
     if empty := [name for name in NAMES if not assignment.splits[name]]:
         why = "; ".join(f"{record} is {reason}" for record, reason in [*assignment.left_out.items()][:3])
         raise RefusedError(
-            f"no record is left for {', '.join(empty)}{f' ({why})' if why else ''}; change task.split or mend the "
+            f"no record is left for {', '.join(empty)}{f' ({why})' if why else ''}; change task.split or correct the "
             "recordings"
         )
     return assignment

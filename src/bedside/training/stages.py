@@ -7,15 +7,15 @@ from typing import Annotated, Literal
 import numpy as np
 import pydantic
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bedside.artifacts import Artifact
-from bedside.datasets.inputs import Shapes, said
+from bedside.datasets.inputs import Shapes
 from bedside.datasets.windows import load_split
 from bedside.errors import RefusedError
 from bedside.models import Architecture, Network
-from bedside.models.last import asked, last_layer, require_arguments
-from bedside.models.traced import traced
+from bedside.models.last import last_layer
+from bedside.models.usable import tried
 from bedside.outcome import Outcome, outcome_of
 from bedside.params import ClassName, Params
 from bedside.training.batches import Tensors
@@ -89,26 +89,10 @@ def built(shape: Network, splits: Splits, where: str) -> nn.Module:
 
     RefusedError names the parameter `where` it is described: now, not after a training.
     """
-    read = f"windows of {said(shape.inputs)}"
     try:
-        network = shape.network()
-        require_arguments(network, shape.inputs, f"{where}: this {shape.kind}")
-        answer = asked(network, shape.inputs)
-    except RefusedError:
-        raise
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise RefusedError(f"{where}: this {shape.kind} cannot read {read} ({reason}); change it") from None
-    if not isinstance(answer, Tensor) or answer.shape != (2, len(splits.classes)):
-        found = (
-            f"of shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"that is a {type(answer).__name__}"
-        )
-        raise RefusedError(
-            f"{where}: this {shape.kind} answers two windows with something {found}; it must answer with logits "
-            f"(2, {len(splits.classes)}), one per class ({', '.join(splits.classes)})"
-        )
-    traced(network, shape.inputs)  # what no technique could follow and no exporter write is refused now, too
-    return network
+        return tried(shape, splits.classes)
+    except RefusedError as error:
+        raise RefusedError(f"{where}: {error}") from None
 
 
 def answering(network: nn.Module, splits: Splits, where: str) -> nn.Linear:
