@@ -43,7 +43,7 @@ def _fill(folder: Path, teacher: Artifact, dataset: Artifact) -> None:
     shutil.copytree(teacher.path, folder / "teacher")
     for split in SPLITS:
         windows = load_split(dataset, split)
-        arrays = {**windows.inputs, "label": windows.label, "patient": windows.patient}
+        arrays: dict[str, Any] = {**windows.inputs, "label": windows.label, "patient": windows.patient}
         np.savez(folder / f"{split}.npz", allow_pickle=False, **arrays)
 
 
